@@ -1,0 +1,245 @@
+"""Overtime: every route and every trigger.
+
+What a call does is in chalicelib/service, a file a use case; what is HTTP about it in
+chalicelib/http; what a job does in chalicelib/tasks, which is where yours go.
+"""
+
+import os
+from typing import Any
+
+from chalice.app import Chalice, CloudWatchEvent, Rate, Response, SQSEvent
+
+from chalicelib import __version__, logs, wiring
+from chalicelib.domain.job import JobRecord
+from chalicelib.http import answers
+from chalicelib.http.auth import owner_of
+from chalicelib.http.openapi import describe, task_list
+from chalicelib.http.preferences import matches
+from chalicelib.http.problems import answered
+from chalicelib.http.representation import HealthView, etag, event_view, upload_view
+from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
+from chalicelib.service import control, read, sweeper, uploads, worker
+from chalicelib.service.ports import System
+from chalicelib.service.submit import Submission, submit
+from chalicelib.settings import read_settings
+from chalicelib.tasks import registered
+
+settings = read_settings(os.environ)
+logs.configure()
+
+app = Chalice(app_name="overtime")
+ANY_TYPE = ["*/*"]  # so that a body that is not JSON gets our problem document, not Chalice's
+
+
+def system() -> System:
+    return wiring.system(settings)
+
+
+def current_call() -> Call:
+    request = app.current_request
+    assert request is not None  # there is one while a view runs
+    return Call(
+        request,
+        owner_of(settings.auth),
+        base_of(request, settings.public_url),
+        settings.secret.encode(),
+        settings.max_wait_seconds,
+        system().clock.now(),
+    )
+
+
+# ── jobs ──────────────────────────────────────────────────────────────────────────────────
+
+
+@app.route("/jobs", methods=["POST"], content_types=ANY_TYPE)
+@answered
+def submit_job() -> Response:
+    """Submit a job.
+
+    Once this has answered 202 the job is stored, and reaches an end whatever crashes. With an
+    Idempotency-Key the request can be repeated as often as need be: nothing runs twice.
+    """
+    call = current_call()
+    body = call.body(SubmitBody)
+    asked = Submission(
+        owner=call.owner,
+        task=body.task,
+        params=body.params,
+        run_at=body.run_at_ms,
+        cancel_after=call.cancel_after,
+        key=call.idempotency_key,
+    )
+    accepted = submit(system(), asked)
+    job = accepted.job
+    if call.wait and not job.finished:
+        job = read.wait(system(), call.owner, job.id, call.wait, lambda job: job.finished)
+    return answers.accepted(call, job, replayed=accepted.replayed)
+
+
+@app.route("/jobs/{job_id}", methods=["GET"])
+@answered
+def get_job(job_id: str) -> Response:
+    """Tell how a job goes.
+
+    Poll after Retry-After seconds, send the last ETag as If-None-Match, or let the request be
+    held with `Prefer: wait=N` until there is something new.
+    """
+    call = current_call()
+    known = call.header("if-none-match")
+
+    def enough(job: JobRecord) -> bool:
+        return job.finished or (known is not None and not matches(known, etag(job)))
+
+    job = read.wait(system(), call.owner, job_id, call.wait or 0, enough)
+    return answers.job_unless_known(call, job)
+
+
+@app.route("/jobs", methods=["GET"])
+@answered
+def list_jobs() -> Response:
+    """List your jobs, newest first.
+
+    With filters a page may be short or empty: only `"next": null` ends the list.
+    """
+    call = current_call()
+    query = call.list_query("status", "task")
+    page = read.list_jobs(
+        system(),
+        call.owner,
+        status=query.status,
+        task=query.filters.get("task"),
+        limit=query.limit,
+        before=query.position,
+    )
+    return answers.job_page(call, page.jobs, query.following(page.next))
+
+
+@app.route("/jobs/{job_id}/result", methods=["GET"])
+@answered
+def get_result(job_id: str) -> Response:
+    """Fetch a job's result."""
+    result = read.result(system(), current_call().owner, job_id)
+    if result.text is not None:
+        return answers.text(result.text)
+    return answers.see(read.download_url(system(), result))
+
+
+@app.route("/jobs/{job_id}/artifacts/{name}", methods=["GET"])
+@answered
+def get_artifact(job_id: str, name: str) -> Response:
+    """Fetch a file that a job attached."""
+    artifact = read.artifact(system(), current_call().owner, job_id, name)
+    return answers.see(read.download_url(system(), artifact))
+
+
+@app.route("/jobs/{job_id}/events", methods=["GET"])
+@answered
+def list_events(job_id: str) -> Response:
+    """Tell a job's history: transitions and log lines, oldest first."""
+    call = current_call()
+    query = call.list_query()
+    events, following = read.events(system(), call.owner, job_id, query.limit, query.position or "")
+    return answers.event_page(
+        call, [event_view(event) for event in events], query.following(following)
+    )
+
+
+@app.route("/jobs/{job_id}/cancel", methods=["POST"], content_types=ANY_TYPE)
+@answered
+def cancel_job(job_id: str) -> Response:
+    """Cancel a job.
+
+    A queued job is canceled at once; a running one's worker is told, and stops within its
+    next heartbeats.
+    """
+    call = current_call()
+    return answers.canceled(call, control.cancel(system(), call.owner, job_id))
+
+
+@app.route("/jobs/{job_id}/retry", methods=["POST"], content_types=ANY_TYPE)
+@answered
+def retry_job(job_id: str) -> Response:
+    """Run a failed or canceled job again.
+
+    It starts with all its attempts, and keeps what it saved: checkpoint and `once` results.
+    """
+    call = current_call()
+    expected = call.header("if-match")
+
+    def unchanged(job: JobRecord) -> bool:
+        return expected is None or matches(expected, etag(job))
+
+    return answers.show_job(call, control.retry(system(), call.owner, job_id, unchanged), 202)
+
+
+@app.route("/jobs/{job_id}", methods=["DELETE"])
+@answered
+def erase_job(job_id: str) -> Response:
+    """Erase a finished job, with its params, result, artifacts and history."""
+    control.erase(system(), current_call().owner, job_id)
+    return Response("", status_code=204)
+
+
+# ── what goes into jobs, and what there is ────────────────────────────────────────────────
+
+
+@app.route("/uploads", methods=["POST"], content_types=ANY_TYPE)
+@answered
+def create_upload() -> Response:
+    """Get a place to put a file for a job's params.
+
+    PUT the bytes to `upload.url` with exactly the headers given, then name the id in params.
+    """
+    call = current_call()
+    body = call.body(UploadBody)
+    ticket = uploads.create(system(), call.owner, body.content_type, body.size)
+    return answers.json(upload_view(ticket.id, ticket.url, ticket.headers, ticket.expires_at), 201)
+
+
+@app.route("/tasks", methods=["GET"])
+@answered
+def list_tasks() -> Response:
+    """List the tasks that can be submitted, with JSON Schemas of their params and results."""
+    return answers.json(task_list(registered().values()))
+
+
+@app.route("/openapi.json", methods=["GET"])
+@answered
+def openapi() -> Response:
+    """Describe this API as OpenAPI 3.1."""
+    return answers.json(describe(app, registered().values(), __version__))
+
+
+@app.route("/health", methods=["GET"])
+@answered
+def health() -> Response:
+    """Say that the API answers."""
+    return answers.json(HealthView("ok", __version__))
+
+
+# ── triggers ──────────────────────────────────────────────────────────────────────────────
+
+
+@app.on_sqs_message(queue=settings.queue_name("default"), batch_size=1, name="default_worker")
+def default_worker(event: SQSEvent) -> None:
+    work(event)
+
+
+@app.on_sqs_message(queue=settings.queue_name("heavy"), batch_size=1, name="heavy_worker")
+def heavy_worker(event: SQSEvent) -> None:
+    work(event)
+
+
+def work(event: SQSEvent) -> None:
+    worker.deliver(system(), [message.body for message in event], ends_at(event))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
+def sweep(event: CloudWatchEvent) -> None:
+    sweeper.sweep(system(), ends_at(event) - 5_000)  # ms, to end of its own accord
+
+
+def ends_at(event: SQSEvent | CloudWatchEvent) -> int:
+    """When Lambda ends this invocation, in epoch milliseconds."""
+    context: Any = event.context  # Lambda's, which Chalice types as a dict
+    return system().clock.now() + int(context.get_remaining_time_in_millis())

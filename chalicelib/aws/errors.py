@@ -1,0 +1,28 @@
+"""What may go wrong at any edge of AWS, in the service's words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+
+def code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def unavailable(what: str) -> Iterator[None]:
+    """Everything that AWS answers or fails to answer, and that nobody expected, is one thing
+    to the service: it cannot tell whether the call had an effect."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("aws_failed", extra={"edge": what, "text": str(error)})
+        raise Unavailable(f"The {what} could not be reached or did not answer.") from error

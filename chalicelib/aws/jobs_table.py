@@ -1,0 +1,296 @@
+"""The jobs table: every guarantee is a condition that DynamoDB evaluates with the write."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.errors import code, unavailable
+from chalicelib.aws.items import (
+    RECORD_SK,
+    Expressions,
+    Item,
+    Shards,
+    due_partition,
+    item_of,
+    key,
+    owner_partition,
+    record_of,
+    ttl,
+)
+from chalicelib.domain.errors import ConditionFailed, Unavailable
+from chalicelib.domain.job import JobRecord, Status, Urgency
+from chalicelib.domain.writes import Write
+from chalicelib.service.ports import LogLine
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+READ_AT_ONCE = 100  # keys: DynamoDB's limit on BatchGetItem
+WRITE_AT_ONCE = 25  # items: DynamoDB's limit on BatchWriteItem
+PAUSES = (0.02, 0.05, 0.1, 0.2)  # seconds; a transaction holds an item for milliseconds
+
+
+@dataclass(frozen=True)
+class JobsTable:
+    """Implements ports.JobStore on one DynamoDB table."""
+
+    client: Callable[[], DynamoDBClient]
+    table: str
+    shards: Shards = field(default_factory=Shards)
+    pause: Callable[[float], None] = time.sleep
+
+    def submit(self, record: JobRecord) -> None:
+        nobody_has_this_id = "attribute_not_exists(pk)"
+        self._write_if(
+            record.nonce,
+            self.client().put_item,
+            Item=item_of(record, self.shards),
+            ConditionExpression=nobody_has_this_id,
+        )
+
+    def apply(self, job_id: str, write: Write) -> JobRecord:
+        update = Expressions(job_id, self.shards).of(write)
+        after = self._write_if(
+            write.nonce, self.client().update_item, ReturnValues="ALL_NEW", **update
+        )
+        return record_of(after)
+
+    def read(self, job_id: str) -> JobRecord | None:
+        with unavailable("jobs table"):
+            item = (
+                self.client()
+                .get_item(TableName=self.table, Key=key(job_id), ConsistentRead=True)
+                .get("Item")
+            )
+        return record_of(item) if item else None
+
+    def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        found: dict[str, JobRecord] = {}
+        ids = iter(job_ids)
+        while batch := list(islice(ids, READ_AT_ONCE)):
+            keys = [key(job_id) for job_id in batch]
+            for pause in (*PAUSES, None):
+                with unavailable("jobs table"):
+                    answer = self.client().batch_get_item(
+                        RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
+                    )
+                for item in answer["Responses"].get(self.table, []):
+                    record = record_of(item)
+                    found[record.id] = record
+                if self.table not in answer["UnprocessedKeys"]:
+                    break
+                keys = list(answer["UnprocessedKeys"][self.table]["Keys"])
+                self._pause_or_give_up(pause)
+        return [found[job_id] for job_id in job_ids if job_id in found]
+
+    def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
+        newest_first = heapq.merge(
+            *(
+                self._owned_in(owner_partition(owner, number), before, limit)
+                for number in range(self.shards.owner)
+            ),
+            reverse=True,
+        )
+        return list(islice(newest_first, limit))
+
+    def due(self, urgency: Urgency, now: int) -> Iterator[str]:
+        for number in range(self.shards.due):
+            partition: Any = {"S": due_partition(urgency, number)}
+            for item in self._query(
+                IndexName="due",
+                KeyConditionExpression="due = :partition AND due_at <= :now",
+                ExpressionAttributeValues={":partition": partition, ":now": {"N": str(now)}},
+            ):
+                yield item["pk"]["S"]
+
+    def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
+        place, until = key(record.id, _once(record, step)), ttl(expires_at)
+        with unavailable("jobs table"):
+            item = (
+                self.client()
+                .get_item(TableName=self.table, Key=place, ConsistentRead=True)
+                .get("Item")
+            )
+            if item is None:
+                return None
+            if int(item["ttl"]["N"]) < int(until["N"]):
+                self.client().update_item(
+                    TableName=self.table,
+                    Key=place,
+                    UpdateExpression="SET #ttl = :until",
+                    ExpressionAttributeNames={"#ttl": "ttl"},
+                    ExpressionAttributeValues={":until": until},
+                )
+        return item["result"]["S"]
+
+    def store_once(self, record: JobRecord, step: str, result: str, expires_at: int) -> str:
+        place = key(record.id, _once(record, step))
+        item: Any = {**place, "result": {"S": result}, "ttl": ttl(expires_at)}
+        with unavailable("jobs table"):
+            try:
+                self.client().put_item(
+                    TableName=self.table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(pk)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if code(error) != "ConditionalCheckFailedException":
+                    raise
+                item = error.response["Item"]  # type: ignore[typeddict-item]
+        stored: str = item["result"]["S"]
+        return stored
+
+    def log(self, record: JobRecord, lines: Sequence[LogLine], expires_at: int) -> None:
+        self._write_many(
+            {
+                "PutRequest": {
+                    "Item": {
+                        **key(record.id, _log(record, line.position)),
+                        "at": {"N": str(line.at)},
+                        "attempt": {"N": str(line.attempt)},
+                        "message": {"S": line.message},
+                        "ttl": ttl(expires_at),
+                    }
+                }
+            }
+            for line in lines
+        )
+
+    def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
+        first, last = _log(record, f"{after} "), _log(record, "~")  # ' ' and '~' enclose the rest
+        values = {":pk": {"S": record.id}, ":first": {"S": first}, ":last": {"S": last}}
+        items = self._query(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+            Limit=limit,
+        )
+        prefix = len(_log(record, ""))
+        return [
+            LogLine(
+                at=int(item["at"]["N"]),
+                attempt=int(item["attempt"]["N"]),
+                message=item["message"]["S"],
+                position=item["sk"]["S"][prefix:],
+            )
+            for item in islice(items, limit)
+        ]
+
+    def forget(self, record: JobRecord) -> None:
+        everything = self._query(
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": record.id}},
+            ProjectionExpression="pk, sk",
+            ConsistentRead=True,
+        )
+        beside = (item for item in everything if item["sk"]["S"] != RECORD_SK)
+        self._write_many(
+            {"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in beside
+        )
+        with unavailable("jobs table"):
+            try:
+                self.client().delete_item(
+                    TableName=self.table,
+                    Key=key(record.id),
+                    ConditionExpression="#status = :erasing AND birth = :birth",
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues={
+                        ":erasing": {"S": Status.ERASING},
+                        ":birth": {"S": record.birth},
+                    },
+                )
+            except ClientError as error:
+                if code(error) != "ConditionalCheckFailedException":
+                    raise  # otherwise somebody else was faster: it is gone
+
+    def _write_if(self, nonce: str, operation: Callable[..., Any], **arguments: Any) -> Item:
+        """Write where the condition holds, and return the item after it (nothing for a put).
+
+        An answer may be lost and the SDK repeat the write, whose condition then fails by its
+        own effect: finding one's own nonce means success. A transaction under way on the item
+        is no verdict on the condition, so it is waited for.
+        """
+        for pause in (*PAUSES, None):
+            with unavailable("jobs table"):
+                try:
+                    answer = operation(
+                        TableName=self.table,
+                        ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                        **arguments,
+                    )
+                    after: Item = answer.get("Attributes", {})
+                    return after
+                except ClientError as error:
+                    match code(error):
+                        case "ConditionalCheckFailedException":
+                            old: Any = error.response.get("Item")
+                            if old and old["nonce"]["S"] == nonce:
+                                return dict(old)
+                            raise ConditionFailed(record_of(old) if old else None) from None
+                        case "TransactionConflictException":
+                            pass
+                        case _:
+                            raise
+            self._pause_or_give_up(pause)
+        raise AssertionError("the last pause gives up")
+
+    def _owned_in(
+        self, partition: str, before: str | None, limit: int
+    ) -> Iterator[tuple[str, str]]:
+        values: Any = {":partition": {"S": partition}}
+        condition = "owner_shard = :partition"
+        if before is not None:
+            values[":before"] = {"S": before}
+            condition += " AND owner_key < :before"
+        for item in self._query(
+            IndexName="owner",
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+        ):
+            yield item["owner_key"]["S"], item["pk"]["S"]
+
+    def _query(self, **arguments: Any) -> Iterator[Any]:
+        """Every item, page by page, fetched as they are asked for."""
+        start: dict[str, Any] = {}
+        while True:
+            with unavailable("jobs table"):
+                page = self.client().query(TableName=self.table, **arguments, **start)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _write_many(self, requests: Iterable[Any]) -> None:
+        rest = iter(requests)
+        while batch := list(islice(rest, WRITE_AT_ONCE)):
+            for pause in (*PAUSES, None):
+                with unavailable("jobs table"):
+                    answer = self.client().batch_write_item(RequestItems={self.table: batch})
+                batch = list(answer["UnprocessedItems"].get(self.table, []))
+                if not batch:
+                    break
+                self._pause_or_give_up(pause)
+
+    def _pause_or_give_up(self, pause: float | None) -> None:
+        if pause is None:
+            raise Unavailable("The jobs table is too busy: try again.")
+        self.pause(pause)
+
+
+def _once(record: JobRecord, step: str) -> str:
+    """The birth keeps apart an erased job and a later one under the same Idempotency-Key."""
+    return f"once#{record.birth}#{step}"
+
+
+def _log(record: JobRecord, position: str) -> str:
+    return f"log#{record.birth}#{position}"

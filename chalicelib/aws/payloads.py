@@ -1,0 +1,115 @@
+"""The bucket: params, results, checkpoints, artifacts and uploads."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.errors import code, unavailable
+from chalicelib.domain.source import Source
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CHUNK = 256 * 1024  # bytes
+MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+
+
+@dataclass(frozen=True)
+class Payloads:
+    """Implements ports.PayloadStore on one S3 bucket."""
+
+    client: Callable[[], S3Client]
+    bucket: str
+
+    def put(self, key: str, body: bytes | Path | BinaryIO, content_type: str) -> int:
+        with _readable(body) as source, unavailable("bucket"):
+            self.client().put_object(
+                Bucket=self.bucket, Key=key, Body=source, ContentType=content_type
+            )
+            return len(source) if isinstance(source, bytes) else source.tell()
+
+    def get(self, key: str) -> bytes:
+        with unavailable("bucket"):
+            return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def open(self, key: str, start: int) -> Source:
+        with unavailable("bucket"):
+            try:
+                size = self.size(key)
+                if size is None:
+                    raise FileNotFoundError(key)
+                if start >= size:
+                    return Source(iter(()), 0)
+                answer = self.client().get_object(
+                    Bucket=self.bucket, Key=key, Range=f"bytes={start}-"
+                )
+            except ClientError as error:
+                if code(error) in MISSING:
+                    raise FileNotFoundError(key) from None
+                raise
+        return Source(answer["Body"].iter_chunks(CHUNK), size - start, answer["Body"].close)
+
+    def size(self, key: str) -> int | None:
+        with unavailable("bucket"):
+            try:
+                return self.client().head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+            except ClientError as error:
+                if code(error) in MISSING:
+                    return None
+                raise
+
+    def upload_url(
+        self, key: str, content_type: str, size: int, seconds: int
+    ) -> tuple[str, Mapping[str, str]]:
+        # All of them are signed: another length, or a second PUT to a key that exists by then
+        # (If-None-Match, S3's conditional writes), is refused by S3.
+        url = self.client().generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self.bucket,
+                "Key": key,
+                "ContentType": content_type,
+                "ContentLength": size,
+                "IfNoneMatch": "*",
+            },
+            ExpiresIn=seconds,
+        )
+        headers = {"Content-Type": content_type, "Content-Length": str(size), "If-None-Match": "*"}
+        return url, headers
+
+    def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
+        params: dict[str, Any] = {
+            "Bucket": self.bucket,
+            "Key": key,
+            "ResponseContentType": content_type,
+        }
+        if filename is not None:
+            quoted = urllib.parse.quote(filename)  # RFC 6266, section 4.1, with RFC 8187
+            params["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quoted}"
+        return self.client().generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
+
+    def erase(self, prefix: str) -> None:
+        with unavailable("bucket"):
+            pages = self.client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+                keys: Any = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+                if keys:
+                    self.client().delete_objects(
+                        Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True}
+                    )
+
+
+@contextmanager
+def _readable(body: bytes | Path | BinaryIO) -> Iterator[bytes | BinaryIO]:
+    if isinstance(body, Path):
+        with body.open("rb") as file:
+            yield file
+    else:
+        yield body

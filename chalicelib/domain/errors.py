@@ -1,0 +1,171 @@
+"""Everything that can go wrong, as one tree; each leaf has a stable problem slug (RFC 9457).
+
+Exception
+└── OvertimeError
+    ├── ClientError            the caller can mend it: answered with a 4xx problem document
+    │   ├── MalformedRequest, InvalidRequest, UnsupportedMediaType, BodyTooLarge
+    │   ├── Unauthorized, NotFound, ResultTooSoon, ...
+    │   └── KeyReused          an Idempotency-Key came back with another body
+    ├── Unavailable            AWS did not answer: repeat the call
+    ├── ConditionFailed        a conditional write lost; carries the record that won
+    └── PermanentError, RetryLater     what a task raises to say how its attempt ended
+BaseException
+└── Interrupted                raised inside a running task, past its `except Exception`
+    ├── JobCanceled, DeadlineExceeded, InvocationEnding
+    └── LeaseLost              somebody else runs the job by now
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from chalicelib.domain.job import JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An RFC 9457 problem as it is stored with a job: why its last attempt failed."""
+
+    type: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One member of a request that is at fault. `pointer` is a JSON Pointer (RFC 6901)."""
+
+    pointer: str
+    detail: str
+
+
+class OvertimeError(Exception):
+    """The root. `slug` names the problem type for ever; `title` is its one-line summary."""
+
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str = "", *, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.errors = errors
+
+
+class ClientError(OvertimeError):
+    """The request cannot be served as it is; `detail` says what to change."""
+
+
+class MalformedRequest(ClientError):
+    slug, title = "malformed-request", "The request is malformed"
+
+
+class InvalidRequest(ClientError):
+    slug, title = "invalid-request", "The request is well-formed but not valid"
+
+
+class UnsupportedMediaType(ClientError):
+    slug, title = "unsupported-media-type", "The body must be JSON"
+
+
+class BodyTooLarge(ClientError):
+    slug, title = "body-too-large", "The body is too large"
+
+
+class Unauthorized(ClientError):
+    slug, title = "unauthorized", "Credentials are missing or not valid"
+
+
+class NotFound(ClientError):
+    slug, title = "not-found", "Not found"
+
+
+class KeyReused(ClientError):
+    slug, title = "idempotency-key-reused", "The Idempotency-Key was used with another body"
+
+
+class JobFinished(ClientError):
+    slug, title = "job-finished", "The job is finished"
+
+
+class JobNotFinished(ClientError):
+    slug, title = "job-not-finished", "The job is not finished"
+
+
+class JobNotSucceeded(ClientError):
+    """The job ended without a result. `problem` is the job's own error, None if canceled."""
+
+    slug, title = "job-not-succeeded", "The job did not succeed"
+
+    def __init__(self, detail: str, problem: Problem | None) -> None:
+        super().__init__(detail)
+        self.problem = problem
+
+
+class JobNotRetryable(ClientError):
+    slug, title = "job-not-retryable", "Only failed and canceled jobs can be retried"
+
+
+class JobChanged(ClientError):
+    slug, title = "job-changed", "The job has changed since"
+
+
+class Unavailable(OvertimeError):
+    """AWS refused, failed or did not answer; whether a write happened is not known."""
+
+    slug, title = "unavailable", "The service cannot answer now"
+
+
+class ConditionFailed(OvertimeError):
+    """A conditional write changed nothing. `current` is the record as it is, None if it is gone."""
+
+    slug, title = "condition-failed", "The job has moved on"
+
+    def __init__(self, current: JobRecord | None) -> None:
+        super().__init__()
+        self.current = current
+
+
+class PermanentError(OvertimeError):
+    """Raised by a task: no further attempt can help. The message reaches the client."""
+
+    slug, title = "permanent-error", "The task cannot be done"
+
+
+class RetryLater(OvertimeError):
+    """Raised by a task: try again after `delay` (seconds or a timedelta), not by the backoff.
+
+    Uses up an attempt, as every attempt that ran does.
+    """
+
+    slug, title = "retry-later", "The task asked to be tried again later"
+
+    def __init__(self, delay: float | timedelta, detail: str = "") -> None:
+        super().__init__(detail)
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+        if not 0 <= seconds <= 30 * 86_400:
+            raise ValueError("RetryLater takes a delay between 0 seconds and 30 days")
+        self.delay_seconds = float(seconds)
+
+
+class Interrupted(BaseException):
+    """Raised inside a running task. Like KeyboardInterrupt it passes `except Exception`;
+    use `finally` to tidy up, and let it through."""
+
+
+class JobCanceled(Interrupted):
+    """The client asked to cancel this job."""
+
+
+class DeadlineExceeded(Interrupted):
+    """The job's deadline has passed."""
+
+
+class InvocationEnding(Interrupted):
+    """This Lambda invocation is nearly over: the job goes on from its checkpoint in another."""
+
+
+class LeaseLost(Interrupted):
+    """This worker was silent for longer than its lease; nothing it does counts any more."""

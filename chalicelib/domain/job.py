@@ -1,0 +1,158 @@
+"""The record of a job: all that is known of it, immutable and without I/O.
+
+Times are Unix epoch milliseconds throughout the inside; only HTTP knows RFC 3339.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.domain.errors import Problem
+
+ID = re.compile(r"[0-9a-f]{32}")
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    ERASING = "erasing"  # hidden from every read; no verb leaves it
+
+
+LIVE = frozenset({Status.QUEUED, Status.RUNNING})
+TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED})
+
+
+class WaitReason(StrEnum):
+    """Why a queued job waits."""
+
+    BACKLOG = "backlog"
+    SCHEDULED = "scheduled"
+    BACKOFF = "backoff"
+    CONTINUING = "continuing"
+    RESCUED = "rescued"
+
+
+class Urgency(StrEnum):
+    """The two lanes of the due index: a backlog's reminders must never delay a rescue."""
+
+    MUST = "must"
+    REMIND = "remind"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    percent: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a job attached. It exists because the record names its `key`."""
+
+    name: str
+    content_type: str
+    size: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A JSON value, as text: inline where it is small, else the key of an object in S3."""
+
+    text: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transition in a job's history.
+
+    `attempt` is None where the write could not know it (a claim reads nothing): the entry
+    that follows tells. `left_out` counts the entries that fell out before this one.
+    """
+
+    at: int
+    verb: str
+    status: Status
+    attempt: int | None = None
+    detail: str | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    # Who and what: never changes.
+    id: str
+    birth: str  # tells this record from an erased one with the same id
+    owner: str
+    task: str
+    lane: str
+    created_at: int
+    params: Stored
+    request_digest: str  # of the submitted body, by value
+    run_at: int | None = None
+    patience: int  # milliseconds from the start of a generation to its deadline
+    retention: int  # milliseconds that the record is kept once finished
+
+    # Where it stands.
+    nonce: str  # of the last write
+    status: Status
+    wait_reason: WaitReason | None = None
+    generation: int = 0
+    attempt: int = 0
+    max_attempts: int
+    not_before: int
+    deadline: int
+    cancel_requested: bool = False
+    lease_token: str | None = None
+    due: Urgency | None = None
+    due_at: int | None = None  # for a running job: the end of its lease
+    reminders: int = 0
+
+    # What came of it.
+    updated_at: int
+    started_at: int | None = None
+    finished_at: int | None = None
+    expires_at: int | None = None
+    progress: Progress | None = None
+    checkpoint: Stored | None = None
+    result: Stored | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    error: Problem | None = None
+    history: tuple[Entry, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        return self.status in TERMINAL
+
+    def visible(self, now: int) -> bool:
+        """False once it is being erased, or has expired though TTL has not deleted it yet."""
+        expired = self.expires_at is not None and self.expires_at <= now
+        return self.status is not Status.ERASING and not expired
+
+    @property
+    def prefix(self) -> str:
+        """Under which all of this job's objects lie in the bucket."""
+        return payload_prefix(self.id, self.birth)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a message carries: nothing that could be out of date and be believed."""
+
+    job: str
+    generation: int
+
+
+def payload_prefix(job_id: str, birth: str) -> str:
+    return f"jobs/{job_id}/{birth}/"

@@ -1,0 +1,125 @@
+"""How an attempt can end: one closed set, and the one place that sorts exceptions into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import (
+    DeadlineExceeded,
+    Interrupted,
+    InvalidRequest,
+    InvocationEnding,
+    JobCanceled,
+    PermanentError,
+    Problem,
+    RetryLater,
+)
+
+DETAIL_AT_MOST = 2_000  # characters: the record has to stay small
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    result: str  # JSON text
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    error: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`delay_seconds` None: by the task's backoff."""
+
+    error: Problem
+    delay_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The invocation ended first; with a checkpoint that moved, the next one goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Somebody else holds the lease: there is nothing to write."""
+
+
+Outcome = Succeeded | Failed | Retry | Continue | Canceled | Expired | Lost
+
+
+def outcome_of(error: BaseException, told: BaseException | None) -> Outcome:
+    """What an exception that left the task means. Anything unknown is worth another attempt.
+
+    `told` is what the system raised in the task: what a task raises in its place is its own.
+    """
+    match error:
+        case Interrupted() if error is not told:
+            return Retry(_problem("attempt-failed", error))
+        case JobCanceled():
+            return Canceled()
+        case DeadlineExceeded():
+            return Expired()
+        case InvocationEnding():
+            return Continue()
+        case Interrupted():
+            return Lost()
+        case InvalidRequest():
+            return Failed(_params_no_longer_fit(error))
+        case PermanentError():
+            return Failed(_problem(PermanentError.slug, error))
+        case RetryLater():
+            return Retry(_problem(RetryLater.slug, error), error.delay_seconds)
+        case _:
+            return Retry(_problem("attempt-failed", error))
+
+
+UNKNOWN_TASK = Retry(
+    Problem(
+        type="/problems/unknown-task",
+        title="The task is not registered",
+        detail="This deployment does not know it; another one queued the job.",
+    ),
+    delay_seconds=60.0,
+)
+OUT_OF_TIME = Retry(
+    Problem(
+        type="/problems/out-of-time",
+        title="The invocation ended before the task did",
+        detail="Nothing was saved by job.checkpoint() to continue from.",
+    )
+)
+
+
+def _problem(slug: str, error: BaseException) -> Problem:
+    """The client sees type and message, never the traceback."""
+    return Problem(
+        type=f"/problems/{slug}",
+        title=type(error).__name__,
+        detail=_printable(str(error))[:DETAIL_AT_MOST],
+    )
+
+
+def _params_no_longer_fit(error: InvalidRequest) -> Problem:
+    fields = "; ".join(f"{field.pointer}: {field.detail}" for field in error.errors)
+    return Problem(
+        type="/problems/params-invalid",
+        title="The params do not fit the task any more",
+        detail=_printable(fields or str(error))[:DETAIL_AT_MOST],
+    )
+
+
+def _printable(text: str) -> str:
+    """Without the lone surrogates that UTF-8, and so JSON and DynamoDB, cannot carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")

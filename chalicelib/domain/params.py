@@ -1,0 +1,172 @@
+"""Typed params and results: from JSON, to JSON, and their JSON Schemas.
+
+Dataclasses and msgspec Structs are msgspec's; a pydantic model is recognised by its methods,
+so that pydantic is imported only by those who use it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+
+from chalicelib.domain.errors import FieldError, InvalidRequest
+
+UPLOAD_ID = re.compile(r"upload:[0-9a-f]{32}")
+Upload = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=f"^{UPLOAD_ID.pattern}$",
+        description="The id of an upload, as POST /uploads gave it.",
+    ),
+]
+
+
+def decode(params_type: Any, value: Any, at: str = "/params") -> Any:
+    """`value` (parsed JSON) as `params_type`. Members that the type does not know are errors.
+
+    Raises InvalidRequest, each field at fault with its JSON Pointer below `at`.
+    """
+    if hasattr(params_type, "model_validate"):
+        return _decode_pydantic(params_type, value, at)
+    try:
+        decoded = msgspec.convert(value, params_type)
+    except msgspec.ValidationError as error:
+        raise invalid(error, at) from None
+    unknown = tuple(
+        FieldError(pointer, "is not a member of these params")
+        for pointer in _unknown_members(decoded, value, at)
+    )
+    if unknown:
+        raise InvalidRequest("The params have members that the task does not know.", errors=unknown)
+    return decoded
+
+
+def encode(value: Any) -> str:
+    """JSON text, compact. Raises TypeError for what JSON cannot say."""
+    return msgspec.json.encode(value, enc_hook=_encode_pydantic).decode()
+
+
+def digest(value: Any) -> str:
+    """The same for equal JSON values: member order, white space and 1 or 1.0 do not count."""
+    canonical = msgspec.json.encode(_whole_numbers_as_ints(value), order="deterministic")
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
+    """JSON Pointers of the outermost members in which two JSON values differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            pointer = f"{at}/{escape(name)}"
+            if name not in old or name not in new:
+                yield pointer
+            else:
+                yield from differences(old[name], new[name], pointer)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from differences(one, other, f"{at}/{index}")
+    elif isinstance(old, bool) != isinstance(new, bool) or old != new:
+        yield at
+
+
+def strings_in(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Every string in a JSON value, member names included, with its JSON Pointer."""
+    if isinstance(value, str):
+        yield at, value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield f"{at}/{escape(name)}", name
+            yield from strings_in(member, f"{at}/{escape(name)}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from strings_in(item, f"{at}/{index}")
+
+
+def json_schema(value_type: Any, definitions_at: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schema (2020-12) of a type, and the definitions that it refers to, each as
+    `definitions_at` + its name."""
+    if hasattr(value_type, "model_json_schema"):
+        schema = value_type.model_json_schema(ref_template=definitions_at + "{model}")
+        return schema, schema.pop("$defs", {})
+    (schema,), definitions = msgspec.json.schema_components(
+        [value_type], ref_template=definitions_at + "{name}"
+    )
+    return schema, definitions
+
+
+def escape(name: str) -> str:
+    """A member's name as one JSON Pointer token (RFC 6901, section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def invalid(error: msgspec.ValidationError, at: str) -> InvalidRequest:
+    """msgspec tells the place as `$.a[0].b`, at the end of its message."""
+    message, _, place = str(error).partition(" - at `")
+    pointer = at + "".join(
+        f"/{index or escape(name)}" for name, index in re.findall(r"\.([^.\[`]+)|\[(\d+)\]", place)
+    )
+    if unknown := re.search(r"unknown field `(.*)`", message):
+        pointer += f"/{escape(unknown[1])}"
+    if missing := re.search(r"missing required field `(.*)`", message):
+        pointer += f"/{escape(missing[1])}"
+    return InvalidRequest(message, errors=(FieldError(pointer, message),))
+
+
+def _unknown_members(decoded: Any, raw: Any, at: str) -> Iterator[str]:
+    """msgspec ignores what a dataclass does not know; an API that does hides typing errors."""
+    if isinstance(raw, list) and isinstance(decoded, (list, tuple)):
+        for index, (item, raw_item) in enumerate(zip(decoded, raw, strict=False)):
+            yield from _unknown_members(item, raw_item, f"{at}/{index}")
+    elif isinstance(raw, dict):
+        members = _members(decoded)
+        for name, value in raw.items():
+            pointer = f"{at}/{escape(name)}"
+            if members is None:
+                return
+            if name not in members:
+                yield pointer
+            else:
+                yield from _unknown_members(members[name], value, pointer)
+
+
+def _members(decoded: Any) -> dict[str, Any] | None:
+    if isinstance(decoded, msgspec.Struct):
+        config, fields = decoded.__struct_config__, msgspec.structs.fields(decoded)
+        members = {field.encode_name: getattr(decoded, field.name) for field in fields}
+        return {**members, config.tag_field: None} if config.tag_field else members
+    if dataclasses.is_dataclass(decoded):
+        return {field.name: getattr(decoded, field.name) for field in dataclasses.fields(decoded)}
+    return decoded if isinstance(decoded, dict) else None
+
+
+def _decode_pydantic(model: Any, value: Any, at: str) -> Any:
+    extra = model.model_config.get("extra", "forbid")
+    try:
+        return model.model_validate(value, extra=extra)
+    except ValueError as error:
+        details = error.errors() if hasattr(error, "errors") else []
+        errors = tuple(
+            FieldError(at + "".join(f"/{escape(str(step))}" for step in d["loc"]), d["msg"])
+            for d in details
+        )
+        raise InvalidRequest("The params do not fit the task.", errors=errors) from None
+
+
+def _encode_pydantic(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def _whole_numbers_as_ints(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _whole_numbers_as_ints(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers_as_ints(item) for item in value]
+    return value

@@ -1,0 +1,187 @@
+"""A task: a function with a name and typed params; and `Job`, all that it sees of the system."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
+
+from chalicelib.domain.source import Source
+
+T = TypeVar("T")
+
+INTERNAL = "overtime."  # tasks of our own: neither listed nor submitted by clients
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What a third party answered. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Job(ABC):
+    """The job that a task works on. Every method may raise `Interrupted` on behalf of the
+    client (cancel), the clock (deadline) or Lambda (invocation ending): let it through."""
+
+    id: str
+    key: str
+    """The same through all attempts: pass it to third parties as their idempotency key."""
+    attempt: int
+    max_attempts: int
+    state: Any
+    """What the last `checkpoint` saved, as JSON gives it back; None at the beginning."""
+
+    @abstractmethod
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tell how far the job is, from 0 to 1. Call as often as you like: at most one write a
+        second comes of it."""
+
+    @abstractmethod
+    def log(self, message: str) -> None:
+        """Add a line to the job's events and to the service's log."""
+
+    @abstractmethod
+    def attach(
+        self, name: str, data: bytes | str | Path | BinaryIO, content_type: str | None = None
+    ) -> None:
+        """Store a file with the job, to be fetched at `/jobs/{id}/artifacts/{name}`.
+
+        A name attached again is replaced. The type is guessed from the name if not given.
+        """
+
+    @abstractmethod
+    def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """The result of `function(*args, **kwargs)`, called only if no attempt has stored it.
+
+        The result must be JSON, 300 KiB at most, and is what JSON makes of it (a tuple comes
+        back as a list). A crash between the call and the storing repeats the call: pass
+        `job.key` along where the effect is somebody else's.
+        """
+
+    @abstractmethod
+    def checkpoint(self, state: Any) -> None:
+        """Save where the job is, as JSON: the next attempt or invocation finds it in `state`.
+
+        Call as often as you like: it is stored with the next heartbeat, within a second or so,
+        and at the latest when this attempt ends.
+        """
+
+    @abstractmethod
+    def open(self, source: str, start: int = 0) -> Source:
+        """Read an upload (`upload:…`) or a URL as a stream, from byte `start` on.
+
+        Raises PermanentError where it does not exist or its host is not allowed on this stage.
+        """
+
+    @abstractmethod
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = 30.0,
+        max_bytes: int = 5 * 1024 * 1024,
+    ) -> HttpResponse:
+        """Call a third party once, without following redirects.
+
+        `timeout` is in seconds, for connecting and for each read. Raises PermanentError where
+        the host is not allowed on this stage or the answer is over `max_bytes`, OSError where
+        nobody answers.
+        """
+
+    @abstractmethod
+    def time_left(self) -> float:
+        """Seconds until this invocation has to end (the job may then go on in another)."""
+
+
+class NoParams(msgspec.Struct, forbid_unknown_fields=True):
+    """For tasks that take none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A registered function. Calling it calls the function, as in a test."""
+
+    name: str
+    function: Callable[..., Any]
+    params_type: Any
+    result_type: Any
+    description: str
+    max_attempts: int
+    timeout: float
+    lane: str
+    backoff: float
+    backoff_max: float
+
+    def __call__(self, job: Job, params: Any) -> Any:
+        return self.function(job, params) if self.takes_params else self.function(job)
+
+    @property
+    def takes_params(self) -> bool:
+        return self.params_type is not NoParams
+
+    @property
+    def internal(self) -> bool:
+        return self.name.startswith(INTERNAL)
+
+
+def task(
+    name: str,
+    *,
+    max_attempts: int = 5,
+    timeout: float = 86_400.0,
+    lane: str = "default",
+    backoff: float = 2.0,
+    backoff_max: float = 600.0,
+) -> Callable[[Callable[..., Any]], Task]:
+    """Make a task of a function that takes a `Job` and, if it wants any, its params.
+
+    The params' type is read from the annotation of the second parameter: a dataclass, a
+    msgspec.Struct or a pydantic model. The docstring describes the task to its clients.
+
+    timeout: seconds from the submit (or run_at) in which a job must be done, all attempts and
+        pauses included, unless the client says `Cancel-After`.
+    lane: the queue and worker function that run it, `default` or `heavy`.
+    backoff, backoff_max: seconds; the pause before attempt n + 1 is drawn between 0 and
+        backoff * 2^(n-1), at most backoff_max.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot name a task: use a-z, 0-9, '.', '_', '-', 64 at most")
+    if max_attempts < 1 or timeout < 5 or backoff < 0:
+        raise ValueError(f"task {name}: max_attempts >= 1, timeout >= 5 and backoff >= 0, please")
+
+    def decorate(function: Callable[..., Any]) -> Task:
+        hints = typing.get_type_hints(function, include_extras=True)
+        names = list(inspect.signature(function).parameters)
+        if not 1 <= len(names) <= 2 or (len(names) == 2 and names[1] not in hints):
+            raise TypeError(
+                f"task {name}: write def {function.__name__}(job: Job, params: YourParams), "
+                "where YourParams is a dataclass, a msgspec.Struct or a pydantic model"
+            )
+        return Task(
+            name=name,
+            function=function,
+            params_type=hints[names[1]] if len(names) == 2 else NoParams,
+            result_type=hints.get("return", Any),
+            description=inspect.getdoc(function) or "",
+            max_attempts=max_attempts,
+            timeout=timeout,
+            lane=lane,
+            backoff=backoff,
+            backoff_max=backoff_max,
+        )
+
+    return decorate

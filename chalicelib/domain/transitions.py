@@ -1,0 +1,191 @@
+"""What may happen to a job: `TABLE` is the only place that knows. Below it is what the verbs
+(verbs.py) share: when a waiting job is due, and what every ending in `queued` or in a terminal
+status has in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.domain.job import MINUTE, SECOND, Entry, JobRecord, Status, Urgency, WaitReason
+from chalicelib.domain.writes import Clause, Is, LengthIs, OneOf, Write
+
+REMIND_AFTER = 2 * MINUTE
+LONGEST_MESSAGE_DELAY = 15 * MINUTE  # SQS quota on DelaySeconds
+DISPATCH_AHEAD = 90 * SECOND  # a sweep a minute finds a scheduled job in time
+HISTORY_HEAD, HISTORY_TAIL = 8, 24
+
+
+class Verb(StrEnum):
+    SUBMIT = "submit"
+    CLAIM = "claim"
+    HEARTBEAT = "heartbeat"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    RETRY_LATER = "retry_later"
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+    REQUEST_CANCEL = "request_cancel"
+    ACKNOWLEDGE_CANCEL = "acknowledge_cancel"
+    RESCUE = "rescue"
+    REMIND = "remind"
+    EXPIRE = "expire"
+    RETRY = "retry"
+    ERASE = "erase"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    start: frozenset[Status]
+    end: frozenset[Status]
+    by: str
+
+
+def _row(start: set[Status], end: set[Status], by: str) -> Transition:
+    return Transition(frozenset(start), frozenset(end), by)
+
+
+_Q, _R = Status.QUEUED, Status.RUNNING
+_S, _F, _C = Status.SUCCEEDED, Status.FAILED, Status.CANCELED
+
+TABLE: Mapping[Verb, Transition] = {
+    Verb.SUBMIT: _row(set(), {_Q}, "API"),
+    Verb.CLAIM: _row({_Q}, {_R}, "worker"),
+    Verb.HEARTBEAT: _row({_R}, {_R}, "worker"),
+    Verb.SUCCEED: _row({_R}, {_S}, "worker"),
+    Verb.FAIL: _row({_R}, {_F}, "worker"),
+    Verb.RETRY_LATER: _row({_R}, {_Q}, "worker"),
+    Verb.CONTINUE: _row({_R}, {_Q}, "worker"),
+    Verb.CANCEL: _row({_Q}, {_C}, "API"),
+    Verb.REQUEST_CANCEL: _row({_R}, {_R}, "API"),
+    Verb.ACKNOWLEDGE_CANCEL: _row({_R}, {_C}, "worker"),
+    Verb.RESCUE: _row({_R}, {_Q, _F, _C}, "sweeper"),
+    Verb.REMIND: _row({_Q}, {_Q}, "sweeper"),
+    Verb.EXPIRE: _row({_Q, _R}, {_F}, "sweeper, worker, a read that notices"),
+    Verb.RETRY: _row({_F, _C}, {_Q}, "API"),
+    Verb.ERASE: _row({_S, _F, _C}, {Status.ERASING}, "API"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a write is made, and the nonce by which its author will know it again."""
+
+    now: int
+    nonce: str
+
+
+# ── what the verbs share ──────────────────────────────────────────────────────────────────
+
+
+def message_delay(not_before: int, now: int) -> int | None:
+    """Whole seconds by which a job's message is to be delayed; None where that is longer than
+    SQS can, and the sweeper will send it."""
+    wait = max(not_before - now, 0)
+    return None if wait > LONGEST_MESSAGE_DELAY else -(-wait // SECOND)
+
+
+def due_while_queued(
+    not_before: int, deadline: int, now: int, wait: int = REMIND_AFTER
+) -> dict[str, Any]:
+    if message_delay(not_before, now) is None:
+        due, due_at = Urgency.MUST, not_before - DISPATCH_AHEAD
+    else:
+        due, due_at = Urgency.REMIND, max(not_before, now) + wait
+    if deadline <= due_at:
+        due, due_at = Urgency.MUST, deadline
+    return {"due": due, "due_at": due_at}
+
+
+def starts(verb: Verb) -> Clause:
+    start = TABLE[verb].start
+    return Is("status", *start) if len(start) == 1 else OneOf("status", sorted(start))
+
+
+def requeue(
+    verb: Verb,
+    reason: WaitReason,
+    record: JobRecord,
+    stamp: Stamp,
+    guard: tuple[Clause, ...],
+    changes: Mapping[str, Any],
+) -> Write:
+    """Every verb that ends in `queued`; who applies it sends the message as well."""
+    not_before = changes.get("not_before", stamp.now)
+    queued = {
+        "wait_reason": reason,
+        "not_before": not_before,
+        "lease_token": None,
+        "reminders": 0,
+        **due_while_queued(not_before, record.deadline, stamp.now),
+    }
+    return write(verb, Status.QUEUED, stamp, guard, {**changes, **queued}, record)
+
+
+def finish(
+    verb: Verb,
+    end: Status,
+    record: JobRecord,
+    stamp: Stamp,
+    guard: tuple[Clause, ...],
+    changes: Mapping[str, Any],
+) -> Write:
+    """Every verb that ends in a terminal status; nothing is due any more but the TTL."""
+    finished = {
+        "wait_reason": None,
+        "lease_token": None,
+        "due": None,
+        "due_at": None,
+        "finished_at": stamp.now,
+        "expires_at": stamp.now + record.retention,
+    }
+    return write(verb, end, stamp, guard, {**changes, **finished}, record)
+
+
+def write(
+    verb: Verb,
+    end: Status,
+    stamp: Stamp,
+    guard: tuple[Clause, ...],
+    changes: Mapping[str, Any],
+    record: JobRecord | None = None,
+    *,
+    put_if_absent: Mapping[str, Any] | None = None,
+    increment: Mapping[str, int] | None = None,
+) -> Write:
+    """A transition proper: guarded by its row of the table, and kept in the history."""
+    if end not in TABLE[verb].end:
+        raise AssertionError(f"the table knows no {verb} to {end}")
+    put = {**changes, "status": end, "updated_at": stamp.now}
+    error = changes.get("error")
+    entry = Entry(
+        at=stamp.now,
+        verb=verb,
+        status=end,
+        attempt=record.attempt if record else None,
+        detail=error.title if error else None,
+    )
+    if record is not None and len(record.history) >= HISTORY_HEAD + HISTORY_TAIL:
+        # The list is rewritten short; what was appended meanwhile must not be lost by it.
+        guard = (*guard, LengthIs("history", len(record.history)))
+        put["history"] = _shortened(record.history)
+    return Write(
+        verb=verb,
+        nonce=stamp.nonce,
+        when=(starts(verb), *guard),
+        put=put,
+        put_if_absent=put_if_absent or {},
+        increment=increment or {},
+        append=entry,
+    )
+
+
+def _shortened(history: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Room for one more: the first entries and the last, and how many fell out between."""
+    keep_from = len(history) + 1 - HISTORY_TAIL
+    out, tail = history[HISTORY_HEAD:keep_from], history[keep_from:]
+    left_out = tail[0].left_out + sum(1 + entry.left_out for entry in out)
+    return (*history[:HISTORY_HEAD], replace(tail[0], left_out=left_out), *tail[1:])

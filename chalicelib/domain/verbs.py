@@ -1,0 +1,247 @@
+"""The verbs: each builds the one conditional write that makes its transition, every clause of
+its condition spelled out.
+
+A write is decided first, on a record that may be stale by then, and its condition holds it to
+what it was decided on. Where that fails the store hands back the record as it is now, and the
+caller decides again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.domain.errors import Problem
+from chalicelib.domain.job import (
+    HOUR,
+    SECOND,
+    Artifact,
+    Entry,
+    JobRecord,
+    Progress,
+    Status,
+    Stored,
+    Urgency,
+    WaitReason,
+)
+from chalicelib.domain.transitions import (
+    REMIND_AFTER,
+    Stamp,
+    Verb,
+    due_while_queued,
+    finish,
+    requeue,
+    starts,
+    write,
+)
+from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, Write
+
+CLAIM_SLACK = 2 * SECOND  # clocks differ, and SQS counts its delays in whole seconds
+REMIND_AT_MOST = HOUR
+_NO_CANCEL = Is("cancel_requested", False)
+
+
+def _lease_is_mine(record: JobRecord) -> Clause:
+    return Is("lease_token", record.lease_token)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an attempt has to show so far; folded into whichever write comes next.
+    None leaves what the record has."""
+
+    progress: Progress | None = None
+    checkpoint: Stored | None = None
+    artifacts: tuple[Artifact, ...] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        found = {
+            "progress": self.progress,
+            "checkpoint": self.checkpoint,
+            "artifacts": self.artifacts,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def visible(self) -> bool:
+        """Whether a client would see a difference (a checkpoint is not shown)."""
+        return self.progress is not None or self.artifacts is not None
+
+
+# ── the way into the queue and out of it ──────────────────────────────────────────────────
+
+
+def submit(record: JobRecord, now: int) -> JobRecord:
+    """The record of a new job; the store keeps it only where its id does not exist."""
+    scheduled = record.not_before > now
+    return replace(
+        record,
+        status=Status.QUEUED,
+        wait_reason=WaitReason.SCHEDULED if scheduled else WaitReason.BACKLOG,
+        history=(Entry(at=now, verb=Verb.SUBMIT, status=Status.QUEUED),),
+        **due_while_queued(record.not_before, record.deadline, now),
+    )
+
+
+def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Write:
+    """Take a queued job of which no more is known than its message says.
+
+    The lease token is fresh, so it serves as the nonce. The lease may not reach past the
+    deadline: a worker that dies is then found at the deadline, not after it.
+    """
+    same_generation = Is("generation", generation)
+    its_time_has_come = AtMost("not_before", now + CLAIM_SLACK)
+    lease_ends_by_the_deadline = AtLeast("deadline", lease_until)
+    return write(
+        Verb.CLAIM,
+        Status.RUNNING,
+        Stamp(now, lease_token),
+        (same_generation, its_time_has_come, _NO_CANCEL, lease_ends_by_the_deadline),
+        {
+            "wait_reason": None,
+            "lease_token": lease_token,
+            "due": Urgency.MUST,
+            "due_at": lease_until,
+            "reminders": 0,
+        },
+        put_if_absent={"started_at": now},
+        increment={"attempt": 1},
+    )
+
+
+# ── the lease holder's side ───────────────────────────────────────────────────────────────
+
+
+def heartbeat(record: JobRecord, stamp: Stamp, found: Findings, lease_until: int) -> Write:
+    """Renew the lease and store what there is, in one write; its answer tells of a cancel."""
+    seen = {"updated_at": stamp.now} if found.visible else {}
+    return Write(
+        verb=Verb.HEARTBEAT,
+        nonce=stamp.nonce,
+        when=(starts(Verb.HEARTBEAT), _lease_is_mine(record)),
+        put={"due": Urgency.MUST, "due_at": lease_until, **found.fields(), **seen},
+    )
+
+
+def succeed(record: JobRecord, stamp: Stamp, found: Findings, result: Stored) -> Write:
+    progress = found.progress or record.progress
+    complete = {"progress": replace(progress, percent=100.0)} if progress else {}
+    outcome = {"result": result, "error": None, "checkpoint": None}
+    changes = {**found.fields(), **complete, **outcome}
+    return finish(Verb.SUCCEED, Status.SUCCEEDED, record, stamp, (_lease_is_mine(record),), changes)
+
+
+def fail(record: JobRecord, stamp: Stamp, found: Findings, error: Problem) -> Write:
+    changes = {**found.fields(), "error": error}
+    return finish(Verb.FAIL, Status.FAILED, record, stamp, (_lease_is_mine(record),), changes)
+
+
+def retry_later(
+    record: JobRecord, stamp: Stamp, found: Findings, error: Problem, not_before: int
+) -> Write:
+    """For a record with attempts left; nobody but the lease holder can change how many."""
+    changes = {**found.fields(), "error": error, "not_before": not_before}
+    guard = (_lease_is_mine(record), _NO_CANCEL)
+    return requeue(Verb.RETRY_LATER, WaitReason.BACKOFF, record, stamp, guard, changes)
+
+
+def continue_(record: JobRecord, stamp: Stamp, found: Findings) -> Write:
+    """Hand the job to a fresh invocation. No new attempt, since its checkpoint has moved."""
+    changes = {**found.fields(), "attempt": record.attempt - 1}
+    guard = (_lease_is_mine(record), _NO_CANCEL)
+    return requeue(Verb.CONTINUE, WaitReason.CONTINUING, record, stamp, guard, changes)
+
+
+def acknowledge_cancel(record: JobRecord, stamp: Stamp, found: Findings) -> Write:
+    guard = (_lease_is_mine(record), Is("cancel_requested", True))
+    return finish(Verb.ACKNOWLEDGE_CANCEL, Status.CANCELED, record, stamp, guard, found.fields())
+
+
+# ── the sweeper's side ────────────────────────────────────────────────────────────────────
+
+
+def rescue(record: JobRecord, stamp: Stamp) -> Write:
+    """Take a job from a worker that fell silent, and decide what becomes of it."""
+    lease_is_still_that_one = Is("lease_token", record.lease_token)
+    lease_has_expired = AtMost("due_at", stamp.now)
+    cancel_is_as_decided_on = Is("cancel_requested", record.cancel_requested)
+    guard = (lease_is_still_that_one, lease_has_expired, cancel_is_as_decided_on)
+    lost = {
+        "error": Problem(
+            type="/problems/worker-lost",
+            title="The worker stopped without finishing",
+            detail="It crashed, ran out of memory or ran into its time limit.",
+        )
+    }
+    if record.cancel_requested:
+        return finish(Verb.RESCUE, Status.CANCELED, record, stamp, guard, {})
+    if record.attempt >= record.max_attempts:
+        return finish(Verb.RESCUE, Status.FAILED, record, stamp, guard, lost)
+    return requeue(Verb.RESCUE, WaitReason.RESCUED, record, stamp, guard, lost)
+
+
+def remind(record: JobRecord, stamp: Stamp) -> Write:
+    """Send the message once more; the next reminder is twice as far off."""
+    due_as_decided_on = Is("due_at", record.due_at)
+    wait = min(REMIND_AFTER * 2 ** min(record.reminders + 1, 10), REMIND_AT_MOST)
+    due = due_while_queued(record.not_before, record.deadline, stamp.now, wait)
+    changes = {"reminders": record.reminders + 1, **due}
+    when = (starts(Verb.REMIND), due_as_decided_on)
+    return Write(verb=Verb.REMIND, nonce=stamp.nonce, when=when, put=changes)
+
+
+def expire(record: JobRecord, stamp: Stamp) -> Write:
+    deadline_has_passed = AtMost("deadline", stamp.now)
+    error = Problem(
+        type="/problems/deadline-exceeded",
+        title="The deadline has passed",
+        detail=f"The job was {record.status} when its time was up.",
+    )
+    return finish(
+        Verb.EXPIRE, Status.FAILED, record, stamp, (deadline_has_passed,), {"error": error}
+    )
+
+
+# ── the client's side ─────────────────────────────────────────────────────────────────────
+
+
+def cancel(record: JobRecord, stamp: Stamp) -> Write:
+    return finish(Verb.CANCEL, Status.CANCELED, record, stamp, (), {})
+
+
+def request_cancel(record: JobRecord, stamp: Stamp) -> Write:
+    """Leave word for the worker, which finds it in the answer to its next heartbeat."""
+    changes = {"cancel_requested": True}
+    return write(Verb.REQUEST_CANCEL, Status.RUNNING, stamp, (_NO_CANCEL,), changes, record)
+
+
+def retry(record: JobRecord, stamp: Stamp) -> Write:
+    """Begin another generation: messages of the old one mean nothing any more."""
+    unchanged_since_it_was_read = Is("nonce", record.nonce)
+    fresh = replace(record, not_before=stamp.now, deadline=stamp.now + record.patience)
+    changes = {
+        "generation": record.generation + 1,
+        "attempt": 0,
+        "not_before": fresh.not_before,
+        "deadline": fresh.deadline,
+        "cancel_requested": False,
+        "error": None,
+        "started_at": None,
+        "finished_at": None,
+        "expires_at": None,
+    }
+    guard = (unchanged_since_it_was_read,)
+    return requeue(Verb.RETRY, WaitReason.BACKLOG, fresh, stamp, guard, changes)
+
+
+def erase(record: JobRecord, stamp: Stamp) -> Write:
+    """Hide the job from every read. What is left to delete is due like all other work, and
+    TTL may not take the record before it is done."""
+    same_record = Is("birth", record.birth)
+    changes = {"due": Urgency.MUST, "due_at": stamp.now, "expires_at": None}
+    return Write(
+        verb=Verb.ERASE,
+        nonce=stamp.nonce,
+        when=(starts(Verb.ERASE), same_record),
+        put={**changes, "status": Status.ERASING},
+    )

@@ -1,0 +1,1 @@
+"""What is HTTP: reading requests, showing jobs, and answering with problems. No AWS, no service."""

@@ -1,0 +1,228 @@
+"""How things look from outside: the API's JSON, its times, its tags and its links."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+
+from chalicelib.domain.job import SECOND, JobRecord, Progress, Status, WaitReason
+from chalicelib.http.problems import ErrorView, error_view
+
+Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+Url = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
+Visible = Annotated[
+    str, msgspec.Meta(extra_json_schema={"enum": [s for s in Status if s is not Status.ERASING]})
+]
+
+
+class ProgressView(msgspec.Struct, frozen=True):
+    percent: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    message: str
+
+
+class ArtifactView(msgspec.Struct, frozen=True):
+    name: str
+    content_type: str
+    size: Annotated[int, msgspec.Meta(ge=0, description="In bytes.")]
+    url: Url
+
+
+class LinksView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Only what is possible now."""
+
+    self: Url
+    events: Url
+    result: Url | None = None
+    cancel: Url | None = None
+    retry: Url | None = None
+
+
+class JobView(msgspec.Struct, frozen=True):
+    id: str
+    task: str
+    status: Visible
+    wait_reason: WaitReason | None
+    progress: ProgressView | None
+    params: Annotated[Any, msgspec.Meta(description="null where they are over 4 KiB.")]
+    result: Annotated[Any, msgspec.Meta(description="null where it is over 32 KiB: see links.")]
+    artifacts: list[ArtifactView]
+    error: ErrorView | None
+    attempt: int
+    max_attempts: int
+    cancel_requested: bool
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    updated_at: Time
+    next_attempt_at: Time | None
+    deadline: Time
+    expires_at: Time | None
+    links: LinksView
+
+
+class JobListView(msgspec.Struct, frozen=True):
+    jobs: list[JobView]
+    next: Url | None
+
+
+class EventView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A transition (with `verb`) or a line of `job.log` (with `message`)."""
+
+    at: Time
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["transition", "log"]})]
+    attempt: int | None = None
+    verb: str | None = None
+    status: Visible | None = None
+    detail: str | None = None
+    left_out: Annotated[int, msgspec.Meta(description="Transitions not kept before it.")] = 0
+    message: str | None = None
+
+
+class EventListView(msgspec.Struct, frozen=True):
+    events: list[EventView]
+    next: Url | None
+
+
+class PutView(msgspec.Struct, frozen=True):
+    method: str
+    url: Url
+    headers: dict[str, str]
+
+
+class UploadView(msgspec.Struct, frozen=True):
+    id: str
+    upload: PutView
+    expires_at: Time
+
+
+class TaskView(msgspec.Struct, frozen=True):
+    name: str
+    description: str
+    params: Annotated[dict[str, Any], msgspec.Meta(description="JSON Schema (2020-12).")]
+    result: dict[str, Any]
+    max_attempts: int
+    timeout: Annotated[float, msgspec.Meta(description="Seconds, all attempts included.")]
+
+
+class TaskListView(msgspec.Struct, frozen=True):
+    tasks: list[TaskView]
+
+
+class HealthView(msgspec.Struct, frozen=True):
+    status: str
+    version: str
+
+
+def job_view(record: JobRecord, base: str, *, payloads: bool = True) -> JobView:
+    """`payloads` False leaves params and result out, as lists do."""
+    waits_for_time = record.wait_reason in (WaitReason.SCHEDULED, WaitReason.BACKOFF)
+    return JobView(
+        id=record.id,
+        task=record.task,
+        status=record.status,
+        wait_reason=record.wait_reason,
+        progress=_progress_view(record.progress),
+        params=_raw(record.params.text if payloads else None),
+        result=_raw(record.result.text if payloads and record.result else None),
+        artifacts=[
+            ArtifactView(
+                one.name,
+                one.content_type,
+                one.size,
+                f"{base}/jobs/{record.id}/artifacts/{quote(one.name)}",
+            )
+            for one in record.artifacts
+        ],
+        error=error_view(record.error),
+        attempt=record.attempt,
+        max_attempts=record.max_attempts,
+        cancel_requested=record.cancel_requested,
+        created_at=rfc3339(record.created_at),
+        started_at=_time(record.started_at),
+        finished_at=_time(record.finished_at),
+        updated_at=rfc3339(record.updated_at),
+        next_attempt_at=rfc3339(record.not_before) if waits_for_time else None,
+        deadline=rfc3339(record.deadline),
+        expires_at=_time(record.expires_at),
+        links=_links(record, base),
+    )
+
+
+def etag(record: JobRecord) -> str:
+    """Made of what is visible, so it changes exactly when that does."""
+    visible = msgspec.json.encode(job_view(record, ""))
+    return f'"{hashlib.blake2b(visible, digest_size=12).hexdigest()}"'
+
+
+def poll_after(record: JobRecord, now: int) -> int:
+    """Seconds until another look is worth it, for Retry-After."""
+    if record.not_before > now:
+        return min(-(-(record.not_before - now) // SECOND), 60)
+    age = (now - record.created_at) // SECOND
+    return 1 if age < 10 else 2 if age < 60 else 5
+
+
+def job_headers(record: JobRecord, now: int) -> dict[str, str]:
+    headers = {"ETag": etag(record), "Cache-Control": "private, no-cache"}
+    return headers if record.finished else {**headers, "Retry-After": str(poll_after(record, now))}
+
+
+def rfc3339(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1_000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def job_url(job_id: str, base: str) -> str:
+    return f"{base}/jobs/{job_id}"
+
+
+def _progress_view(progress: Progress | None) -> ProgressView | None:
+    return None if progress is None else ProgressView(progress.percent, progress.message)
+
+
+def _links(record: JobRecord, base: str) -> LinksView:
+    url = job_url(record.id, base)
+    may_retry = record.status in (Status.FAILED, Status.CANCELED)
+    return LinksView(
+        self=url,
+        events=f"{url}/events",
+        result=f"{url}/result" if record.status is Status.SUCCEEDED else None,
+        cancel=None if record.finished else f"{url}/cancel",
+        retry=f"{url}/retry" if may_retry else None,
+    )
+
+
+def _time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def _raw(text: str | None) -> Any:
+    return None if text is None else msgspec.Raw(text.encode())
+
+
+def event_view(event: Any) -> EventView:
+    """Of a transition, or of a line of the job's log."""
+    at = rfc3339(event.at)
+    entry = getattr(event, "entry", None)
+    if entry is None:
+        return EventView(at, "log", event.attempt, message=event.message)
+    return EventView(
+        at,
+        "transition",
+        entry.attempt,
+        verb=entry.verb,
+        status=entry.status,
+        detail=entry.detail,
+        left_out=entry.left_out,
+    )
+
+
+def upload_view(
+    upload_id: str, url: str, headers: Mapping[str, str], expires_at: int
+) -> UploadView:
+    return UploadView(upload_id, PutView("PUT", url, dict(headers)), rfc3339(expires_at))

@@ -1,0 +1,219 @@
+"""A request as the routes see it: who asks, from where, and what the body and headers say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from chalice.app import Request
+
+from chalicelib.domain.errors import (
+    BodyTooLarge,
+    FieldError,
+    InvalidRequest,
+    MalformedRequest,
+    UnsupportedMediaType,
+)
+from chalicelib.domain.job import Status
+from chalicelib.domain.params import invalid, strings_in
+from chalicelib.http import preferences
+from chalicelib.http.cursors import seal, unseal
+
+T = TypeVar("T")
+
+BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
+DEPTH_AT_MOST = 64
+LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
+
+
+class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    task: Annotated[str, msgspec.Meta(max_length=64, description="One of GET /tasks.")]
+    params: dict[str, Any]
+    run_at: (
+        Annotated[datetime, msgspec.Meta(tz=True, description="At most 30 days ahead.")] | None
+    ) = None
+
+    @property
+    def run_at_ms(self) -> int | None:
+        return None if self.run_at is None else int(self.run_at.timestamp() * 1_000)
+
+
+class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    size: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_UPLOAD, description="In bytes, exact.")]
+    filename: Annotated[str, msgspec.Meta(max_length=255)] = ""
+    content_type: Annotated[str, msgspec.Meta(pattern=r"^[\w.+-]{1,64}/[\w.+-]{1,64}$")] = (
+        "application/octet-stream"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `base` is what its links begin with."""
+
+    request: Request
+    owner: str
+    base: str
+    secret: bytes
+    longest_wait: int  # seconds, of `Prefer: wait`
+    now: int  # epoch milliseconds
+
+    def header(self, name: str) -> str | None:
+        """A header that may come once. Lambda's event keeps repeated ones apart only in
+        `multiValueHeaders`."""
+        event = self.request.to_original_event()
+        repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
+        values = [value for key, all in repeated.items() if key.lower() == name for value in all]
+        if len(values) > 1:
+            raise MalformedRequest(f"The header {name} is given {len(values)} times.")
+        value: str | None = self.request.headers.get(name)
+        return value
+
+    @property
+    def idempotency_key(self) -> str | None:
+        value = self.header("idempotency-key")
+        return None if value is None else preferences.idempotency_key(value)
+
+    @property
+    def cancel_after(self) -> int | None:
+        value = self.header("cancel-after")
+        return None if value is None else preferences.cancel_after(value)
+
+    @property
+    def wait(self) -> int | None:
+        """Seconds to hold this request, as `Prefer: wait=N` asks and the stage allows."""
+        return preferences.wait_seconds(self._preferences, self.longest_wait)
+
+    @property
+    def preference_applied(self) -> dict[str, str]:
+        """Preference-Applied (RFC 7240, section 3), where any was."""
+        applied = [] if self.wait is None else [f"wait={self.wait}"]
+        if "respond-async" in self._preferences:
+            applied.append("respond-async")
+        return {"Preference-Applied": ", ".join(applied)} if applied else {}
+
+    @property
+    def _preferences(self) -> dict[str, str]:
+        return preferences.prefer(self.request.headers.get("prefer", ""))
+
+    @property
+    def path(self) -> str:
+        """Below `base`."""
+        resource: str = self.request.context["resourcePath"]
+        return resource.format(**(self.request.uri_params or {}))
+
+    def body(self, expected: type[T]) -> T:
+        """The JSON body as `expected`. Raises what bad bodies deserve."""
+        raw = self.request.raw_body
+        raw = raw.encode() if isinstance(raw, str) else raw
+        if len(raw) > BODY_AT_MOST:
+            raise BodyTooLarge("A body may have 2.5 MiB: use POST /uploads for what is larger.")
+        media_type = (self.header("content-type") or "application/json").partition(";")[0].strip()
+        if media_type.lower() != "application/json":
+            raise UnsupportedMediaType(
+                f"The body is {media_type}: send JSON, with Content-Type: application/json."
+            )
+        value = _parsed(raw)
+        try:
+            return msgspec.convert(value, expected)
+        except msgspec.ValidationError as error:
+            raise invalid(error, "") from None
+
+    def query(self, *known: str) -> dict[str, str]:
+        """The query's parameters, each once and none but these."""
+        given = self.request.query_params
+        if given is None:
+            return {}
+        for name in given:
+            if name not in known:
+                there = ", ".join(known)
+                raise MalformedRequest(f"There is no query parameter {name!r}; there are: {there}.")
+            if len(given.getlist(name)) > 1:
+                raise MalformedRequest(f"The query parameter {name!r} is given more than once.")
+        return dict(given)
+
+    def list_query(self, *filters: str) -> ListQuery:
+        """`limit`, `cursor` and these filters. A cursor is good for the same list only."""
+        given = self.query("limit", "cursor", *filters)
+        text = given.get("limit", "20")
+        limit = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+        if not 1 <= limit <= 100:
+            raise MalformedRequest("limit must be a whole number from 1 to 100.")
+        chosen = {name: given[name] for name in filters if name in given}
+        scope = (self.owner, self.path, *(f"{name}={value}" for name, value in chosen.items()))
+        cursor = given.get("cursor")
+        position = None if cursor is None else unseal(self.secret, scope, cursor)
+        return ListQuery(limit, position, chosen, lambda place: seal(self.secret, scope, place))
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """`position` is where the page begins, None at the beginning; `cursor` seals another."""
+
+    limit: int
+    position: str | None
+    filters: Mapping[str, str]
+    cursor: Callable[[str], str]
+
+    def following(self, position: str | None) -> str | None:
+        return None if position is None else self.cursor(position)
+
+    @property
+    def status(self) -> Status | None:
+        text = self.filters.get("status")
+        if text is None:
+            return None
+        shown = [status for status in Status if status is not Status.ERASING]
+        if text not in shown:
+            raise MalformedRequest(f"status must be one of {', '.join(shown)}.")
+        return Status(text)
+
+
+def base_of(request: Request, public_url: str | None) -> str:
+    """What absolute links begin with: the stage's own setting, else the domain and path at
+    which API Gateway took the request, stage path and custom domain included. Headers that
+    a client may forge have no say."""
+    if public_url:
+        return public_url.rstrip("/")
+    context = request.context
+    if "domainName" not in context:
+        return f"http://{request.headers.get('host', 'localhost')}"  # chalice local
+    resource = context["resourcePath"].format(**(request.uri_params or {}))
+    return f"https://{context['domainName']}{context['path'].removesuffix(resource)}".rstrip("/")
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise MalformedRequest(f"The body is not JSON: {error}.") from None
+    except RecursionError:
+        raise MalformedRequest("The body is nested too deeply.") from None
+    if _deeper_than(value, DEPTH_AT_MOST):
+        raise MalformedRequest(f"The body is nested more than {DEPTH_AT_MOST} levels deep.")
+    nul = tuple(
+        FieldError(pointer, "holds a NUL character")
+        for pointer, text in strings_in(value, "")
+        if "\x00" in text
+    )
+    if nul:
+        raise InvalidRequest("Text may not hold NUL characters.", errors=nul)
+    return value
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value

@@ -1,0 +1,1 @@
+"""What the system does, one file a use case; everything outside is reached through ports.py."""

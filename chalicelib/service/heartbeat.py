@@ -1,0 +1,114 @@
+"""The heartbeat of a running job: one update renews the lease, stores what there is to show
+and learns of a cancel; and what it learns is raised in the task."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.errors import (
+    ConditionFailed,
+    DeadlineExceeded,
+    Interrupted,
+    InvocationEnding,
+    JobCanceled,
+    LeaseLost,
+    Unavailable,
+)
+from chalicelib.domain.job import SECOND
+from chalicelib.domain.verbs import heartbeat
+from chalicelib.service.transition import stamp
+
+if TYPE_CHECKING:
+    from chalicelib.service.run import Run
+
+logger = logging.getLogger(__name__)
+
+WRITE_AT_MOST_EVERY = 1 * SECOND
+
+
+class Heartbeat:
+    """Decides when to beat and what a beat does; who calls it, a thread or a test, is not its
+    affair."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.system = run.system
+        self.news = threading.Event()  # there is something to show
+        self._renewed_at = self.system.clock.now()
+        self._told: set[type[Interrupted]] = set()
+
+    def next_at(self) -> int:
+        """When it wants to beat next, in epoch milliseconds."""
+        times = [self._renewed_at + self.system.rules.lease // 3]
+        if self.run.has_news:
+            times.append(self._renewed_at + WRITE_AT_MOST_EVERY)
+        if DeadlineExceeded not in self._told:
+            times.append(self.run.record.deadline)
+        if InvocationEnding not in self._told:
+            times.append(self.run.ends_at)
+        return min(times)
+
+    def beat(self) -> None:
+        now = self.system.clock.now()
+        if now >= self.run.record.deadline:
+            self._tell(DeadlineExceeded("The job's deadline has passed."))
+        elif now >= self.run.ends_at:
+            self._tell(InvocationEnding("This invocation is nearly over."))
+        self._renewed_at = now  # a beat that fails waits its turn like any other
+        try:
+            self.run.store_logs()
+            self._renew(now)
+        except Unavailable:
+            # Only the next beat is lost by it, unless the lease runs out first; and then the
+            # conditions on all later writes decide.
+            logger.warning("heartbeat_failed", extra={"job": self.run.id})
+
+    def _renew(self, now: int) -> None:
+        record, found = self.run.record, self.run.take_findings()
+        lease_until = min(now + self.system.rules.lease, record.deadline)
+        write = heartbeat(record, stamp(self.system), found, lease_until)
+        try:
+            self.run.record = self.system.jobs.apply(record.id, write)
+        except ConditionFailed:
+            self._tell(LeaseLost("Another worker has taken over."))
+        except Unavailable:
+            self.run.give_back(found)
+            raise
+        if self.run.record.cancel_requested:
+            self._tell(JobCanceled("The client canceled this job."))
+
+    def _tell(self, error: Interrupted) -> None:
+        if type(error) not in self._told:
+            self._told.add(type(error))
+            self.run.interrupts.interrupt(error)
+
+
+@contextmanager
+def beating_in_a_thread(heartbeat: Heartbeat) -> Iterator[None]:
+    """Beat while inside. On leaving, the beat under way is over, and no other follows."""
+    stopped = False
+
+    def beat_until_stopped() -> None:
+        while not stopped:
+            wait = heartbeat.next_at() - heartbeat.system.clock.now()
+            if wait > 0:
+                heartbeat.news.wait(wait / SECOND)
+                heartbeat.news.clear()
+                continue
+            try:
+                heartbeat.beat()
+            except Exception:
+                logger.exception("heartbeat_crashed", extra={"job": heartbeat.run.id})
+
+    thread = threading.Thread(target=beat_until_stopped, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped = True
+        heartbeat.news.set()
+        thread.join()

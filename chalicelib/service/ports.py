@@ -1,0 +1,175 @@
+"""What the service needs of the world, a sentence of contract each.
+
+Every call may raise `Unavailable`: then it is not known whether a write happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from chalicelib.domain.job import JobRecord, Urgency
+from chalicelib.domain.source import Source
+from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.writes import Write
+
+if TYPE_CHECKING:
+    from chalicelib.service.heartbeat import Heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of `job.log`. `position` orders lines and is unique within a job."""
+
+    at: int
+    attempt: int
+    message: str
+    position: str
+
+
+class JobStore(Protocol):
+    def submit(self, record: JobRecord) -> None:
+        """Store a record whose id does not exist, else raise ConditionFailed with what does.
+
+        Finding the same nonce there is success: an answer was lost, and the SDK tried again.
+        """
+
+    def apply(self, job_id: str, write: Write) -> JobRecord:
+        """Carry out a write and return the record after it, else raise ConditionFailed with
+        the record as it is. Finding the write's own nonce there is success, too."""
+
+    def read(self, job_id: str) -> JobRecord | None:
+        """The record as of the last write, expired and half-erased ones included."""
+
+    def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        """The records that exist, in the order asked for, each as of its last write."""
+
+    def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
+        """(position, id) of an owner's jobs, newest first, from after position `before` on.
+        Eventually consistent. Fewer than `limit` means that there are no more."""
+
+    def due(self, urgency: Urgency, now: int) -> Iterator[str]:
+        """Ids of the jobs due by `now`, oldest first within a shard. Eventually consistent."""
+
+    def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
+        """The stored result of a step, JSON text; None if there is none. Consistent. A result
+        that would expire before `expires_at` (ms) is kept until then."""
+
+    def store_once(self, record: JobRecord, step: str, result: str, expires_at: int) -> str:
+        """Store a step's result if there is none, and return the one that is stored."""
+
+    def log(self, record: JobRecord, lines: Sequence[LogLine], expires_at: int) -> None:
+        """Add lines beside the record; lines stored twice under one position are one line."""
+
+    def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
+        """The first `limit` lines with a position greater than `after`, in order."""
+
+    def forget(self, record: JobRecord) -> None:
+        """Delete all that stands beside a record being erased, then the record itself."""
+
+
+class MessageQueue(Protocol):
+    def send(self, record: JobRecord, delay_seconds: int) -> None:
+        """Send a hint to look at this job, no sooner than in `delay_seconds` (900 at most)."""
+
+    def waiting(self, lane: str) -> int:
+        """About how many messages wait in a lane, for a worker or for their delay."""
+
+
+class PayloadStore(Protocol):
+    def put(self, key: str, body: bytes | Path | BinaryIO, content_type: str) -> int:
+        """Store an object whole and return its size in bytes. Keys are never reused."""
+
+    def get(self, key: str) -> bytes: ...
+
+    def open(self, key: str, start: int) -> Source:
+        """A stream of the object from byte `start` on; FileNotFoundError if there is none."""
+
+    def size(self, key: str) -> int | None:
+        """In bytes; None if there is no such object."""
+
+    def upload_url(
+        self, key: str, content_type: str, size: int, seconds: int
+    ) -> tuple[str, Mapping[str, str]]:
+        """A presigned PUT, and the headers that go with it, by which this key can be written
+        once, with exactly `size` bytes, within `seconds`."""
+
+    def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
+        """A presigned GET; a `filename` makes browsers save it under that name."""
+
+    def erase(self, prefix: str) -> None:
+        """Delete every object under a prefix."""
+
+
+class Web(Protocol):
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,
+        max_bytes: int,
+    ) -> HttpResponse:
+        """One call, no redirects; PermanentError where the stage does not allow the host."""
+
+    def open(self, url: str, start: int) -> Source:
+        """A stream of what a GET answers; PermanentError on a 4xx, OSError on other failures."""
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Unix epoch, milliseconds."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Interrupts(Protocol):
+    """How what a heartbeat learns gets into the running task."""
+
+    @property
+    def pending(self) -> BaseException | None:
+        """What the task has been told, or is about to be."""
+
+    def armed(self) -> AbstractContextManager[None]:
+        """While inside, `interrupt` may raise at any point of this thread."""
+
+    def shielded(self) -> AbstractContextManager[None]:
+        """While inside, it waits: entering and leaving raise what is pending."""
+
+    def check(self) -> None:
+        """Raise what is pending."""
+
+    def interrupt(self, error: BaseException) -> None:
+        """Raise `error` in the thread that armed; called from another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a stage may set. Milliseconds, unless the name says otherwise."""
+
+    lease: int = 60_000
+    retention: int = 30 * 86_400_000
+    ending_margin: int = 20_000  # what a task gets to stop before Lambda stops it
+    longest_wait_seconds: int = 25  # API Gateway hangs up after 29
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """All that the use cases work with; wiring.py puts it together."""
+
+    jobs: JobStore
+    messages: MessageQueue
+    payloads: PayloadStore
+    web: Web
+    clock: Clock
+    fresh: Callable[[], str]  # an id, nonce or token nobody can guess: 32 hex digits
+    chance: Callable[[], float]  # from [0, 1)
+    tasks: Callable[[], Mapping[str, Task]]
+    secret: bytes  # of the stage; keys the ids that Idempotency-Keys lead to
+    interrupts: Callable[[], Interrupts]
+    beating: Callable[[Heartbeat], AbstractContextManager[None]]
+    rules: Rules = Rules()

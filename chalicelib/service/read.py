@@ -1,0 +1,173 @@
+"""Look at jobs. A status read is one consistent read; a read that notices that a deadline has
+passed writes that down first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.domain.errors import JobNotFinished, JobNotSucceeded, NotFound
+from chalicelib.domain.job import ID, LIVE, Artifact, Entry, JobRecord, Status, Stored
+from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.verbs import expire
+from chalicelib.domain.writes import Write
+from chalicelib.service.ports import System
+from chalicelib.service.transition import carry_out
+
+EXAMINED_AT_MOST = 500  # records a page of a filtered list may cost
+DOWNLOAD_SECONDS = 900
+LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads: soon at first, then each second
+
+
+def get(system: System, owner: str, job_id: str) -> JobRecord:
+    """Raises NotFound for an unknown id and for somebody else's, alike."""
+    record = system.jobs.read(job_id) if ID.fullmatch(job_id) else None
+    if record is None or record.owner != owner or not record.visible(system.clock.now()):
+        raise NotFound("There is no such job.")
+    if _deadline_passed(record, system.clock.now()):
+        record = carry_out(system, record, _expire_if_due)
+    return record
+
+
+def wait(
+    system: System,
+    owner: str,
+    job_id: str,
+    seconds: int,
+    enough: Callable[[JobRecord], bool],
+) -> JobRecord:
+    """The job as soon as it is `enough`, or as it is when `seconds` have passed."""
+    until = system.clock.now() + seconds * 1_000
+    for pause in _pauses():
+        record = get(system, owner, job_id)
+        left = until - system.clock.now()
+        if left <= 0 or enough(record):
+            return record
+        system.clock.sleep(min(pause, left / 1_000))
+    raise AssertionError("the pauses do not end")
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """`next` is the position after which the next page begins, None at the end."""
+
+    jobs: list[JobRecord]
+    next: str | None
+
+
+def list_jobs(
+    system: System,
+    owner: str,
+    *,
+    status: Status | None,
+    task: str | None,
+    limit: int,
+    before: str | None,
+) -> JobPage:
+    """An owner's jobs, newest first, their records as of now. With filters a page may be short
+    or empty, because it examines a bounded number of jobs."""
+    found: list[JobRecord] = []
+    examined, now = 0, system.clock.now()
+    while examined < EXAMINED_AT_MOST:
+        keys = system.jobs.owned(owner, before, limit)
+        records = {record.id: record for record in system.jobs.read_many([id for _, id in keys])}
+        for position, job_id in keys:
+            before, record = position, records.get(job_id)
+            if record is None or not record.visible(now):
+                continue
+            if status in (None, record.status) and task in (None, record.task):
+                found.append(record)
+            if len(found) == limit:
+                return JobPage(found, before)
+        examined += len(keys)
+        if len(keys) < limit:
+            return JobPage(found, None)
+    return JobPage(found, before)
+
+
+def result(system: System, owner: str, job_id: str) -> Stored:
+    record = get(system, owner, job_id)
+    if not record.finished:
+        raise JobNotFinished(f"The job is {record.status}: ask again later.")
+    if record.result is None:
+        raise JobNotSucceeded(f"The job {record.status} and has no result.", record.error)
+    return record.result
+
+
+def artifact(system: System, owner: str, job_id: str, name: str) -> Artifact:
+    record = get(system, owner, job_id)
+    for one in record.artifacts:
+        if one.name == name:
+            return one
+    there = ", ".join(one.name for one in record.artifacts) or "none yet"
+    raise NotFound(f"The job has no artifact of this name. It has: {there}.")
+
+
+def download_url(system: System, what: Stored | Artifact) -> str:
+    """Where to fetch an object of a job's, for 15 minutes."""
+    assert what.key is not None
+    name, kind = (
+        (what.name, what.content_type) if isinstance(what, Artifact) else (None, "application/json")
+    )
+    return system.payloads.download_url(what.key, name, kind, DOWNLOAD_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Transitioned:
+    at: int
+    position: str
+    entry: Entry
+
+
+class Event(Protocol):
+    """A `Transitioned` or a `LogLine`."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def position(self) -> str: ...
+
+
+def events(
+    system: System, owner: str, job_id: str, limit: int, after: str
+) -> tuple[list[Event], str | None]:
+    """Transitions and log lines, oldest first, and the position where the next page begins."""
+    record = get(system, owner, job_id)
+    lines = system.jobs.lines(record, after, limit + 1)
+    happened: list[Event] = [*lines, *(t for t in transitions(record) if t.position > after)]
+    happened.sort(key=lambda event: event.position)
+    page = happened[:limit]
+    return page, page[-1].position if len(happened) > limit else None
+
+
+def transitions(record: JobRecord) -> Iterator[Transitioned]:
+    """The history in its true order, though clocks differ, with the attempts filled in that a
+    claim could not know: what ended the attempt does."""
+    latest, number = 0, 0
+    for index, entry in enumerate(record.history):
+        latest, number = max(latest, entry.at), number + 1 + entry.left_out
+        attempt = entry.attempt
+        if attempt is None and entry.status is Status.RUNNING:
+            later = (e.attempt for e in record.history[index + 1 :] if e.attempt is not None)
+            attempt = next(later, record.attempt)
+        known = Entry(entry.at, entry.verb, entry.status, attempt, entry.detail, entry.left_out)
+        yield Transitioned(entry.at, event_position(latest, f"0{number:06d}"), known)
+
+
+def event_position(at: int, rest: str) -> str:
+    return f"{at:015d}-{rest}"
+
+
+def _deadline_passed(record: JobRecord, now: int) -> bool:
+    return record.status in LIVE and record.deadline <= now
+
+
+def _expire_if_due(record: JobRecord, stamp: Stamp) -> Write | None:
+    return expire(record, stamp) if _deadline_passed(record, stamp.now) else None
+
+
+def _pauses() -> Iterator[float]:
+    yield from LONG_POLL_SECONDS
+    while True:
+        yield LONG_POLL_SECONDS[-1]

@@ -1,0 +1,205 @@
+"""A job while it runs: what the task calls `job`."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import mimetypes
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
+
+from chalicelib.domain.errors import PermanentError
+from chalicelib.domain.job import DAY, Artifact, JobRecord, Progress, Stored
+from chalicelib.domain.params import UPLOAD_ID, encode
+from chalicelib.domain.source import Source
+from chalicelib.domain.task import HttpResponse, Job
+from chalicelib.domain.verbs import Findings
+from chalicelib.service.ports import LogLine, System
+from chalicelib.service.read import event_position
+from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, stash
+from chalicelib.service.uploads import upload_key
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+MESSAGE_AT_MOST = 500  # characters of a progress message: it is in every status body
+LINE_AT_MOST = 2_000  # characters of a log line
+LINES_AT_MOST = 1_000  # stored lines of an attempt; the rest is in the service's log alone
+ARTIFACTS_AT_MOST = 100  # they are listed in the record, which has to stay small
+ONCE_AT_MOST = 300 * 1024  # bytes; a DynamoDB item holds 400 KB
+STEP = re.compile(r"[^\x00-\x1f]{1,200}")
+ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # safe in any URL
+
+
+class Run(Job):
+    """Implements Job over the ports. The task calls it from one thread, the heartbeat takes
+    what there is to write from another."""
+
+    def __init__(self, system: System, record: JobRecord, ends_at: int) -> None:
+        self.system = system
+        self.record = record
+        self.lease_token = record.lease_token
+        self.ends_at = ends_at  # when the task has to stop, in epoch milliseconds
+        self.interrupts = system.interrupts()
+        self.on_news: Callable[[], None] = lambda: None
+        self.id = record.id
+        self.key = f"{record.id}-{record.birth}"
+        self.attempt = record.attempt
+        self.max_attempts = record.max_attempts
+        self._saved = None if record.checkpoint is None else fetch(system, record.checkpoint)
+        self.state = None if self._saved is None else msgspec.json.decode(self._saved)
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+        self._checkpoint: str | None = None
+        self._artifacts = record.artifacts
+        self._artifacts_changed = False
+        self._lines: list[LogLine] = []
+        self._numbers = itertools.count(1)
+        self._logged = 0
+        self.moved = False  # whether the checkpoint has, since this invocation began
+
+    # ── what a task calls ──
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        with self._news():
+            percent = round(min(max(float(fraction), 0.0), 1.0) * 100, 1)
+            self._progress = Progress(percent, message[:MESSAGE_AT_MOST])
+
+    def log(self, message: str) -> None:
+        logger.info("job_log", extra={"job": self.id, "attempt": self.attempt, "text": message})
+        with self._news():
+            self._logged += 1
+            if self._logged > LINES_AT_MOST:
+                return
+            if self._logged == LINES_AT_MOST:
+                message = "(further lines of this attempt are in the service's log only)"
+            now = self.system.clock.now()
+            position = event_position(now, f"1{self._fresh_name()}")
+            self._lines.append(LogLine(now, self.attempt, message[:LINE_AT_MOST], position))
+
+    def attach(
+        self, name: str, data: bytes | str | Path | BinaryIO, content_type: str | None = None
+    ) -> None:
+        if not ARTIFACT_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name an artifact: use A-Z a-z 0-9 . _ - only")
+        with self.interrupts.shielded():
+            guessed = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+            key = self.fresh_key("artifacts")
+            body = data.encode() if isinstance(data, str) else data
+            size = self.system.payloads.put(key, body, guessed)
+        with self._news():
+            others = tuple(one for one in self._artifacts if one.name != name)
+            if len(others) >= ARTIFACTS_AT_MOST:
+                raise PermanentError(f"A job holds {ARTIFACTS_AT_MOST} artifacts at most.")
+            self._artifacts = (*others, Artifact(name, guessed, size, key))
+            self._artifacts_changed = True
+
+    def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        if not STEP.fullmatch(step):
+            raise ValueError(f"{step!r} cannot name a step: 1 to 200 printable characters")
+        with self.interrupts.shielded():
+            stored = self.system.jobs.once(self.record, step, self._keep_until)
+        if stored is None:
+            text = encode(function(*args, **kwargs))
+            if len(text) > ONCE_AT_MOST:
+                raise PermanentError(f"The result of step {step!r} is over 300 KiB: attach it.")
+            with self.interrupts.shielded():
+                stored = self.system.jobs.store_once(self.record, step, text, self._keep_until)
+        result: T = msgspec.json.decode(stored)
+        return result
+
+    def checkpoint(self, state: Any) -> None:
+        text = encode(state)  # now: the task may go on to change what it passed
+        with self._news():
+            self._checkpoint = text
+            self.moved = self.moved or text != self._saved
+
+    def open(self, source: str, start: int = 0) -> Source:
+        with self.interrupts.shielded():
+            if not UPLOAD_ID.fullmatch(source):
+                return self.system.web.open(source, start)
+            try:
+                return self.system.payloads.open(upload_key(self.record.owner, source), start)
+            except FileNotFoundError:
+                raise PermanentError(
+                    f"There is no {source}; uploads do not live for ever."
+                ) from None
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = 30.0,
+        max_bytes: int = 5 * 1024 * 1024,
+    ) -> HttpResponse:
+        self.interrupts.check()
+        return self.system.web.request(method, url, headers or {}, body, timeout, max_bytes)
+
+    def time_left(self) -> float:
+        return max(0.0, (self.ends_at - self.system.clock.now()) / 1_000)
+
+    # ── what the heartbeat and the worker take ──
+
+    @property
+    def has_news(self) -> bool:
+        found = (self._progress, self._checkpoint)
+        waiting = bool(self._lines) or self._artifacts_changed
+        return waiting or any(one is not None for one in found)
+
+    def take_findings(self, keep_checkpoint: bool = True) -> Findings:
+        with self._lock:
+            progress, checkpoint = self._progress, self._checkpoint
+            artifacts = self._artifacts if self._artifacts_changed else None
+            self._progress = self._checkpoint = None
+            self._artifacts_changed = False
+        return Findings(progress, self._stored(checkpoint if keep_checkpoint else None), artifacts)
+
+    def give_back(self, found: Findings) -> None:
+        """What could not be written, unless the task has gone further since."""
+        with self._lock:
+            self._progress = self._progress or found.progress
+            self._artifacts_changed = self._artifacts_changed or found.artifacts is not None
+            if self._checkpoint is None and found.checkpoint is not None:
+                self._checkpoint = fetch(self.system, found.checkpoint)
+
+    def store_logs(self) -> None:
+        with self._lock:
+            lines = tuple(self._lines)
+        if lines:
+            self.system.jobs.log(self.record, lines, self._keep_until)
+            with self._lock:
+                del self._lines[: len(lines)]
+
+    @property
+    def _keep_until(self) -> int:
+        """What stands beside the record outlives it, or a client's retry would miss it."""
+        return self.record.deadline + self.record.retention + DAY
+
+    def _stored(self, checkpoint: str | None) -> Stored | None:
+        if checkpoint is None:
+            return None
+        return stash(self.system, self.fresh_key("checkpoints"), checkpoint, CHECKPOINT_INLINE)
+
+    def fresh_key(self, kind: str) -> str:
+        """For an object in the bucket."""
+        return f"{self.record.prefix}{kind}/{self._fresh_name()}"
+
+    def _fresh_name(self) -> str:
+        """Holds the lease token: no other attempt, however late, uses it."""
+        return f"{self.lease_token}-{next(self._numbers):06d}"
+
+    @contextmanager
+    def _news(self) -> Iterator[None]:
+        with self.interrupts.shielded():
+            with self._lock:
+                yield
+            self.on_news()

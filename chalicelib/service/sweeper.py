@@ -1,0 +1,99 @@
+"""Find every job whose due date has passed and do what is due: the one mechanism that repairs
+lost messages, killed workers, missed delays and erasures cut off half way."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from chalicelib.domain import verbs
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.job import LIVE, JobRecord, Status, Urgency
+from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.writes import Write
+from chalicelib.service.control import clear_away
+from chalicelib.service.ports import System
+from chalicelib.service.transition import carry_out
+
+logger = logging.getLogger(__name__)
+
+READ_AT_ONCE = 100  # DynamoDB's limit on a batch read
+REMINDERS_LOOKED_AT = 2_000  # a sweep: what is left comes with the next
+
+
+def sweep(system: System, ends_at: int) -> Counter[str]:
+    """One round, until `ends_at` (epoch ms) at the latest; what was done, counted by verb.
+
+    Rescues, deadlines and schedules come before reminders. Two sweepers at once, or one that
+    dies half way, do no harm: every step is a conditional write of its own.
+    """
+    done: Counter[str] = Counter()
+    for record in _records(system, Urgency.MUST, ends_at):
+        done[_visit(system, record)] += 1
+    late = itertools.islice(_records(system, Urgency.REMIND, ends_at), REMINDERS_LOOKED_AT)
+    for record in _missing_from_queue(system, late):
+        if system.clock.now() >= ends_at:
+            break
+        done[_visit(system, record)] += 1
+    logger.info("swept", extra={"done": dict(done)})
+    return done
+
+
+def what_is_due(record: JobRecord, stamp: Stamp) -> Write | None:
+    """None: the index was behind, or somebody else was faster."""
+    if record.due_at is None or record.due_at > stamp.now:
+        return None
+    if record.status in LIVE and record.deadline <= stamp.now:
+        return verbs.expire(record, stamp)
+    match record.status:
+        case Status.RUNNING:
+            return verbs.rescue(record, stamp)
+        case Status.QUEUED:
+            return verbs.remind(record, stamp)
+        case _:
+            return None
+
+
+def _visit(system: System, record: JobRecord) -> str:
+    """One job's failure must not keep the sweeper from the others."""
+    try:
+        if record.status is Status.ERASING:
+            clear_away(system, record)
+            return "erase"
+        verb = "nothing"
+
+        def decide(now_is: JobRecord, stamp: Stamp) -> Write | None:
+            nonlocal verb
+            write = what_is_due(now_is, stamp)
+            verb = write.verb if write else "nothing"
+            return write
+
+        carry_out(system, record, decide)
+        return verb
+    except NotFound:
+        return "nothing"
+    except Exception:
+        logger.exception("visit_failed", extra={"job": record.id, "task": record.task})
+        return "error"
+
+
+def _missing_from_queue(system: System, late: Iterable[JobRecord]) -> Iterator[JobRecord]:
+    """Of the jobs that nobody claimed in time, as many a lane as its queue holds too few
+    messages for: behind a real backlog they are merely waiting, and need no second message."""
+    lanes: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for record in late:
+        lanes[record.lane].append(record)
+    for lane, records in lanes.items():
+        missing = len(records) - system.messages.waiting(lane)
+        yield from records[: max(missing, 0)]
+
+
+def _records(system: System, urgency: Urgency, ends_at: int) -> Iterator[JobRecord]:
+    ids = system.jobs.due(urgency, system.clock.now())
+    while batch := list(itertools.islice(ids, READ_AT_ONCE)):
+        for record in system.jobs.read_many(batch):
+            if system.clock.now() >= ends_at:
+                return
+            yield record

@@ -1,0 +1,74 @@
+"""Carrying out a transition: decide, write, decide again if the job moved on, and then do
+what belongs to every such change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
+from chalicelib.domain.job import JobRecord, Status
+from chalicelib.domain.transitions import Stamp, message_delay
+from chalicelib.domain.writes import Write
+from chalicelib.service.ports import System
+
+logger = logging.getLogger(__name__)
+
+DECISIONS_AT_MOST = 10  # a job changes a few times a second at worst
+
+Decide = Callable[[JobRecord, Stamp], Write | None]
+
+
+def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
+    """Apply what `decide` makes of the record; on None there is nothing to do.
+
+    Returns the record after it. Raises NotFound where the job is gone.
+    """
+    for _ in range(DECISIONS_AT_MOST):
+        write = decide(record, stamp(system))
+        if write is None:
+            return record
+        try:
+            after = system.jobs.apply(record.id, write)
+        except ConditionFailed as failed:
+            if failed.current is None:
+                raise NotFound("The job was erased meanwhile.") from None
+            record = failed.current
+            continue
+        announce(system, after, write.verb)
+        return after
+    raise Unavailable("The job changes faster than this request can follow: try again.")
+
+
+def announce(system: System, record: JobRecord, verb: str) -> None:
+    """What everybody has to do who changed a job: tell the log and, once it is queued, the
+    queue."""
+    logger.info(
+        verb,
+        extra={
+            "job": record.id,
+            "task": record.task,
+            "owner": record.owner,
+            "attempt": record.attempt,
+            "status": str(record.status),
+            "error": record.error.type if record.error else None,
+        },
+    )
+    if record.status is Status.QUEUED:
+        enqueue(system, record)
+
+
+def enqueue(system: System, record: JobRecord) -> None:
+    """Send the hint. The record is stored, so a send that fails costs only time: the job has
+    a due date, and the sweeper sends the message again."""
+    delay = message_delay(record.not_before, system.clock.now())
+    if delay is None:
+        return
+    try:
+        system.messages.send(record, delay)
+    except Unavailable:
+        logger.warning("message_not_sent", extra={"job": record.id, "lane": record.lane})
+
+
+def stamp(system: System) -> Stamp:
+    return Stamp(now=system.clock.now(), nonce=system.fresh())

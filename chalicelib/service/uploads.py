@@ -1,0 +1,50 @@
+"""Uploads: the client puts its bytes straight into the bucket, and names them in params."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.errors import FieldError, InvalidRequest
+from chalicelib.domain.params import UPLOAD_ID, strings_in
+from chalicelib.service.ports import System
+
+UPLOAD_SECONDS = 3_600
+LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    id: str
+    url: str
+    headers: Mapping[str, str]
+    expires_at: int
+
+
+def create(system: System, owner: str, content_type: str, size: int) -> UploadTicket:
+    """A presigned PUT by which `size` bytes can be written once."""
+    upload_id = f"upload:{system.fresh()}"
+    url, headers = system.payloads.upload_url(
+        upload_key(owner, upload_id), content_type, size, UPLOAD_SECONDS
+    )
+    expires_at = system.clock.now() + UPLOAD_SECONDS * 1_000
+    return UploadTicket(upload_id, url, headers, expires_at)
+
+
+def check(system: System, owner: str, params: Any) -> None:
+    """Every upload that params name, anywhere in them, exists and is this owner's."""
+    missing = tuple(
+        FieldError(pointer, "No such upload: POST /uploads first, then PUT the bytes to its url.")
+        for pointer, text in strings_in(params, "/params")
+        if UPLOAD_ID.fullmatch(text) and system.payloads.size(upload_key(owner, text)) is None
+    )
+    if missing:
+        raise InvalidRequest("The params name uploads that do not exist.", errors=missing)
+
+
+def upload_key(owner: str, upload_id: str) -> str:
+    """The owner is part of the key, so that another's upload is simply not there."""
+    folder = hashlib.sha256(owner.encode()).hexdigest()[:32]
+    return f"uploads/{folder}/{upload_id.removeprefix('upload:')}"

@@ -1,0 +1,197 @@
+"""Do the work: claim, run, finish. A message only says where to look; the conditional write
+on the record decides who runs it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+
+import msgspec
+
+from chalicelib.domain import verbs
+from chalicelib.domain.errors import (
+    ConditionFailed,
+    Interrupted,
+    OvertimeError,
+    PermanentError,
+)
+from chalicelib.domain.job import SECOND, Hint, JobRecord, Status
+from chalicelib.domain.outcomes import (
+    OUT_OF_TIME,
+    UNKNOWN_TASK,
+    Canceled,
+    Continue,
+    Expired,
+    Failed,
+    Lost,
+    Outcome,
+    Retry,
+    Succeeded,
+    outcome_of,
+)
+from chalicelib.domain.params import decode, encode
+from chalicelib.domain.retry import backoff_seconds
+from chalicelib.domain.task import Task
+from chalicelib.domain.transitions import Stamp, Verb
+from chalicelib.domain.writes import Write
+from chalicelib.service.heartbeat import Heartbeat
+from chalicelib.service.ports import System
+from chalicelib.service.run import Run
+from chalicelib.service.stash import RESULT_INLINE, fetch, stash
+from chalicelib.service.transition import announce, carry_out, enqueue
+
+logger = logging.getLogger(__name__)
+
+
+class BadMessage(OvertimeError):
+    slug, title = "bad-message", "The message is not one of ours"
+
+
+def deliver(system: System, bodies: Sequence[str], ends_at: int) -> None:
+    """Work on a delivery of messages until `ends_at` (epoch ms), when Lambda ends it.
+
+    Raises what went wrong last, once all are served: SQS then delivers all of them again,
+    which does no harm to those that are done.
+    """
+    margin = min(system.rules.ending_margin, (ends_at - system.clock.now()) // 4)
+    failure: Exception | None = None
+    for number, body in enumerate(bodies):
+        too_late = number > 0 and ends_at - system.clock.now() < 2 * margin
+        try:
+            _work(system, _parse(body), ends_at - margin, too_late)
+        except Exception as error:
+            logger.exception("delivery_failed", extra={"text": body[:200]})
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+def _parse(body: str) -> Hint:
+    try:
+        return msgspec.json.decode(body, type=Hint)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise BadMessage(f"A message must be {{job, generation}}: {error}") from None
+
+
+def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
+    if too_late:
+        record = system.jobs.read(hint.job)
+        if record is not None and record.status is Status.QUEUED:
+            enqueue(system, record)  # for an invocation that has time for it
+        return
+    record = _claim(system, hint)
+    if record is None:
+        return
+    announce(system, record, Verb.CLAIM)
+    run = Run(system, record, ends_at)
+    heartbeat = Heartbeat(run)
+    run.on_news = heartbeat.news.set
+    task = system.tasks().get(record.task)
+    with system.beating(heartbeat):
+        outcome = _run(run, task)
+    _finish(run, task, outcome)
+
+
+def _claim(system: System, hint: Hint) -> JobRecord | None:
+    """The running job, if it was there to be taken; None if there is nothing to do."""
+    lease_until = system.clock.now() + system.rules.lease
+    for _ in range(3):
+        token, now = system.fresh(), system.clock.now()
+        try:
+            write = verbs.claim(hint.generation, token, lease_until, now)
+            return system.jobs.apply(hint.job, write)
+        except ConditionFailed as failed:
+            record = failed.current
+        if record is None or record.generation != hint.generation:
+            return None  # erased, or a message from before the client's retry
+        if record.lease_token == token:
+            return record  # it was ours; a client's cancel came before the repeated write
+        if record.status is not Status.QUEUED:
+            return None  # somebody runs it or ran it
+        if record.deadline <= now:
+            carry_out(system, record, _expire_if_queued)
+            return None
+        if record.not_before > now + verbs.CLAIM_SLACK:
+            enqueue(system, record)  # our clock or the queue's is ahead
+            return None
+        lease_until = min(lease_until, record.deadline)
+    return None  # it changed under us three times; it is due again soon
+
+
+def _run(run: Run, task: Task | None) -> Outcome:
+    """Every way in which a task can end becomes an outcome, here."""
+    if task is None:
+        return UNKNOWN_TASK
+    try:
+        params = msgspec.json.decode(fetch(run.system, run.record.params))
+        with run.interrupts.armed():
+            value = task(run, decode(task.params_type, params))
+        return Succeeded(_encoded(value))
+    except (Exception, SystemExit, Interrupted) as error:
+        outcome = outcome_of(error, told=run.interrupts.pending)
+        if isinstance(outcome, (Failed, Retry)):
+            # The client sees type and message; where it came from is for us.
+            where = "".join(traceback.format_exception(error))
+            extra = {"job": run.id, "attempt": run.attempt, "traceback": where}
+            logger.warning("attempt_failed", extra=extra)
+        return outcome
+
+
+def _encoded(value: object) -> str:
+    try:
+        return encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PermanentError(f"The task returned what JSON cannot hold: {error}") from error
+
+
+def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
+    """Write the outcome. If somebody else holds the lease by now, nothing is written."""
+    system = run.system
+    if isinstance(outcome, Lost):
+        return
+    run.store_logs()
+    found = run.take_findings(keep_checkpoint=not isinstance(outcome, Succeeded))
+    if isinstance(outcome, Succeeded):
+        result = stash(system, run.fresh_key("results"), outcome.result, RESULT_INLINE)
+    if isinstance(outcome, Continue) and not run.moved:
+        outcome = OUT_OF_TIME
+    if isinstance(outcome, Retry):
+        not_before = system.clock.now() + _delay(system, task, run.attempt, outcome)
+
+    def decide(record: JobRecord, stamp: Stamp) -> Write | None:
+        if record.lease_token != run.lease_token:
+            return None
+        match outcome:
+            case Succeeded():
+                return verbs.succeed(record, stamp, found, result)
+            case Failed(error):
+                return verbs.fail(record, stamp, found, error)
+            case Expired():
+                return verbs.expire(record, stamp)
+            case Canceled() | Retry() | Continue() if record.cancel_requested:
+                return verbs.acknowledge_cancel(record, stamp, found)
+            case Retry(error) if record.attempt < record.max_attempts:
+                return verbs.retry_later(record, stamp, found, error, not_before)
+            case Retry(error):
+                return verbs.fail(record, stamp, found, error)
+            case Continue():
+                return verbs.continue_(record, stamp, found)
+            case _:
+                return None
+
+    carry_out(system, run.record, decide)
+
+
+def _delay(system: System, task: Task | None, attempt: int, outcome: Retry) -> int:
+    """Milliseconds until the next attempt."""
+    seconds = outcome.delay_seconds
+    if seconds is None:
+        assert task is not None
+        seconds = backoff_seconds(attempt, task.backoff, task.backoff_max, system.chance)
+    return int(seconds * SECOND)
+
+
+def _expire_if_queued(record: JobRecord, stamp: Stamp) -> Write | None:
+    passed = record.status is Status.QUEUED and record.deadline <= stamp.now
+    return verbs.expire(record, stamp) if passed else None

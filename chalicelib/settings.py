@@ -1,0 +1,73 @@
+"""The stage's environment, typed. It is read once, when app.py is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class SettingsError(ValueError):
+    """What is wrong with the environment, and how to mend it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
+    """Each field is an environment variable of the same name in upper case."""
+
+    stage: str
+    table: str
+    bucket: str
+    queue_default: str
+    """URL of the lane's queue, or its name."""
+    queue_heavy: str
+    secret: str
+    """Makes job ids out of Idempotency-Keys that nobody else can guess; signs cursors."""
+    auth: str
+    public_url: str | None = None
+    """What links begin with, e.g. `https://jobs.example.com`; else the request's own host."""
+    max_wait_seconds: int = 25
+    """Of `Prefer: wait`. API Gateway hangs up after 29."""
+    lease_seconds: int = 60
+    retention_days: int = 30
+    due_shards: int = 4
+    owner_shards: int = 1
+    """Of the two indexes; may grow, never shrink."""
+    allowed_hosts: str = ""
+    """That tasks may call: names or patterns, separated by commas."""
+
+    def __post_init__(self) -> None:
+        if self.auth != "open":
+            raise ValueError(f"AUTH={self.auth} is not a mode there is; there is: open")
+        if self.stage != "local":
+            raise ValueError(f"AUTH=open is for the local stage only, and this is {self.stage}")
+        for name, low, high in BOUNDS:
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name.upper()} must be between {low} and {high}")
+
+    @property
+    def queues(self) -> dict[str, str]:
+        """By lane."""
+        return {"default": self.queue_default, "heavy": self.queue_heavy}
+
+    def queue_name(self, lane: str) -> str:
+        return self.queues[lane].rpartition("/")[2]
+
+
+BOUNDS = (
+    ("max_wait_seconds", 0, 25),
+    ("lease_seconds", 3, 900),
+    ("retention_days", 1, 3_650),
+    ("due_shards", 1, 256),
+    ("owner_shards", 1, 256),
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Raises SettingsError naming the variable at fault."""
+    try:
+        return msgspec.convert(environment, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(
+            f"The environment of this stage is not complete: {error}. "
+            "Set it in .chalice/config.json, under environment_variables."
+        ) from None

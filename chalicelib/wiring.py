@@ -1,0 +1,93 @@
+"""The only place that builds AWS clients and puts the system together.
+
+Nothing is built at import: a cold start pays for a client when a request first needs it.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import __version__
+from chalicelib.service.heartbeat import beating_in_a_thread
+from chalicelib.service.interrupt import SignalInterrupts
+from chalicelib.service.ports import Rules, System
+from chalicelib.settings import Settings
+from chalicelib.tasks import registered
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+
+class RealClock:
+    """Implements ports.Clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@functools.cache
+def system(settings: Settings) -> System:
+    from chalicelib.aws.items import Shards
+    from chalicelib.aws.jobs_queue import JobsQueue
+    from chalicelib.aws.jobs_table import JobsTable
+    from chalicelib.aws.payloads import Payloads
+    from chalicelib.web import OutgoingWeb
+
+    hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
+    return System(
+        jobs=JobsTable(
+            functools.partial(client, "dynamodb"),
+            settings.table,
+            Shards(due=settings.due_shards, owner=settings.owner_shards),
+        ),
+        messages=JobsQueue(functools.partial(client, "sqs"), settings.queues),
+        payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
+        web=OutgoingWeb(hosts, f"overtime/{__version__}"),
+        clock=RealClock(),
+        fresh=lambda: secrets.token_hex(16),
+        chance=random.random,
+        tasks=registered,
+        secret=settings.secret.encode(),
+        interrupts=SignalInterrupts,
+        beating=beating_in_a_thread,
+        rules=Rules(
+            lease=settings.lease_seconds * 1_000,
+            retention=settings.retention_days * 86_400_000,
+            longest_wait_seconds=settings.max_wait_seconds,
+        ),
+    )
+
+
+@functools.cache
+def _session() -> Session:
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+_clients: dict[str, Any] = {}
+_building = threading.Lock()  # a session cannot build two clients at once
+
+
+def client(service: str) -> Any:
+    """One client a service and process. botocore's own session starts faster than boto3's."""
+    with _building:
+        if service not in _clients:
+            from botocore.config import Config
+
+            config = Config(
+                connect_timeout=2,  # seconds; with all retries it must fit into API Gateway's 29
+                read_timeout=30 if service == "s3" else 5,
+                retries={"mode": "standard", "total_max_attempts": 3},
+                signature_version="s3v4" if service == "s3" else None,
+            )
+            _clients[service] = _session().create_client(service, config=config)
+        return _clients[service]
