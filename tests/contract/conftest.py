@@ -1,0 +1,141 @@
+"""Every store that there is: the same suite runs on each, so that none can drift."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from chalicelib.aws.items import Shards
+from chalicelib.aws.jobs_queue import JobsQueue
+from chalicelib.aws.jobs_table import JobsTable
+from chalicelib.aws.payloads import Payloads
+from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue
+from chalicelib.service.ports import JobStore, MessageQueue, PayloadStore
+from tests import records
+from tests.aws import create_table
+from tests.contract.dynamodb_local import dynamodb_local, missing
+from tests.contract.ministack import ministack, not_installed
+
+BUCKET = "overtime-contract"
+SHARDS = Shards(due=3, owner=2)
+
+
+def client(service: str, endpoint: str | None = None) -> Any:
+    return botocore.session.get_session().create_client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(signature_version="s3v4") if service == "s3" else None,
+    )
+
+
+@dataclass
+class Stores:
+    """One stand-in for AWS. `table_client` is None where there is no DynamoDB to ask."""
+
+    jobs: JobStore
+    messages: MessageQueue | None = None
+    payloads: PayloadStore | None = None
+    table_client: Any = None
+    table: str = ""
+
+
+def _aws(name: str, dynamodb: Any, sqs: Any = None, s3: Any = None) -> Stores:
+    table = f"jobs-{records.fresh()}"  # one for each test
+    create_table(dynamodb, table)
+    stores = Stores(JobsTable(lambda: dynamodb, table, SHARDS), table_client=dynamodb, table=table)
+    if sqs is not None:
+        lane = f"default-{records.fresh()}"
+        sqs.create_queue(QueueName=lane)
+        stores.messages = JobsQueue(lambda: sqs, {"default": lane})
+    if s3 is not None:
+        bucket = f"{BUCKET}-{records.fresh()}"
+        s3.create_bucket(Bucket=bucket)
+        stores.payloads = Payloads(lambda: s3, bucket)
+    return stores
+
+
+@pytest.fixture(scope="session")
+def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
+    """Started when first asked for, stopped at the end."""
+    with ExitStack() as running:
+        started: dict[str, Callable[[], Stores]] = {}
+
+        def memory() -> Stores:
+            return Stores(MemoryJobs(), MemoryQueue(), MemoryPayloads())
+
+        def moto() -> Stores:
+            return _aws("moto", client("dynamodb"), client("sqs"), client("s3"))
+
+        def local() -> Stores:
+            if "local" not in started:
+                endpoint = running.enter_context(dynamodb_local())
+                dynamodb = client("dynamodb", endpoint)
+                started["local"] = lambda: _aws("local", dynamodb)
+            return started["local"]()
+
+        def mini() -> Stores:
+            if "mini" not in started:
+                endpoint = running.enter_context(ministack())
+                clients = [client(name, endpoint) for name in ("dynamodb", "sqs", "s3")]
+                started["mini"] = lambda: _aws("mini", *clients)
+            return started["mini"]()
+
+        yield {"memory": memory, "moto": moto, "dynamodb-local": local, "ministack": mini}
+
+
+@contextmanager
+def _opened(name: str, backends: dict[str, Callable[[], Stores]]) -> Iterator[Stores]:
+    reason = {"dynamodb-local": missing, "ministack": not_installed}.get(name, lambda: None)()
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}: in CI nothing may be left out")
+        pytest.skip(reason)
+    with ExitStack() as mocked:
+        if name == "moto":
+            mocked.enter_context(mock_aws())
+        yield backends[name]()
+
+
+@pytest.fixture(params=["memory", "moto", "dynamodb-local", "ministack"])
+def stores(
+    request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
+) -> Iterator[Stores]:
+    with _opened(request.param, backends) as opened:
+        yield opened
+
+
+@pytest.fixture
+def jobs(stores: Stores) -> JobStore:
+    return stores.jobs
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def edges(
+    request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
+) -> Iterator[Stores]:
+    """Those with a queue and a bucket."""
+    with _opened(request.param, backends) as opened:
+        yield opened
+
+
+@pytest.fixture
+def messages(edges: Stores) -> MessageQueue:
+    assert edges.messages is not None
+    return edges.messages
+
+
+@pytest.fixture
+def payloads(edges: Stores) -> PayloadStore:
+    assert edges.payloads is not None
+    return edges.payloads

@@ -1,0 +1,181 @@
+"""JobStore.apply: a write happens whole where all of its clauses hold, and not at all elsewhere.
+
+Every verb is applied by the store and by `Write.applied_to`, and both must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain import verbs
+from chalicelib.domain.errors import ConditionFailed
+from chalicelib.domain.job import Artifact, Entry, JobRecord, Progress, Status, Stored
+from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL
+from chalicelib.domain.verbs import Findings
+from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, LengthIs, OneOf, Write
+from chalicelib.service.ports import JobStore
+from tests.records import LEASE, NOW, PROBLEM, failed, fresh, queued, running, stamp, succeeded
+
+FOUND = Findings(
+    Progress(40.0, "going"), Stored(text='{"row":1}'), (Artifact("a", "text/csv", 1, "k"),)
+)
+LATER = NOW + 2 * LEASE
+
+
+def allowed() -> list[tuple[JobRecord, Write]]:
+    """Every verb, on a record that it is for."""
+    waiting, busy = queued(), running()
+    told = verbs.request_cancel(busy, stamp()).applied_to(busy)
+    worn_out = replace(running(), attempt=3)
+    broken = failed()
+    return [
+        (waiting, verbs.claim(0, fresh(), NOW + LEASE, NOW)),
+        (busy, verbs.heartbeat(busy, stamp(), FOUND, LATER)),
+        (busy, verbs.heartbeat(busy, stamp(), Findings(), LATER)),
+        (busy, verbs.succeed(busy, stamp(), FOUND, Stored(text="1"))),
+        (busy, verbs.fail(busy, stamp(), FOUND, PROBLEM)),
+        (busy, verbs.retry_later(busy, stamp(), FOUND, PROBLEM, LATER)),
+        (busy, verbs.continue_(busy, stamp(), FOUND)),
+        (waiting, verbs.cancel(waiting, stamp())),
+        (busy, verbs.request_cancel(busy, stamp())),
+        (told, verbs.acknowledge_cancel(told, stamp(), FOUND)),
+        (busy, verbs.rescue(busy, stamp(LATER))),
+        (told, verbs.rescue(told, stamp(LATER))),
+        (worn_out, verbs.rescue(worn_out, stamp(LATER))),
+        (waiting, verbs.remind(waiting, stamp(LATER))),
+        (waiting, verbs.expire(waiting, stamp(waiting.deadline))),
+        (busy, verbs.expire(busy, stamp(busy.deadline))),
+        (broken, verbs.retry(broken, stamp())),
+        (broken, verbs.erase(broken, stamp())),
+    ]
+
+
+@pytest.mark.parametrize("case", range(len(allowed())))
+def test_a_write_that_is_allowed_makes_the_record_it_says(jobs: JobStore, case: int) -> None:
+    record, write = allowed()[case]
+    jobs.submit(record)
+    expected = write.applied_to(record)
+    assert jobs.apply(record.id, write) == expected
+    assert jobs.read(record.id) == expected
+
+
+@pytest.mark.parametrize("case", range(len(allowed())))
+def test_a_write_repeated_because_its_answer_was_lost_succeeds_once(
+    jobs: JobStore, case: int
+) -> None:
+    record, write = allowed()[case]
+    jobs.submit(record)
+    once = jobs.apply(record.id, write)
+    assert jobs.apply(record.id, write) == once
+
+
+@pytest.mark.parametrize("case", range(len(allowed())))
+def test_a_write_from_any_other_status_changes_nothing(jobs: JobStore, case: int) -> None:
+    _, write = allowed()[case]
+    starts = next(clause for clause in write.when if clause.field == "status")
+    for other in (queued(), running(), succeeded(), failed()):
+        if starts.holds(other.status):
+            continue
+        jobs.submit(other)
+        with pytest.raises(ConditionFailed) as refused:
+            jobs.apply(other.id, write)
+        assert refused.value.current == other
+        assert jobs.read(other.id) == other
+
+
+def test_a_write_to_a_job_that_is_not_there_makes_none(jobs: JobStore) -> None:
+    missing = fresh()
+    with pytest.raises(ConditionFailed) as refused:
+        jobs.apply(missing, verbs.claim(0, fresh(), NOW + LEASE, NOW))
+    assert refused.value.current is None
+    assert jobs.read(missing) is None
+
+
+Case = tuple[str, JobRecord, Callable[[JobRecord], Clause], bool]
+CLAUSES: list[Case] = [
+    ("equal", queued(), lambda r: Is("generation", 0), True),
+    ("not equal", queued(), lambda r: Is("generation", 1), False),
+    ("equal truth", queued(), lambda r: Is("cancel_requested", False), True),
+    ("absent", queued(), lambda r: Is("lease_token", None), True),
+    ("not absent", running(), lambda r: Is("lease_token", None), False),
+    ("equal text", running(), lambda r: Is("lease_token", r.lease_token), True),
+    ("one of", queued(), lambda r: OneOf("status", ["failed", "queued"]), True),
+    ("none of", queued(), lambda r: OneOf("status", ["failed", "canceled"]), False),
+    ("at most, at it", queued(), lambda r: AtMost("not_before", NOW), True),
+    ("at most, over it", queued(), lambda r: AtMost("not_before", NOW - 1), False),
+    ("at most, of nothing", queued(), lambda r: AtMost("finished_at", NOW), False),
+    ("at least, at it", queued(), lambda r: AtLeast("not_before", NOW), True),
+    ("at least, under it", queued(), lambda r: AtLeast("not_before", NOW + 1), False),
+    ("at least, of nothing", queued(), lambda r: AtLeast("finished_at", NOW), False),
+    ("length", queued(), lambda r: LengthIs("history", 1), True),
+    ("other length", running(), lambda r: LengthIs("history", 1), False),
+]
+
+
+@pytest.mark.parametrize(
+    ("record", "clause", "holds"), [case[1:] for case in CLAUSES], ids=[c[0] for c in CLAUSES]
+)
+def test_every_kind_of_clause_is_asked_as_in_memory(
+    jobs: JobStore, record: JobRecord, clause: Callable[[JobRecord], Clause], holds: bool
+) -> None:
+    record = replace(record, id=fresh())
+    jobs.submit(record)
+    write = Write(verb="test", nonce=fresh(), when=(clause(record),), put={"updated_at": NOW})
+    if holds:
+        assert jobs.apply(record.id, write) == write.applied_to(record)
+    else:
+        with pytest.raises(ConditionFailed):
+            jobs.apply(record.id, write)
+
+
+def test_a_worker_that_lost_its_lease_cannot_finish(jobs: JobStore) -> None:
+    slow = running()
+    jobs.submit(slow)
+    rescued = jobs.apply(slow.id, verbs.rescue(slow, stamp(LATER)))
+    taken = jobs.apply(slow.id, verbs.claim(0, fresh(), LATER + LEASE, LATER))
+    assert rescued.attempt + 1 == taken.attempt
+    for write in (
+        verbs.succeed(slow, stamp(), FOUND, Stored(text="1")),
+        verbs.fail(slow, stamp(), FOUND, PROBLEM),
+        verbs.heartbeat(slow, stamp(), FOUND, LATER),
+        verbs.retry_later(slow, stamp(), FOUND, PROBLEM, LATER),
+        verbs.continue_(slow, stamp(), FOUND),
+    ):
+        with pytest.raises(ConditionFailed) as refused:
+            jobs.apply(slow.id, write)
+        assert refused.value.current == taken
+
+
+def test_a_claim_of_another_generation_changes_nothing(jobs: JobStore) -> None:
+    broken = failed()
+    jobs.submit(broken)
+    again = jobs.apply(broken.id, verbs.retry(broken, stamp()))
+    with pytest.raises(ConditionFailed):
+        jobs.apply(broken.id, verbs.claim(0, fresh(), NOW + LEASE, NOW))
+    assert jobs.apply(broken.id, verbs.claim(1, fresh(), NOW + LEASE, NOW)).attempt == 1
+    assert again.generation == 1
+
+
+def test_a_long_history_keeps_its_beginning_and_its_end(jobs: JobStore) -> None:
+    record = queued()
+    jobs.submit(record)
+    for _ in range(30):
+        busy = jobs.apply(record.id, verbs.claim(0, fresh(), NOW + LEASE, NOW))
+        record = jobs.apply(record.id, verbs.continue_(busy, stamp(), FOUND))
+    assert len(record.history) == HISTORY_HEAD + HISTORY_TAIL
+    assert record.history[0].verb == "submit"
+    assert record.history[-1].verb == "continue"
+    assert sum(1 + entry.left_out for entry in record.history) == 61
+
+
+def test_a_history_cut_short_loses_nothing_that_was_added_meanwhile(jobs: JobStore) -> None:
+    entries = tuple(Entry(NOW, "claim", Status.RUNNING) for _ in range(HISTORY_HEAD + HISTORY_TAIL))
+    busy = replace(running(), history=entries)
+    jobs.submit(busy)
+    told = jobs.apply(busy.id, replace(verbs.request_cancel(running(), stamp()), append=entries[0]))
+    with pytest.raises(ConditionFailed) as refused:
+        jobs.apply(busy.id, verbs.fail(busy, stamp(), FOUND, PROBLEM))
+    assert refused.value.current == told

@@ -1,0 +1,92 @@
+"""What is due, and what is whose: the two indexes."""
+
+from __future__ import annotations
+
+from chalicelib.domain import verbs
+from chalicelib.domain.job import DAY, MINUTE, JobRecord, Urgency
+from chalicelib.service.ports import JobStore
+from tests.records import LEASE, NOW, failed, fresh, queued, running, stamp, succeeded
+
+
+def stored(jobs: JobStore, *records: JobRecord) -> tuple[JobRecord, ...]:
+    for record in records:
+        jobs.submit(record)
+    return records
+
+
+def due(jobs: JobStore, urgency: Urgency, now: int) -> set[str]:
+    return set(jobs.due(urgency, now))
+
+
+def test_a_queued_job_comes_due_for_a_reminder_two_minutes_on(jobs: JobStore) -> None:
+    (job,) = stored(jobs, queued())
+    assert due(jobs, Urgency.REMIND, NOW + 2 * MINUTE - 1) == set()
+    assert due(jobs, Urgency.REMIND, NOW + 2 * MINUTE) == {job.id}
+    assert due(jobs, Urgency.MUST, NOW + DAY) == set()
+
+
+def test_a_running_job_comes_due_when_its_lease_ends(jobs: JobStore) -> None:
+    (job,) = stored(jobs, running())
+    assert due(jobs, Urgency.MUST, NOW + LEASE - 1) == set()
+    assert due(jobs, Urgency.MUST, NOW + LEASE) == {job.id}
+    assert due(jobs, Urgency.REMIND, NOW + DAY) == set()
+
+
+def test_a_claim_moves_a_job_from_reminders_to_leases(jobs: JobStore) -> None:
+    (job,) = stored(jobs, queued())
+    jobs.apply(job.id, verbs.claim(0, fresh(), NOW + LEASE, NOW))
+    assert due(jobs, Urgency.REMIND, NOW + DAY) == set()
+    assert due(jobs, Urgency.MUST, NOW + DAY) == {job.id}
+
+
+def test_a_finished_job_is_never_due(jobs: JobStore) -> None:
+    stored(jobs, succeeded(), failed())
+    assert due(jobs, Urgency.MUST, NOW + DAY) == due(jobs, Urgency.REMIND, NOW + DAY) == set()
+
+
+def test_an_erasure_is_due_at_once(jobs: JobStore) -> None:
+    (job,) = stored(jobs, failed())
+    jobs.apply(job.id, verbs.erase(job, stamp()))
+    assert due(jobs, Urgency.MUST, NOW) == {job.id}
+
+
+def test_a_long_backlog_is_told_whole(jobs: JobStore) -> None:
+    many = stored(jobs, *(queued() for _ in range(60)))
+    assert due(jobs, Urgency.REMIND, NOW + DAY) == {job.id for job in many}
+
+
+def test_an_owners_jobs_are_listed_newest_first_page_by_page(jobs: JobStore) -> None:
+    mine = stored(jobs, *(queued(NOW + age, owner="grace") for age in range(7)))
+    stored(jobs, queued(owner="somebody else"))
+    newest_first = [job.id for job in reversed(mine)]
+    seen: list[str] = []
+    before = None
+    while page := jobs.owned("grace", before, 3):
+        seen.extend(job_id for _, job_id in page)
+        before = page[-1][0]
+    assert seen == newest_first
+
+
+def test_jobs_of_one_moment_are_listed_once_each(jobs: JobStore) -> None:
+    same = stored(jobs, *(queued(owner="grace") for _ in range(5)))
+    first = jobs.owned("grace", None, 2)
+    rest = jobs.owned("grace", first[-1][0], 10)
+    assert sorted(job_id for _, job_id in [*first, *rest]) == sorted(job.id for job in same)
+
+
+def test_a_job_being_erased_is_listed_no_more(jobs: JobStore) -> None:
+    (job,) = stored(jobs, failed(owner="grace"))
+    jobs.apply(job.id, verbs.erase(job, stamp()))
+    assert jobs.owned("grace", None, 10) == []
+
+
+def test_an_owner_whose_name_begins_anothers_sees_only_his_own(jobs: JobStore) -> None:
+    stored(jobs, queued(owner="a#0"), queued(owner="a"))
+    assert len(jobs.owned("a", None, 10)) == len(jobs.owned("a#0", None, 10)) == 1
+
+
+def test_many_records_are_read_in_the_order_asked_for(jobs: JobStore) -> None:
+    many = stored(jobs, *(queued() for _ in range(130)))
+    ids = [job.id for job in reversed(many)]
+    asked = [*ids[:50], fresh(), *ids[50:]]
+    assert [record.id for record in jobs.read_many(asked)] == ids

@@ -1,0 +1,65 @@
+"""The queue and the bucket."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from chalicelib.service.ports import MessageQueue, PayloadStore
+from tests.records import queued
+
+
+def test_a_message_that_was_sent_waits(messages: MessageQueue) -> None:
+    messages.send(queued(), 0)
+    messages.send(queued(), 0)
+    assert messages.waiting("default") == 2
+
+
+def test_a_delayed_message_waits_too(messages: MessageQueue) -> None:
+    messages.send(queued(), 900)
+    assert messages.waiting("default") == 1
+
+
+def test_what_was_put_is_got(payloads: PayloadStore, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"from a file")
+    assert payloads.put("a", b"bytes", "text/plain") == 5
+    assert payloads.put("b", io.BytesIO(b"from a stream"), "text/plain") == 13
+    assert payloads.put("c", path, "text/plain") == 11
+    assert [payloads.get(key) for key in "abc"] == [b"bytes", b"from a stream", b"from a file"]
+    assert payloads.size("a") == 5
+
+
+def test_nothing_is_told_of_what_is_not_there(payloads: PayloadStore) -> None:
+    assert payloads.size("missing") is None
+    with pytest.raises(FileNotFoundError):
+        payloads.open("missing", 0)
+
+
+@pytest.mark.parametrize(
+    ("start", "rest"), [(0, b"0123456789"), (4, b"456789"), (10, b""), (99, b"")]
+)
+def test_an_object_is_streamed_from_any_byte_on(
+    payloads: PayloadStore, start: int, rest: bytes
+) -> None:
+    payloads.put("a", b"0123456789", "text/plain")
+    with payloads.open("a", start) as source:
+        assert source.size == len(rest)
+        assert source.read() == rest
+        assert source.size == 0
+
+
+def test_an_empty_object_is_streamed_as_nothing(payloads: PayloadStore) -> None:
+    payloads.put("a", b"", "text/plain")
+    with payloads.open("a", 0) as source:
+        assert source.read() == b""
+
+
+def test_erasing_takes_all_under_the_prefix_and_nothing_else(payloads: PayloadStore) -> None:
+    for key in ("jobs/1/a", "jobs/1/b/c", "jobs/12/a", "uploads/1"):
+        payloads.put(key, b"x", "text/plain")
+    payloads.erase("jobs/1/")
+    left = [payloads.size(key) for key in ("jobs/1/a", "jobs/1/b/c", "jobs/12/a", "uploads/1")]
+    assert left == [None, None, 1, 1]

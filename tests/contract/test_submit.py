@@ -1,0 +1,94 @@
+"""JobStore.submit: a record is stored where its id does not exist, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain import verbs
+from chalicelib.domain.errors import ConditionFailed, Problem
+from chalicelib.domain.job import Artifact, JobRecord, Progress, Status, Stored, Urgency, WaitReason
+from chalicelib.service.ports import JobStore
+from tests.records import NOW, failed, fresh, queued, stamp, succeeded
+
+
+def full() -> JobRecord:
+    """A record with something in every field."""
+    return replace(
+        queued(),
+        run_at=NOW,
+        wait_reason=WaitReason.BACKOFF,
+        generation=3,
+        attempt=2,
+        cancel_requested=True,
+        lease_token=fresh(),
+        due=Urgency.MUST,
+        due_at=NOW + 1,
+        reminders=4,
+        started_at=NOW,
+        finished_at=NOW + 2,
+        expires_at=NOW + 3,
+        progress=Progress(12.5, 'half "way" ✓'),
+        checkpoint=Stored(key="a/b"),
+        result=Stored(text='{"number":1e300,"text":"\\u0001"}'),
+        artifacts=(Artifact("a.csv", "text/csv", 5 * 1024**3, "k"),),
+        error=Problem("/problems/x", "T", "d" * 2_000),
+    )
+
+
+def test_what_was_submitted_is_read_back_whole(jobs: JobStore) -> None:
+    record = full()
+    jobs.submit(record)
+    assert jobs.read(record.id) == record
+
+
+def test_a_read_straight_after_finds_the_job(jobs: JobStore) -> None:
+    record = queued()
+    jobs.submit(record)
+    assert jobs.read(record.id) == record
+
+
+def test_an_unknown_id_reads_as_none(jobs: JobStore) -> None:
+    assert jobs.read(fresh()) is None
+
+
+@pytest.mark.parametrize("existing", [queued(), failed(), succeeded()])
+def test_an_id_that_exists_is_refused_with_what_exists(jobs: JobStore, existing: JobRecord) -> None:
+    existing = replace(existing, id=fresh())
+    jobs.submit(existing)
+    with pytest.raises(ConditionFailed) as refused:
+        jobs.submit(replace(queued(), id=existing.id))
+    assert refused.value.current == existing
+    assert jobs.read(existing.id) == existing
+
+
+def test_an_expired_record_counts_as_present_until_it_is_gone(jobs: JobStore) -> None:
+    expired = replace(succeeded(), expires_at=1_000)
+    jobs.submit(expired)
+    with pytest.raises(ConditionFailed) as refused:
+        jobs.submit(replace(queued(), id=expired.id))
+    assert refused.value.current == expired
+
+
+def test_a_submit_repeated_because_its_answer_was_lost_succeeds(jobs: JobStore) -> None:
+    record = queued()
+    jobs.submit(record)
+    jobs.submit(record)
+    assert jobs.read(record.id) == record
+
+
+def test_a_record_near_the_limit_of_an_item_is_stored(jobs: JobStore) -> None:
+    record = replace(queued(), result=Stored(text='"' + "x" * 390_000 + '"'))
+    jobs.submit(record)
+    assert jobs.read(record.id) == record
+
+
+def test_a_half_erased_record_still_takes_its_id(jobs: JobStore) -> None:
+    record = failed()
+    jobs.submit(record)
+    erasing = jobs.apply(record.id, verbs.erase(record, stamp()))
+    with pytest.raises(ConditionFailed) as refused:
+        jobs.submit(replace(queued(), id=record.id))
+    assert refused.value.current == erasing
+    assert erasing.status is Status.ERASING
