@@ -5,17 +5,19 @@ chalicelib/http; what a job does in chalicelib/tasks, which is where yours go.
 """
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Response, SQSEvent
 
 from chalicelib import __version__, logs, wiring
+from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord
 from chalicelib.http import answers
 from chalicelib.http.auth import owner_of
 from chalicelib.http.openapi import describe, task_list
 from chalicelib.http.preferences import matches
-from chalicelib.http.problems import answered
+from chalicelib.http.problems import answering
 from chalicelib.http.representation import HealthView, etag, event_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
 from chalicelib.service import control, read, sweeper, uploads, worker
@@ -28,6 +30,7 @@ settings = read_settings(os.environ)
 logs.configure()
 
 app = Chalice(app_name="overtime")
+answered = answering(app)  # what a view raises becomes a problem document
 ANY_TYPE = ["*/*"]  # so that a body that is not JSON gets our problem document, not Chalice's
 
 
@@ -44,7 +47,7 @@ def current_call() -> Call:
         base_of(request, settings.public_url),
         settings.secret.encode(),
         settings.max_wait_seconds,
-        system().clock.now(),
+        system().clock.now,
     )
 
 
@@ -72,7 +75,8 @@ def submit_job() -> Response:
     accepted = submit(system(), asked)
     job = accepted.job
     if call.wait and not job.finished:
-        job = read.wait(system(), call.owner, job.id, call.wait, lambda job: job.finished)
+        with suppress(OvertimeError):  # a look that fails does not undo what is accepted
+            job = read.wait(system(), call.owner, job.id, call.wait, lambda job: job.finished)
     return answers.accepted(call, job, replayed=accepted.replayed)
 
 
@@ -85,7 +89,7 @@ def get_job(job_id: str) -> Response:
     held with `Prefer: wait=N` until there is something new.
     """
     call = current_call()
-    known = call.header("if-none-match")
+    known = call.if_none_match
 
     def enough(job: JobRecord) -> bool:
         return job.finished or (known is not None and not matches(known, etag(job)))
@@ -120,7 +124,7 @@ def get_result(job_id: str) -> Response:
     """Fetch a job's result."""
     result = read.result(system(), current_call().owner, job_id)
     if result.text is not None:
-        return answers.text(result.text)
+        return answers.result(result.text)
     return answers.see(read.download_url(system(), result))
 
 
@@ -164,7 +168,7 @@ def retry_job(job_id: str) -> Response:
     It starts with all its attempts, and keeps what it saved: checkpoint and `once` results.
     """
     call = current_call()
-    expected = call.header("if-match")
+    expected = call.if_match
 
     def unchanged(job: JobRecord) -> bool:
         return expected is None or matches(expected, etag(job))

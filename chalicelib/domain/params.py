@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -20,7 +20,7 @@ UPLOAD_ID = re.compile(r"upload:[0-9a-f]{32}")
 Upload = Annotated[
     str,
     msgspec.Meta(
-        pattern=f"^{UPLOAD_ID.pattern}$",
+        pattern=rf"^{UPLOAD_ID.pattern}$(?!\n)",  # Python's `$` alone lets a line break follow
         description="The id of an upload, as POST /uploads gave it.",
     ),
 ]
@@ -34,7 +34,8 @@ def decode(params_type: Any, value: Any, at: str = "/params") -> Any:
     if hasattr(params_type, "model_validate"):
         return _decode_pydantic(params_type, value, at)
     try:
-        decoded = msgspec.convert(value, params_type)
+        # Names of JSON members are texts, also where the type counts or dates by them.
+        decoded = msgspec.convert(value, params_type, str_keys=True)
     except msgspec.ValidationError as error:
         raise invalid(error, at) from None
     unknown = tuple(
@@ -86,16 +87,33 @@ def strings_in(value: Any, at: str) -> Iterator[tuple[str, str]]:
             yield from strings_in(item, f"{at}/{index}")
 
 
-def json_schema(value_type: Any, definitions_at: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def json_schema(
+    value_type: Any, definitions_at: str, *, closed: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The JSON Schema (2020-12) of a type, and the definitions that it refers to, each as
-    `definitions_at` + its name."""
+    `definitions_at` + its name. `closed`: members that it does not name are refused, as
+    `decode` does. What has no schema is described as anything."""
+    definitions: dict[str, Any] = {}
+
+    def of_pydantic(model: Any) -> dict[str, Any]:
+        if not hasattr(model, "model_json_schema"):
+            return {}
+        schema: dict[str, Any] = model.model_json_schema(ref_template=definitions_at + "{model}")
+        definitions.update(schema.pop("$defs", {}))
+        return schema
+
     if hasattr(value_type, "model_json_schema"):
-        schema = value_type.model_json_schema(ref_template=definitions_at + "{model}")
-        return schema, schema.pop("$defs", {})
-    (schema,), definitions = msgspec.json.schema_components(
-        [value_type], ref_template=definitions_at + "{name}"
-    )
-    return schema, definitions
+        schema = of_pydantic(value_type)
+        closed = closed and value_type.model_config.get("extra", "forbid") == "forbid"
+    else:
+        try:
+            (schema,), named = msgspec.json.schema_components(
+                [value_type], schema_hook=of_pydantic, ref_template=definitions_at + "{name}"
+            )
+        except TypeError:
+            return {}, {}
+        definitions.update(named)
+    return (_closed(schema), _closed(definitions)) if closed else (schema, definitions)
 
 
 def escape(name: str) -> str:
@@ -104,11 +122,11 @@ def escape(name: str) -> str:
 
 
 def invalid(error: msgspec.ValidationError, at: str) -> InvalidRequest:
-    """msgspec tells the place as `$.a[0].b`, at the end of its message."""
+    """msgspec tells the place as `$.a[0].b`, at the end of its message; a key of a mapping as
+    `[...]`, so the pointer ends above it."""
     message, _, place = str(error).partition(" - at `")
-    pointer = at + "".join(
-        f"/{index or escape(name)}" for name, index in re.findall(r"\.([^.\[`]+)|\[(\d+)\]", place)
-    )
+    steps = re.findall(r"\.([^.\[`]+)|\[(\d+)\]", place.partition("[...]")[0])
+    pointer = at + "".join(f"/{index or escape(name)}" for name, index in steps)
     if unknown := re.search(r"unknown field `(.*)`", message):
         pointer += f"/{escape(unknown[1])}"
     if missing := re.search(r"missing required field `(.*)`", message):
@@ -122,38 +140,68 @@ def _unknown_members(decoded: Any, raw: Any, at: str) -> Iterator[str]:
         for index, (item, raw_item) in enumerate(zip(decoded, raw, strict=False)):
             yield from _unknown_members(item, raw_item, f"{at}/{index}")
     elif isinstance(raw, dict):
-        members = _members(decoded)
+        members = _members(decoded, raw)
+        if members is None:
+            return
         for name, value in raw.items():
             pointer = f"{at}/{escape(name)}"
-            if members is None:
-                return
             if name not in members:
                 yield pointer
             else:
                 yield from _unknown_members(members[name], value, pointer)
 
 
-def _members(decoded: Any) -> dict[str, Any] | None:
+def _members(decoded: Any, raw: dict[str, Any]) -> dict[str, Any] | None:
+    """What became of the members of `raw`, by their names there."""
     if isinstance(decoded, msgspec.Struct):
         config, fields = decoded.__struct_config__, msgspec.structs.fields(decoded)
         members = {field.encode_name: getattr(decoded, field.name) for field in fields}
         return {**members, config.tag_field: None} if config.tag_field else members
     if dataclasses.is_dataclass(decoded):
         return {field.name: getattr(decoded, field.name) for field in dataclasses.fields(decoded)}
-    return decoded if isinstance(decoded, dict) else None
+    if isinstance(decoded, dict):
+        typed_keys = any(not isinstance(key, str) for key in decoded)
+        return dict(zip(raw, decoded.values(), strict=False)) if typed_keys else decoded
+    return None
+
+
+def _closed(schema: Any) -> Any:
+    """With `additionalProperties: false` wherever an object's members are named."""
+    if isinstance(schema, list):
+        return [_closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(one) for name, one in schema.items()}
+    if schema.get("type") == "object" and "properties" in schema:
+        closed["additionalProperties"] = False
+    return closed
 
 
 def _decode_pydantic(model: Any, value: Any, at: str) -> Any:
+    """What the model itself says of `extra` counts for all models inside it."""
     extra = model.model_config.get("extra", "forbid")
     try:
         return model.model_validate(value, extra=extra)
     except ValueError as error:
         details = error.errors() if hasattr(error, "errors") else []
         errors = tuple(
-            FieldError(at + "".join(f"/{escape(str(step))}" for step in d["loc"]), d["msg"])
+            FieldError(_pointer(value, d["loc"], at, missing=d["type"] == "missing"), d["msg"])
             for d in details
         )
         raise InvalidRequest("The params do not fit the task.", errors=errors) from None
+
+
+def _pointer(value: Any, steps: Sequence[str | int], at: str, *, missing: bool) -> str:
+    """pydantic's place as a JSON Pointer: its steps also name the branches of unions and other
+    things that are nowhere in the value."""
+    for number, step in enumerate(steps, 1):
+        if isinstance(value, dict) and step in value:
+            at, value = f"{at}/{escape(str(step))}", value[step]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            at, value = f"{at}/{step}", value[step]
+        elif missing and number == len(steps):
+            at = f"{at}/{escape(str(step))}"
+    return at
 
 
 def _encode_pydantic(value: Any) -> Any:

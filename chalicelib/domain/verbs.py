@@ -62,10 +62,10 @@ class Findings:
         }
         return {name: value for name, value in found.items() if value is not None}
 
-    @property
-    def visible(self) -> bool:
+    def visible_on(self, record: JobRecord) -> bool:
         """Whether a client would see a difference (a checkpoint is not shown)."""
-        return self.progress is not None or self.artifacts is not None
+        shown = {name: value for name, value in self.fields().items() if name != "checkpoint"}
+        return any(getattr(record, name) != value for name, value in shown.items())
 
 
 # ── the way into the queue and out of it ──────────────────────────────────────────────────
@@ -113,12 +113,16 @@ def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Writ
 
 
 def heartbeat(record: JobRecord, stamp: Stamp, found: Findings, lease_until: int) -> Write:
-    """Renew the lease and store what there is, in one write; its answer tells of a cancel."""
-    seen = {"updated_at": stamp.now} if found.visible else {}
+    """Renew the lease and store what there is, in one write; its answer tells of a cancel.
+
+    Only a heartbeat could happen twice without noticing, and show as news what is known.
+    """
+    unchanged_since_the_last = Is("nonce", record.nonce)
+    seen = {"updated_at": stamp.now} if found.visible_on(record) else {}
     return Write(
         verb=Verb.HEARTBEAT,
         nonce=stamp.nonce,
-        when=(starts(Verb.HEARTBEAT), _lease_is_mine(record)),
+        when=(starts(Verb.HEARTBEAT), _lease_is_mine(record), unchanged_since_the_last),
         put={"due": Urgency.MUST, "due_at": lease_until, **found.fields(), **seen},
     )
 

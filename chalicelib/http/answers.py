@@ -23,15 +23,16 @@ from chalicelib.http.representation import (
 from chalicelib.http.requests import Call
 
 JSON = {"Content-Type": "application/json"}
+OWN = {"Cache-Control": "private, no-cache"}  # it is somebody's, and changes
 
 
 def json(view: msgspec.Struct | Mapping[str, Any], status: int = 200) -> Response:
     return Response(msgspec.json.encode(view).decode(), headers=dict(JSON), status_code=status)
 
 
-def text(body: str) -> Response:
-    """JSON that is text already."""
-    return Response(body, headers=dict(JSON), status_code=200)
+def result(text: str) -> Response:
+    """Of a job: JSON that is text already."""
+    return Response(text, headers={**JSON, **OWN}, status_code=200)
 
 
 def accepted(call: Call, job: JobRecord, *, replayed: bool) -> Response:
@@ -47,7 +48,7 @@ def show_job(
 ) -> Response:
     return Response(
         msgspec.json.encode(job_view(job, call.base)).decode(),
-        headers={**JSON, **job_headers(job, call.now), **(headers or {})},
+        headers={**JSON, **job_headers(job, call.now()), **(headers or {})},
         status_code=status,
     )
 
@@ -55,9 +56,9 @@ def show_job(
 def job_unless_known(call: Call, job: JobRecord) -> Response:
     """304 where the client has this state of the job already (RFC 9110, 13.1.2)."""
     headers = call.preference_applied
-    known = call.header("if-none-match")
+    known = call.if_none_match
     if known is not None and matches(known, etag(job)):
-        return Response("", headers={**job_headers(job, call.now), **headers}, status_code=304)
+        return Response("", headers={**job_headers(job, call.now()), **headers}, status_code=304)
     return show_job(call, job, 200, headers)
 
 
@@ -83,7 +84,7 @@ def event_page(call: Call, events: Sequence[EventView], cursor: str | None) -> R
 
 def _page(view: msgspec.Struct, following: str | None) -> Response:
     answer = json(view)
-    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.headers.update(OWN)
     if following:
         answer.headers["Link"] = f'<{following}>; rel="next"'  # RFC 8288
     return answer

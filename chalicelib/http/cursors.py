@@ -19,13 +19,14 @@ def seal(secret: bytes, scope: tuple[str, ...], position: str) -> str:
 
 
 def unseal(secret: bytes, scope: tuple[str, ...], cursor: str) -> str:
+    """The position. Raises MalformedRequest for any text that `seal` did not make of it."""
     try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
-        mac, position = sealed[:MAC_BYTES], sealed[MAC_BYTES:].decode()
+        given = cursor.encode("ascii")
+        sealed = base64.urlsafe_b64decode(given + b"=" * (-len(given) % 4))
+        position = sealed[MAC_BYTES:].decode()
     except (UnicodeError, binascii.Error):
-        mac, position = b"", ""
-    if not hmac.compare_digest(mac, _mac(secret, scope, position)):
+        given, position = b"", ""
+    if not hmac.compare_digest(given, seal(secret, scope, position).encode()):
         raise MalformedRequest(
             "The cursor is damaged or from another list: follow `next` as it was given."
         )

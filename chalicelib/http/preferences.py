@@ -1,4 +1,8 @@
-"""Request headers with a grammar of their own."""
+"""Request headers with a grammar of their own.
+
+Whoever calls writes them, so every pattern here takes time in proportion to the header's
+length: no two parts of one can take the same text (possessive quantifiers, `*+`).
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,25 @@ KEY_AT_MOST = 255  # characters
 SHORTEST_DEADLINE = 5 * SECOND
 LONGEST_DEADLINE = 365 * DAY
 
-_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')  # RFC 9651, 3.3.3
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*+)"')  # RFC 9651, 3.3.3
 _BARE = re.compile(r"[\x21\x23-\x7e]+")
-_PREFERENCE = re.compile(
-    r'\s*([!#$%&\'*+.^_`|~\w-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?\s*(?:;[^,]*)?'
+_DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"  # RFC 9110, 5.6.2
+_WORD = rf'(?:{_TOKEN}|"(?:[^"\\]|\\.)*+")'
+_PARAMETER = rf";[ \t]*+(?:{_TOKEN}[ \t]*+(?:=[ \t]*+{_WORD}?+[ \t]*+)?+)?+"
+_PREFERENCE = re.compile(  # RFC 7240, 2; up to the comma
+    rf"[ \t]*+({_TOKEN})[ \t]*+(?:=[ \t]*+({_WORD})?+[ \t]*+)?+(?:{_PARAMETER})*+(?:,|$)"
 )
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
-_TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*')  # RFC 9110, 8.8.3
+
+_TAG = r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*+)"'  # RFC 9110, 8.8.3
+_TAGS = re.compile(rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+(?:{_TAG})?+)*+")
 
 
 def idempotency_key(value: str) -> str:
     """A quoted string, or the bare form that most clients send."""
     if quoted := _QUOTED.fullmatch(value):
-        key = re.sub(r"\\(.)", r"\1", quoted[1])
+        key = _unescaped(quoted[1])
     elif _BARE.fullmatch(value):
         key = value
     else:
@@ -36,24 +46,33 @@ def idempotency_key(value: str) -> str:
 
 
 def prefer(value: str) -> dict[str, str]:
-    """The preferences of a Prefer header (RFC 7240), names in lower case; the first of a name
-    counts, as the RFC has it. What is not understood is ignored, as it has it, too."""
+    """The preferences of a Prefer header, names in lower case; the first of a name counts, as
+    RFC 7240 has it. What is not understood is ignored, as it has it, too."""
     preferences: dict[str, str] = {}
-    for part in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', value):
-        if match := _PREFERENCE.fullmatch(part):
-            preferences.setdefault(match[1].lower(), (match[2] or "").strip('"'))
+    position = 0
+    while position < len(value):
+        if match := _PREFERENCE.match(value, position):
+            word = match[2] or ""
+            if word.startswith('"'):
+                word = _unescaped(word[1:-1])
+            preferences.setdefault(match[1].lower(), word)
+            position = match.end()
+        else:
+            position = (value.find(",", position) + 1) or len(value)
     return preferences
 
 
 def wait_seconds(preferences: dict[str, str], longest: int) -> int | None:
     """What `wait=N` comes to here; None if it was not asked for, or is not a number."""
     asked = preferences.get("wait", "")
-    return min(int(asked[:9]), longest) if re.fullmatch(r"[0-9]+", asked) else None
+    if not re.fullmatch(r"[0-9]+", asked):
+        return None
+    return min(int(asked.lstrip("0")[:9] or "0"), longest)  # int() refuses very long ones
 
 
 def cancel_after(value: str) -> int:
     """`30s`, `5m`, `1h30m` in milliseconds."""
-    match = _DURATION.fullmatch(value.strip())
+    match = _DURATION.fullmatch(value)
     if match is None or not any(match.groups()):
         raise MalformedRequest("Cancel-After must be a duration such as 30s, 5m or 1h30m.")
     hours, minutes, seconds = (int(group or 0) for group in match.groups())
@@ -64,13 +83,17 @@ def cancel_after(value: str) -> int:
 
 
 def matches(value: str, tag: str) -> bool:
-    """Whether an If-Match or If-None-Match header names this entity tag. Compared weakly
-    (RFC 9110, 8.8.3.2): proxies that compress make a tag weak on its way."""
-    if value.strip() == "*":
+    """Whether an If-Match or If-None-Match header names this entity tag.
+
+    Compared weakly (RFC 9110, 8.8.3.2), If-Match too: a proxy that compresses makes a tag weak
+    on its way, and ours stand for what a job says, not for bytes.
+    """
+    if value == "*":
         return True
-    tags = [
-        match[1] for match in map(_TAG.fullmatch, re.findall(r'(?:[^,"]|"[^"]*")+', value)) if match
-    ]
-    if not tags:
+    if not _TAGS.fullmatch(value):
         raise MalformedRequest('An entity tag is a quoted string such as "5f0c2a", or *.')
-    return tag.removeprefix("W/") in (one.removeprefix("W/") for one in tags)
+    return tag.removeprefix("W/").strip('"') in re.findall(_TAG, value)
+
+
+def _unescaped(quoted: str) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from chalice.app import Response
+from chalice.app import Chalice, Response
 
 from chalicelib.domain import errors
 from chalicelib.domain.errors import OvertimeError, Problem
@@ -39,6 +39,8 @@ RETRY_AFTER: Mapping[type[OvertimeError], str] = {
 }
 INTERNAL = 500
 
+View = Callable[..., Response]
+
 
 class FieldProblem(msgspec.Struct, frozen=True):
     pointer: Annotated[str, msgspec.Meta(description="JSON Pointer into the request's body.")]
@@ -62,29 +64,38 @@ class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     errors: list[FieldProblem] = []
     error: Annotated[ErrorView | None, msgspec.Meta(description="The job's own error.")] = None
+    request_id: Annotated[str | None, msgspec.Meta(description="Of a 500: tell it us.")] = None
 
 
-def answered(view: Callable[..., Response]) -> Callable[..., Response]:
-    """A view whose errors are answered as problems.
+def answering(app: Chalice) -> Callable[[View], View]:
+    """A decorator for views, by which what they raise is answered as a problem.
 
     A decorator, since Chalice turns what a view raises into a response of its own before any
     middleware sees it.
     """
 
-    @functools.wraps(view)
-    def answering(*args: Any, **kwargs: Any) -> Response:
-        try:
-            return view(*args, **kwargs)
-        except OvertimeError as error:
-            return problem(error)
-        except Exception:
-            logger.exception("request_failed", extra={"view": view.__name__})
-            return problem(OvertimeError("It has been logged, with this request's id."))
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def answer(*args: Any, **kwargs: Any) -> Response:
+            try:
+                return view(*args, **kwargs)
+            except Exception as error:
+                if isinstance(error, OvertimeError) and type(error) in STATUS:
+                    return problem(error)
+                request_id = _request_id(app)
+                logger.exception(
+                    "request_failed", extra={"view": view.__name__, "request_id": request_id}
+                )
+                return problem(
+                    OvertimeError("It has been logged, with this request's id."), request_id
+                )
 
-    return answering
+        return answer
+
+    return decorate
 
 
-def problem(error: OvertimeError) -> Response:
+def problem(error: OvertimeError, request_id: str | None = None) -> Response:
     kind = type(error)
     status = STATUS.get(kind, INTERNAL)
     document = ProblemView(
@@ -94,6 +105,7 @@ def problem(error: OvertimeError) -> Response:
         detail=error.detail or kind.title,
         errors=[FieldProblem(one.pointer, one.detail) for one in error.errors],
         error=error_view(error.problem) if isinstance(error, errors.JobNotSucceeded) else None,
+        request_id=request_id,
     )
     headers: HeadersType = {
         "Content-Type": "application/problem+json",
@@ -102,6 +114,13 @@ def problem(error: OvertimeError) -> Response:
     if kind in RETRY_AFTER:
         headers["Retry-After"] = RETRY_AFTER[kind]
     return Response(msgspec.json.encode(document).decode(), headers=headers, status_code=status)
+
+
+def _request_id(app: Chalice) -> str | None:
+    """Lambda's, under which CloudWatch has all that the request logged. Of the request, not of
+    the app: where threads serve many at once, Chalice keeps only the former apart."""
+    context = app.current_request.lambda_context if app.current_request else None
+    return getattr(context, "aws_request_id", None)
 
 
 def error_view(error: Problem | None) -> ErrorView | None:

@@ -27,6 +27,10 @@ T = TypeVar("T")
 BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
 DEPTH_AT_MOST = 64
 LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
+# The names of RFC 6838, 4.2. Python's `$` would let a line break follow; ECMA's, which JSON Schema
+# means, would not: the lookahead is for both to agree.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}"
+MEDIA_TYPE = rf"^{_NAME}/{_NAME}$(?!\n)"
 
 
 class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,9 +48,7 @@ class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_UPLOAD, description="In bytes, exact.")]
     filename: Annotated[str, msgspec.Meta(max_length=255)] = ""
-    content_type: Annotated[str, msgspec.Meta(pattern=r"^[\w.+-]{1,64}/[\w.+-]{1,64}$")] = (
-        "application/octet-stream"
-    )
+    content_type: Annotated[str, msgspec.Meta(pattern=MEDIA_TYPE)] = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,28 @@ class Call:
     base: str
     secret: bytes
     longest_wait: int  # seconds, of `Prefer: wait`
-    now: int  # epoch milliseconds
+    now: Callable[[], int]  # epoch milliseconds
 
     def header(self, name: str) -> str | None:
-        """A header that may come once. Lambda's event keeps repeated ones apart only in
-        `multiValueHeaders`."""
+        """A header that may come once."""
+        values = self._values(name)
+        if len(values) > 1:
+            raise MalformedRequest(f"The header {name} is given {len(values)} times.")
+        return values[0] if values else None
+
+    def header_list(self, name: str) -> str | None:
+        """A header that holds a list: several lines of it are one (RFC 9110, 5.3)."""
+        values = self._values(name)
+        return ", ".join(values) if values else None
+
+    def _values(self, name: str) -> list[str]:
+        """Lambda's event keeps repeated headers apart only in `multiValueHeaders`."""
         event = self.request.to_original_event()
         repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
         values = [value for key, all in repeated.items() if key.lower() == name for value in all]
-        if len(values) > 1:
-            raise MalformedRequest(f"The header {name} is given {len(values)} times.")
-        value: str | None = self.request.headers.get(name)
-        return value
+        if not values and name in self.request.headers:
+            values = [self.request.headers[name]]
+        return [value.strip(" \t") for value in values]
 
     @property
     def idempotency_key(self) -> str | None:
@@ -80,6 +92,14 @@ class Call:
     def cancel_after(self) -> int | None:
         value = self.header("cancel-after")
         return None if value is None else preferences.cancel_after(value)
+
+    @property
+    def if_match(self) -> str | None:
+        return self.header_list("if-match")
+
+    @property
+    def if_none_match(self) -> str | None:
+        return self.header_list("if-none-match")
 
     @property
     def wait(self) -> int | None:
@@ -96,7 +116,7 @@ class Call:
 
     @property
     def _preferences(self) -> dict[str, str]:
-        return preferences.prefer(self.request.headers.get("prefer", ""))
+        return preferences.prefer(self.header_list("prefer") or "")
 
     @property
     def path(self) -> str:
@@ -180,8 +200,9 @@ def base_of(request: Request, public_url: str | None) -> str:
     context = request.context
     if "domainName" not in context:
         return f"http://{request.headers.get('host', 'localhost')}"  # chalice local
-    resource = context["resourcePath"].format(**(request.uri_params or {}))
-    return f"https://{context['domainName']}{context['path'].removesuffix(resource)}".rstrip("/")
+    inside = [segment for segment in context["resourcePath"].split("/") if segment]
+    path = context["path"].rstrip("/").split("/")  # API Gateway takes a trailing slash, too
+    return f"https://{context['domainName']}{'/'.join(path[: len(path) - len(inside)])}"
 
 
 def _parsed(raw: bytes) -> Any:

@@ -18,8 +18,8 @@ from chalicelib.domain.errors import (
     LeaseLost,
     Unavailable,
 )
-from chalicelib.domain.job import SECOND
-from chalicelib.domain.verbs import heartbeat
+from chalicelib.domain.job import SECOND, JobRecord
+from chalicelib.domain.verbs import Findings, heartbeat
 from chalicelib.service.transition import stamp
 
 if TYPE_CHECKING:
@@ -61,25 +61,36 @@ class Heartbeat:
         self._renewed_at = now  # a beat that fails waits its turn like any other
         try:
             self.run.store_logs()
-            self._renew(now)
+            self._renew()
         except Unavailable:
             # Only the next beat is lost by it, unless the lease runs out first; and then the
             # conditions on all later writes decide.
             logger.warning("heartbeat_failed", extra={"job": self.run.id})
 
-    def _renew(self, now: int) -> None:
-        record, found = self.run.record, self.run.take_findings()
-        lease_until = min(now + self.system.rules.lease, record.deadline)
-        write = heartbeat(record, stamp(self.system), found, lease_until)
+    def _renew(self) -> None:
+        found = self.run.take_findings()
         try:
-            self.run.record = self.system.jobs.apply(record.id, write)
-        except ConditionFailed:
-            self._tell(LeaseLost("Another worker has taken over."))
+            self.run.record = self._written(self.run.record, found)
+        except LeaseLost as lost:
+            self._tell(lost)
         except Unavailable:
             self.run.give_back(found)
             raise
         if self.run.record.cancel_requested:
             self._tell(JobCanceled("The client canceled this job."))
+
+    def _written(self, record: JobRecord, found: Findings) -> JobRecord:
+        """Decided again on what it finds changed: by a client's cancel, or by a heartbeat of
+        ours whose answer was lost."""
+        while True:
+            at = stamp(self.system)
+            lease_until = min(at.now + self.system.rules.lease, record.deadline)
+            try:
+                return self.system.jobs.apply(record.id, heartbeat(record, at, found, lease_until))
+            except ConditionFailed as failed:
+                if failed.current is None or failed.current.lease_token != self.run.lease_token:
+                    raise LeaseLost("Another worker has taken over.") from None
+                record = failed.current
 
     def _tell(self, error: Interrupted) -> None:
         if type(error) not in self._told:

@@ -56,7 +56,7 @@ class Run(Job):
         self.state = None if self._saved is None else msgspec.json.decode(self._saved)
         self._lock = threading.Lock()
         self._progress: Progress | None = None
-        self._checkpoint: str | None = None
+        self._checkpoint: Stored | None = None
         self._artifacts = record.artifacts
         self._artifacts_changed = False
         self._lines: list[LogLine] = []
@@ -117,7 +117,7 @@ class Run(Job):
     def checkpoint(self, state: Any) -> None:
         text = encode(state)  # now: the task may go on to change what it passed
         with self._news():
-            self._checkpoint = text
+            self._checkpoint = Stored(text=text)
             self.moved = self.moved or text != self._saved
 
     def open(self, source: str, start: int = 0) -> Source:
@@ -155,21 +155,31 @@ class Run(Job):
         waiting = bool(self._lines) or self._artifacts_changed
         return waiting or any(one is not None for one in found)
 
-    def take_findings(self, keep_checkpoint: bool = True) -> Findings:
+    def take_findings(self) -> Findings:
+        """What is not written yet. An artifact attached before a checkpoint is never found
+        after it: whoever continues from the one has the other."""
         with self._lock:
-            progress, checkpoint = self._progress, self._checkpoint
+            checkpoint = self._checkpoint
+        stored = self._stored(checkpoint)  # may fail, and nothing is taken by then
+        with self._lock:
+            if self._checkpoint is checkpoint:
+                self._checkpoint = None
             artifacts = self._artifacts if self._artifacts_changed else None
-            self._progress = self._checkpoint = None
-            self._artifacts_changed = False
-        return Findings(progress, self._stored(checkpoint if keep_checkpoint else None), artifacts)
+            found = Findings(self._progress, stored, artifacts)
+            self._progress, self._artifacts_changed = None, False
+        return found
 
     def give_back(self, found: Findings) -> None:
         """What could not be written, unless the task has gone further since."""
         with self._lock:
             self._progress = self._progress or found.progress
+            self._checkpoint = self._checkpoint or found.checkpoint
             self._artifacts_changed = self._artifacts_changed or found.artifacts is not None
-            if self._checkpoint is None and found.checkpoint is not None:
-                self._checkpoint = fetch(self.system, found.checkpoint)
+
+    def drop_checkpoint(self) -> None:
+        """Nobody continues from it any more."""
+        with self._lock:
+            self._checkpoint = None
 
     def store_logs(self) -> None:
         with self._lock:
@@ -184,10 +194,11 @@ class Run(Job):
         """What stands beside the record outlives it, or a client's retry would miss it."""
         return self.record.deadline + self.record.retention + DAY
 
-    def _stored(self, checkpoint: str | None) -> Stored | None:
-        if checkpoint is None:
-            return None
-        return stash(self.system, self.fresh_key("checkpoints"), checkpoint, CHECKPOINT_INLINE)
+    def _stored(self, checkpoint: Stored | None) -> Stored | None:
+        """As the record is to hold it: a large one apart."""
+        if checkpoint is None or checkpoint.text is None:
+            return checkpoint
+        return stash(self.system, self.fresh_key("checkpoints"), checkpoint.text, CHECKPOINT_INLINE)
 
     def fresh_key(self, kind: str) -> str:
         """For an object in the bucket."""

@@ -12,7 +12,6 @@ from chalicelib.domain.params import UPLOAD_ID, strings_in
 from chalicelib.service.ports import System
 
 UPLOAD_SECONDS = 3_600
-LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
 
 
 @dataclass(frozen=True, slots=True)

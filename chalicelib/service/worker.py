@@ -151,9 +151,10 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
     if isinstance(outcome, Lost):
         return
     run.store_logs()
-    found = run.take_findings(keep_checkpoint=not isinstance(outcome, Succeeded))
     if isinstance(outcome, Succeeded):
+        run.drop_checkpoint()
         result = stash(system, run.fresh_key("results"), outcome.result, RESULT_INLINE)
+    found = run.take_findings()
     if isinstance(outcome, Continue) and not run.moved:
         outcome = OUT_OF_TIME
     if isinstance(outcome, Retry):

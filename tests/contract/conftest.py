@@ -107,7 +107,12 @@ def _opened(name: str, backends: dict[str, Callable[[], Stores]]) -> Iterator[St
         yield backends[name]()
 
 
-@pytest.fixture(params=["memory", "moto", "dynamodb-local", "ministack"])
+def _each(*names: str) -> list[Any]:
+    """With pytest-xdist one worker runs all tests of a stand-in, so that it is started once."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+
+
+@pytest.fixture(params=_each("memory", "moto", "dynamodb-local", "ministack"))
 def stores(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:
@@ -120,7 +125,7 @@ def jobs(stores: Stores) -> JobStore:
     return stores.jobs
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=_each("memory", "moto", "ministack"))
 def edges(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:

@@ -1,0 +1,46 @@
+# One command a habit. `make` alone lists them; nothing but python3 and make has to be there.
+
+PYTHON ?= python3
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test smoke simulate check fix clean app aws
+
+help: ## this list
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-8s%s\n", n, $$0}'
+
+run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WORKERS=2)
+	@$(BIN)/python -m local
+
+test: app aws ## unit, contract, API and simulation tests
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --ignore=tests/smoke --ignore=tests/e2e
+
+smoke: app aws ## one job through all of `make run`, over HTTP
+	@$(BIN)/python -m pytest tests/smoke
+
+SEEDS ?= 30000
+simulate: app ## break things at random in SEEDS=30000 scenarios (REPLAY='seed=…' for one again)
+	@$(BIN)/python -m tests.simulation $(if $(REPLAY),replay $(REPLAY),$(SEEDS))
+
+check: app ## style, types, import rules and the CloudFormation template
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/cfn-lint .chalice/resources.json
+
+fix: app ## repair what can be repaired of style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## forget the local AWS's data and all caches (the environments stay)
+	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+app: # what runs and tests the project
+	@$(PYTHON) local/install.py app
+
+aws: # the local AWS
+	@$(PYTHON) local/install.py aws

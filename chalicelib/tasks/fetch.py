@@ -1,0 +1,133 @@
+"""The `fetch` task: one call of somebody else's HTTP API, made politely.
+
+A model for calling third parties. It waits as long as they ask for, gives up where asking again
+cannot help, and sends the job's key, by which they can tell a repeated call from a new one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from calendar import timegm
+from email.utils import parsedate
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from chalicelib.tasks import HttpResponse, Job, PermanentError, RetryLater, task
+
+INLINE = 16 * 1024  # bytes of an answer; what is longer becomes an artifact
+EXCERPT = 500  # characters of an answer in an error's message
+LONGEST_WAIT = 86_400.0  # seconds; nobody is waited for longer
+WORTH_ANOTHER_TRY = {408, 425, 429, *range(500, 600)}
+
+HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.1
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+OURS = set(  # what the connection, the body and the job decide
+    "accept-encoding connection content-length expect host idempotency-key keep-alive "
+    "proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
+)
+SHOWN = set(
+    "content-length content-type date etag last-modified link location x-request-id".split()
+)
+
+
+class Refused(Exception):
+    """The answer was not what we wanted, and may be another time."""
+
+
+class FetchParams(msgspec.Struct):
+    """They are stored with the job and shown to its owner: no place for a secret."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2_048)]
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    headers: Annotated[dict[str, str], Meta(max_length=32)] = {}
+    json: Annotated[Any, Meta(description="The body to send; null sends none.")] = None
+    expect: Annotated[
+        list[Annotated[int, Meta(ge=200, le=599)]],
+        Meta(description="The statuses that are success; every 2xx if not given.", max_length=32),
+    ] = []
+    timeout: Annotated[float, Meta(ge=1, le=60, description="Seconds.")] = 30.0
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers.items():
+            if not HEADER.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"{name!r} is not a header that HTTP can send")
+            if name.lower() in OURS:
+                raise ValueError(f"the header {name} is not the caller's to set")
+        if self.json is not None and self.method in ("GET", "HEAD"):
+            raise ValueError(f"a {self.method} has no body")
+
+
+class FetchResult(msgspec.Struct, omit_defaults=True):
+    """The answer: as `json` or `text` where it is that and short, else as the artifact `body`."""
+
+    status: int
+    headers: dict[str, str]
+    json: Any = None
+    text: str | None = None
+    artifact: str | None = None
+
+
+@task("fetch", max_attempts=8)
+def fetch(job: Job, params: FetchParams) -> FetchResult:
+    """Call an HTTP API. The stage decides which hosts may be called; redirects are not followed.
+
+    Answers 408, 425, 429 and 5xx are tried again, when Retry-After says or with growing pauses;
+    any other that is not expected fails the job. All but GET and HEAD carry an Idempotency-Key.
+    """
+    # Titled, so that a header is one however its name is written
+    headers = {name.title(): value for name, value in params.headers.items()}
+    if params.method not in ("GET", "HEAD"):
+        headers["Idempotency-Key"] = job.key
+    body = None
+    if params.json is not None:
+        headers.setdefault("Content-Type", "application/json")
+        body = msgspec.json.encode(params.json)
+    answer = job.request(
+        params.method, params.url, headers=headers, body=body, timeout=params.timeout
+    )
+    if answer.status in params.expect or (not params.expect and 200 <= answer.status < 300):
+        return result_of(job, answer)
+    excerpt = " ".join(answer.body.decode("utf-8", "replace").split())[:EXCERPT]
+    said = f"{urlsplit(params.url).hostname} answered {answer.status}. {excerpt}".strip()
+    if answer.status not in WORTH_ANOTHER_TRY:
+        raise PermanentError(said)
+    delay = retry_after(answer.headers.get("retry-after", ""), time.time())
+    raise Refused(said) if delay is None else RetryLater(delay, said)
+
+
+def retry_after(value: str, now: float) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110, section 10.2.3); None if it says none."""
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_WAIT)
+    date = parsedate(value)  # in all three forms of HTTP's dates, always GMT
+    try:
+        return None if date is None else min(max(timegm(date) - now, 0.0), LONGEST_WAIT)
+    except ValueError:  # a year that no calendar has
+        return None
+
+
+def result_of(job: Job, answer: HttpResponse) -> FetchResult:
+    shown = {name: value for name, value in answer.headers.items() if name in SHOWN}
+    result = FetchResult(answer.status, shown)
+    content_type = answer.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    short = 0 < len(answer.body) <= INLINE
+    try:
+        if short and (kind == "application/json" or kind.endswith("+json")):
+            result.json = msgspec.json.decode(answer.body)
+            return result
+        if short and kind.startswith("text/"):
+            result.text = answer.body.decode()
+            return result
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # not what it says it is: kept byte for byte
+    if answer.body:
+        result.artifact = "body"
+        job.attach(
+            "body", answer.body, content_type if HEADER_VALUE.fullmatch(content_type) else ""
+        )
+    return result

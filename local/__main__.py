@@ -1,0 +1,47 @@
+"""`make run`: everything that Overtime consists of, on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from local.child import say
+from local.settings import Refusal, Settings, read_settings, require_free_port
+from local.supervisor import Supervisor
+
+EXAMPLE = '{"task": "fetch", "params": {"url": "%s/health"}}'  # needs nothing but this run
+
+
+def main() -> int:
+    settings = read_settings()
+    require_free_port("PORT", settings.port)
+    require_free_port("AWS_PORT", settings.aws_port)
+    claim(settings.state)
+    return Supervisor(settings, greet=lambda: greet(settings)).run()
+
+
+def claim(state: Path) -> None:
+    """Raises Refusal while another run holds the folder, whose data it would overwrite."""
+    state.mkdir(parents=True, exist_ok=True)
+    lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT)  # held until this process ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Refusal(
+            f"Another run uses {state}; stop it, or choose another folder: make run STATE=.local-2"
+        ) from None
+
+
+def greet(settings: Settings) -> None:
+    say(f"""
+Overtime runs at {settings.url} (stop: Ctrl-C; changes are reloaded). Try:
+
+  curl -i {settings.url}/jobs -H 'Content-Type: application/json' \\
+    -d '{EXAMPLE % settings.url}'
+""")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""API Gateway's part: makes Lambda's event of a request, and a problem document of every refusal.
+
+Chalice's own local gateway does the routing and runs authorizers and views. Added here is what a
+REST API has beyond that: `multiValueHeaders`, with every value of a repeated header. And where
+Chalice's answers in forms of its own, or drops the connection, the contract wants RFC 9457.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import traceback
+from dataclasses import dataclass, field
+from email.message import Message
+from http import HTTPStatus
+from typing import Any, cast
+
+from chalice.app import Chalice
+from chalice.config import Config
+from chalice.local import (
+    LambdaContext,
+    LambdaEventConverter,
+    LocalChalice,
+    LocalGateway,
+    LocalGatewayException,
+    RouteMatcher,
+)
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+
+
+# slug and title of the problems that the app names as well; the others bear their status's phrase
+PROBLEMS = {
+    400: ("malformed-request", "The request is malformed"),
+    413: ("body-too-large", "The body is too large"),
+    500: ("internal-error", "Internal error"),
+}
+
+
+def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
+    """A problem document (RFC 9457)."""
+    phrase = HTTPStatus(status).phrase
+    slug, title = PROBLEMS.get(status, (phrase.lower().replace(" ", "-"), phrase.capitalize()))
+    document = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
+    body = json.dumps(document).encode()
+    return Answer(status, [("Content-Type", "application/problem+json"), *headers], body)
+
+
+class Gateway(LocalGateway):
+    def __init__(self, app: Chalice, config: Config) -> None:
+        app.__class__ = type("LocalApp", (_OneThreadOneRequest, type(app)), {})
+        super().__init__(app, config)
+        self._routes = app.routes
+        self._matcher = RouteMatcher(list(app.routes))
+        self.event_converter = _Events(self._matcher, app.api.binary_types)
+
+    def answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
+        try:
+            route = self._matcher.match_route(target).route
+        except ValueError:
+            return problem(404, "Nothing lives at this path.")
+        methods = self._routes[route]
+        preflight = method == "OPTIONS" and any(entry.cors for entry in methods.values())
+        if method not in methods and not preflight:
+            allowed = ", ".join(sorted(methods))
+            return problem(405, f"This path takes {allowed}.", ("Allow", allowed))
+        try:
+            return _to_answer(self.handle_request(method, target, cast(Any, headers), body))
+        except LocalGatewayException as refusal:  # an authorizer's
+            return problem(refusal.CODE, "The authorizer of this path refuses the request.")
+        except Exception:  # a view's result that JSON cannot hold, for one
+            traceback.print_exc()
+            return problem(500, "The request failed; the log tells why.")
+
+
+class _Events(LambdaEventConverter):
+    def create_lambda_event(
+        self, method: str, path: str, headers: Any, body: bytes | None = None
+    ) -> dict[str, Any]:
+        event: dict[str, Any] = super().create_lambda_event(method, path, headers, body)
+        every: dict[str, list[str]] = {}
+        for name, value in headers.items():
+            every.setdefault(name.lower(), []).append(value)
+        event["multiValueHeaders"] = every
+        return event
+
+
+class _OneThreadOneRequest(LocalChalice):
+    """One app, many threads: Chalice keeps their requests apart, this their contexts too."""
+
+    _of_thread = threading.local()
+
+    @property
+    def lambda_context(self) -> LambdaContext:
+        context: LambdaContext = self._of_thread.context
+        return context
+
+    @lambda_context.setter
+    def lambda_context(self, context: LambdaContext) -> None:
+        self._of_thread.context = context
+
+
+def _to_answer(response: dict[str, Any]) -> Answer:
+    headers: Headers = list(response["headers"].items())
+    for name, values in response["multiValueHeaders"].items():
+        headers += [(name, value) for value in values]
+    body = response["body"] or b""
+    if response.get("isBase64Encoded"):
+        body = base64.b64decode(body)
+    elif isinstance(body, str):
+        body = body.encode()
+    return Answer(response["statusCode"], headers, body)

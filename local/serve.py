@@ -1,0 +1,178 @@
+"""The REST API on this machine: app.py's views behind a threaded HTTP server.
+
+    python -m local.serve
+
+Every request is answered, a malformed one too, and every refusal is a problem document.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+from typing import Any
+
+from chalice.deploy.validate import validate_routes
+
+from local import leash
+from local.gateway import Answer, Gateway, problem
+from local.project import load_app
+from local.settings import HOST, read_settings
+from local.stage import read_config
+
+MOST_BYTES = 11 * 2**20  # a little over API Gateway's 10 MB; the app's own limits lie below
+IDLE_SECONDS = 60  # of a connection between requests, and within one
+LINGER_SECONDS = 2  # for a client to read the answer although nobody took its body
+GRACE_SECONDS = 3  # for requests being answered when the server is told to stop
+BODILESS = (204, 304)  # RFC 9110: no content, and no header that would announce any
+
+
+class Refused(Exception):
+    """The request is not read any further; its answer is known already."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        self.answer = problem(status, detail)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # HTTP/0.9 would answer garbage without a status line
+    disable_nagle_algorithm = True  # with it, every request on a kept connection takes 44 ms
+    wbufsize = 2**16  # head and body leave in one packet
+    timeout = IDLE_SECONDS
+    unread = False  # the client may still be sending what nobody will read
+
+    def answer(self) -> None:
+        with self.server.one_request:
+            self.server.busy += 1
+        try:
+            self.send(self.answer_to(self.body()))
+        except Refused as refused:
+            self.close_connection = self.unread = True
+            self.send(refused.answer)
+        finally:
+            with self.server.one_request:
+                self.server.busy -= 1
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
+
+    def answer_to(self, body: bytes | None) -> Answer:
+        return self.server.gateway.answer(self.command, self.path, self.headers, body)
+
+    def version_string(self) -> str:
+        return "Overtime-local"
+
+    def length(self) -> int:
+        """The announced length of the body, in bytes. Raises Refused when it cannot be taken."""
+        if self.headers.defects:  # the parser stops at a damaged line and drops what follows
+            raise Refused(400, "A header line is malformed.")
+        if "Transfer-Encoding" in self.headers:
+            raise Refused(411, "Send the body with a Content-Length; chunks are not taken here.")
+        announced = set(self.headers.get_all("Content-Length", ["0"]))
+        text = announced.pop().strip()
+        if announced or not (text.isascii() and text.isdecimal()):
+            raise Refused(400, "The Content-Length header must be one whole number.")
+        if len(text) > 18 or int(text) > MOST_BYTES:
+            raise Refused(413, "The body is larger than 10 MB, the most that API Gateway takes.")
+        return int(text)
+
+    def body(self) -> bytes | None:
+        expected = self.length()
+        try:
+            body: bytes = self.rfile.read(expected) if expected else b""
+        except TimeoutError:
+            raise Refused(408, f"The body did not arrive within {IDLE_SECONDS} s.") from None
+        if len(body) < expected:
+            raise Refused(400, f"The body ended after {len(body)} of {expected} bytes.")
+        return body or None
+
+    def handle_expect_100(self) -> bool:
+        """Asks for the body only where it will be read; `answer` refuses the others."""
+        try:
+            self.length()
+        except Refused:
+            return True
+        asked = super().handle_expect_100()
+        self.wfile.flush()  # the client waits for this line before it sends anything
+        return asked
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """The base class's refusals of what it cannot parse."""
+        self.close_connection = self.unread = True
+        self.send(problem(code, f"{message or explain or 'The request cannot be read'}."))
+
+    def send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        names = {name.lower() for name, _ in answer.headers}
+        for name, value in answer.headers:
+            if name.lower() not in ("content-length", "connection"):
+                self.send_header(name, value)
+        if answer.status not in BODILESS:
+            self.send_header("Content-Length", str(len(answer.body)))
+            if answer.body and "content-type" not in names:
+                self.send_header("Content-Type", "application/json")
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD" and answer.status not in BODILESS:
+            self.wfile.write(answer.body)
+
+    def finish(self) -> None:
+        super().finish()
+        if self.unread:
+            self.linger()
+
+    def linger(self) -> None:
+        """A close with bytes unread resets the connection, and the client loses the answer."""
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(LINGER_SECONDS)
+        deadline = time.monotonic() + LINGER_SECONDS
+        while time.monotonic() < deadline and self.connection.recv(2**16):
+            pass
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The app logs its own requests; API Gateway shows nobody the ones that it refuses."""
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # the default of 5 resets connections under load
+    daemon_threads = True
+
+    def __init__(self, port: int, gateway: Gateway) -> None:
+        super().__init__((HOST, port), Handler)
+        self.gateway = gateway
+        self.busy = 0
+        self.one_request = threading.Lock()  # guards `busy`
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):  # a client that left
+            super().handle_error(request, client_address)
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        # from another thread: serve_forever, which this handler interrupts, has to return first
+        threading.Thread(target=self.shutdown).start()
+
+    def wait_until_idle(self) -> None:
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self.busy and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def main() -> None:
+    leash.hold()
+    app = load_app()
+    validate_routes(app.routes)  # what `chalice deploy` would refuse
+    server = Server(read_settings().port, Gateway(app, read_config()))
+    signal.signal(signal.SIGTERM, server.stop)
+    server.serve_forever(poll_interval=0.1)
+    server.server_close()
+    server.wait_until_idle()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What a run on this machine can be told through the shell's environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"  # never 0.0.0.0: the local stage lets everybody in
+
+
+class Refusal(SystemExit):
+    """It cannot go on; the message is one plain sentence, and a process that dies of it says it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    port: int
+    aws_port: int
+    workers: int
+    heavy_workers: int
+    sweep_seconds: int
+    state: Path
+    """The folder of the local AWS's data and log."""
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://{HOST}:{self.aws_port}"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises Refusal, naming the variable, for a value that is no number or out of range."""
+
+    def number(name: str, default: int, least: int, most: int) -> int:
+        text = environment.get(name, "").strip() or str(default)
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise Refusal(f"{name}={text} must be a whole number from {least} to {most}.")
+        return int(text)
+
+    settings = Settings(
+        port=number("PORT", 8000, 1, 65535),
+        aws_port=number("AWS_PORT", 4566, 1, 65535),
+        workers=number("WORKERS", 2, 0, 64),
+        heavy_workers=number("HEAVY_WORKERS", 1, 0, 64),
+        sweep_seconds=number("SWEEP_SECONDS", 5, 1, 3600),
+        state=(ROOT / (environment.get("STATE") or ".local")).resolve(),
+    )
+    if settings.port == settings.aws_port:
+        raise Refusal(f"PORT and AWS_PORT are both {settings.port}; they must differ.")
+    return settings
+
+
+def require_free_port(variable: str, port: int) -> None:
+    """Raises Refusal where something else listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            raise Refusal(
+                f"Port {port} needs a privileged user; choose another: make run {variable}=8080"
+            ) from None
+        except OSError:
+            raise Refusal(
+                f"Port {port} is taken by another program;"
+                f" choose another: make run {variable}={port + 1 if port < 65535 else 8080}"
+            ) from None

@@ -1,0 +1,158 @@
+"""Starts, watches, reloads and stops everything that a local run consists of."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+from local.aws import LocalAws, apply_resources
+from local.child import Child, say
+from local.settings import HOST, Refusal, Settings
+from local.sources import TEMPLATE, Sources
+from local.stage import read_function, without_aws
+
+TICK_SECONDS = 0.2
+GRACE_SECONDS = 5  # for running jobs; one that is cut off is rescued once its lease has run out
+API_SECONDS = 30
+RESTART_SECONDS = 1  # at least, between two starts of a child that keeps ending
+
+
+class Stop(Exception):
+    """Ctrl-C or SIGTERM came."""
+
+
+class Supervisor:
+    def __init__(self, settings: Settings, greet: Callable[[], None]) -> None:
+        self.settings = settings
+        self.greet = greet
+        self.aws = LocalAws(settings)
+        self.sources = Sources()
+        self.stops = 0  # how often it was told to stop; the second time nothing is waited for
+        self.hopeless = False  # the code does not load: nothing starts before it changes
+        self.api = Child("api", "api_handler", "local.serve")
+        self.others = [
+            *self.lane("work", "default_worker", "QUEUE_DEFAULT", settings.workers),
+            *self.lane("heavy", "heavy_worker", "QUEUE_HEAVY", settings.heavy_workers),
+            Child("sweep", "sweep", "local.sweep"),
+        ]
+
+    @staticmethod
+    def lane(name: str, function: str, queue: str, slots: int) -> Iterable[Child]:
+        return (Child(name, function, "local.work", function, queue) for _ in range(slots))
+
+    def run(self) -> int:
+        """The exit code: 0 after Ctrl-C or SIGTERM, 1 when the local AWS failed."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: a closed terminal
+            signal.signal(number, self.count_stop)
+        try:
+            say(f"Starting the local AWS on port {self.settings.aws_port}.")
+            self.aws.start(pause=self.pause)
+            apply_resources(self.settings)
+            if self.start():
+                self.greet()
+            while True:
+                self.pause(TICK_SECONDS)
+                if self.aws.ended:
+                    raise Refusal(self.aws.obituary)
+                if changed := self.sources.changed():
+                    self.reload(apply=TEMPLATE in changed)
+                elif not self.hopeless:
+                    self.replace_the_dead()
+        except Stop:
+            return self.stop(exit_code=0)
+        except Refusal as refusal:
+            say(f"\n{refusal}")
+            return self.stop(exit_code=1)
+        except BaseException:
+            self.stop(exit_code=1)
+            raise
+
+    def count_stop(self, _number: int, _frame: FrameType | None) -> None:
+        # no more than that: a handler that waited for a lock could wait for what it interrupted
+        self.stops += 1
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+        if self.stops:
+            raise Stop
+
+    def start(self) -> bool:
+        """Whether all runs. The API first: it is missed soonest, and shows whether code loads."""
+        self.hopeless = False
+        try:
+            self.end(self.api)
+            self.start_child(self.api)
+            deadline = time.monotonic() + API_SECONDS
+            while not self.api_answers():
+                if self.api.dead or time.monotonic() > deadline:
+                    raise Refusal("The code does not load.")
+                self.pause(0.05)
+            self.end(*self.others)
+            for child in self.others:
+                self.start_child(child)
+        except Refusal as refusal:  # config.json may be damaged as well
+            self.wait_for_a_change(str(refusal))
+        return not self.hopeless
+
+    def start_child(self, child: Child) -> None:
+        function = read_function(child.function, self.settings)
+        child.start({**without_aws(), **function.environment})
+
+    def api_answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex((HOST, self.settings.port)) == 0
+
+    def wait_for_a_change(self, reason: str) -> None:
+        self.hopeless = True
+        self.end(self.api, *self.others)
+        say(f"\n{reason}\nWaiting for the next change.")
+
+    def reload(self, apply: bool) -> None:
+        say("\nThe sources have changed: reloading.")
+        for child in self.others:
+            child.terminate()  # they finish their jobs while the API starts anew
+        try:
+            if apply:
+                apply_resources(self.settings)
+        except Refusal as refusal:
+            self.wait_for_a_change(str(refusal))
+            return
+        if self.start():
+            say(f"Reloaded: {self.settings.url}")
+
+    def replace_the_dead(self) -> None:
+        try:
+            for child in (self.api, *self.others):
+                if child.dead and child.age > RESTART_SECONDS:
+                    say(f"{child.name} ended ({child.end}): starting it again.")
+                    child.kill()  # what its task had started
+                    self.start_child(child)
+        except Refusal as refusal:
+            self.wait_for_a_change(str(refusal))
+
+    def end(self, *children: Child) -> None:
+        """They take up nothing more, and get some seconds for what they are doing."""
+        for child in children:
+            child.terminate()
+        deadline, stops = time.monotonic() + GRACE_SECONDS, self.stops
+        while any(child.alive for child in children) and time.monotonic() < deadline:
+            if self.stops > stops:
+                break
+            time.sleep(0.05)
+        for child in children:
+            if child.alive:
+                say(f"{child.name} is cut off; a job that it ran is rescued after its lease.")
+            child.kill()
+
+    def stop(self, exit_code: int) -> int:
+        say("\nStopping (Ctrl-C again: at once).")
+        self.end(self.api, *self.others)
+        if not self.aws.stop():
+            say("The local AWS did not stop by itself: what it held since its start is lost.")
+            return 1
+        say("Stopped.")
+        return exit_code

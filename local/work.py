@@ -1,0 +1,115 @@
+"""A worker slot: receives from one queue and calls the worker function, as Lambda would.
+
+    python -m local.work default_worker QUEUE_DEFAULT
+
+It stands for SQS's event source mapping with a batch size of 1, and for the Lambda function behind
+it. One process a slot, because a task is interrupted in the main thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import leash
+from local.invocation import ACCOUNT, REGION, Context
+from local.project import load_app
+from local.settings import read_settings
+from local.stage import Function, read_function
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+WAIT_SECONDS = 1  # a long poll delays the end by as much; Lambda's own pollers use 20
+PAUSE_SECONDS = 2  # while the local AWS is away
+
+
+class Worker:
+    def __init__(self, function: Function, handler: Any, queue_url: str, sqs: SQSClient) -> None:
+        self.function = function
+        self.handler = handler
+        self.queue_url = queue_url
+        self.sqs = sqs
+        self.away = False
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        while not stopping():
+            try:
+                messages = self.sqs.receive_message(
+                    QueueUrl=self.queue_url,
+                    MaxNumberOfMessages=1,
+                    WaitTimeSeconds=WAIT_SECONDS,
+                    AttributeNames=["All"],
+                    MessageAttributeNames=["All"],
+                ).get("Messages", [])
+                self.away = False
+                for message in messages:
+                    self.work(message)
+            except (BotoCoreError, ClientError) as error:
+                if not self.away:
+                    print(f"The queue does not answer; trying again. {error}", flush=True)
+                self.away = True
+                time.sleep(PAUSE_SECONDS)
+
+    def work(self, message: MessageTypeDef) -> None:
+        """Deletes the message when the handler returns; SQS delivers it again where it does not."""
+        context = Context(self.function)
+        watch = threading.Timer(self.function.seconds, self.time_out)
+        watch.daemon = True
+        watch.start()
+        try:
+            self.handler({"Records": [self.record(message)]}, context)
+        except Exception:
+            traceback.print_exc()
+            return
+        finally:
+            watch.cancel()
+        self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def time_out(self) -> None:
+        """What Lambda does: the supervisor starts a fresh process."""
+        print(f"Task timed out after {self.function.seconds} seconds", flush=True)
+        os._exit(1)
+
+    def record(self, message: MessageTypeDef) -> dict[str, Any]:
+        name = self.queue_url.rpartition("/")[2]
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": dict(message.get("Attributes", {})),
+            "messageAttributes": {
+                key: {
+                    "stringValue": value.get("StringValue"),
+                    "binaryValue": value.get("BinaryValue"),
+                    "dataType": value["DataType"],
+                }
+                for key, value in message.get("MessageAttributes", {}).items()
+            },
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}",
+            "awsRegion": REGION,
+        }
+
+
+def main(function_name: str, queue_variable: str) -> None:
+    leash.hold()
+    stopping = leash.stop_on_sigterm()
+    function = read_function(function_name, read_settings())
+    handler = load_app().handler_map[function_name]
+    worker = Worker(function, handler, function.environment[queue_variable], boto3.client("sqs"))
+    worker.run(stopping)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The real use cases, stepped one against the other by a seeded scheduler that breaks things."""

@@ -1,0 +1,168 @@
+"""What jobs do, and what clients do to them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.domain.errors import ClientError, KeyReused, PermanentError, RetryLater, Unavailable
+from chalicelib.domain.job import HOUR, MINUTE, SECOND
+from chalicelib.domain.task import Job, Task, task
+from chalicelib.service import control, read
+from chalicelib.service.ports import System
+from chalicelib.service.submit import Submission, submit
+from tests.simulation.properties import require
+from tests.simulation.world import World
+
+OWNER = "client"
+PLANS = (  # what a task does, a letter a step: see `_act`
+    "r",
+    "wr",
+    "wpwr",
+    "ocwocwr",
+    "wcwcwcwcwcwcwcwcwcwcr",
+    "oowor",
+    "apwaplr",
+    "aCr",
+    "aCaCwr",
+    "acwacwxaCwr",
+    "apaCLacwr",
+    "wxr",
+    "owXr",
+    "wLr",
+    "wLLLr",
+    "xxxxxx",
+    "Bwr",
+    "w" * 12 + "r",
+)
+
+
+def script(world: World) -> Task:
+    """A task that does what its params say, letter by letter."""
+
+    @task("script", max_attempts=3, timeout=30 * 24 * 3_600.0, backoff=4.0)
+    def run(job: Job, params: dict[str, Any]) -> Any:
+        plan: str = params["plan"]
+        done = job.state["done"] if isinstance(job.state, dict) else 0
+        for at in range(done, len(plan)):
+            if plan[at] == "r":
+                return "x" * (40_000 if "B" in plan else 10)
+            _act(world, job, plan[at], at)
+        return None
+
+    return run
+
+
+def _act(world: World, job: Job, letter: str, at: int) -> None:
+    first_time = job.attempt == 1
+    match letter:
+        case "w":  # work, for a while
+            until = world.scheduler.time + world.random.choice((0, 2, 15, 40)) * SECOND
+            while world.scheduler.time < until:
+                world.scheduler.sleep_until(min(until, world.scheduler.time + 5 * SECOND))
+                job.time_left()
+                _checked(job)
+        case "p":
+            job.progress(at / 20, f"step {at}")
+        case "c":
+            job.checkpoint({"done": at + 1})
+        case "C":
+            job.checkpoint({"done": at + 1, "ballast": "x" * 5_000})
+        case "o":
+            job.once(f"step-{at}", world.fresh)
+        case "a":
+            job.attach(f"file-{at}.txt", "content")
+        case "l":
+            job.log(f"line {at}")
+        case "x" if first_time or world.random.random() < 0.5:
+            raise ValueError("a bad day")
+        case "X":
+            raise PermanentError("no way")
+        case "L" if first_time:
+            raise RetryLater(world.random.choice((0, 20, 20 * 60)))
+        case _:
+            pass
+
+
+def _checked(job: Any) -> None:
+    """Where a real interrupt would come at any point, this one comes between two."""
+    job.interrupts.check()
+
+
+def start(world: World) -> None:
+    """All the scenario's clients, and the jobs that nobody looks at."""
+    scenario = world.scenario
+    world.tasks["script"] = script(world)
+    for number in range(scenario.jobs):
+        key = f"key-{number}" if world.random.random() < 0.7 or scenario.clients > 1 else None
+        plan = world.random.choice(PLANS)
+        other = world.random.random() < 0.1
+        for client in range(scenario.clients):
+            params = {"plan": "r" + plan if other and client == 1 else plan}
+            _client(world, f"client-{number}.{client}", params, key)
+    for number in range(scenario.backlog):
+        _client(world, f"backlog-{number}", {"plan": "r"}, None, actions=0)
+
+
+def _client(
+    world: World, name: str, params: dict[str, Any], key: str | None, actions: int | None = None
+) -> None:
+    count = world.scenario.actions if actions is None else actions
+    scheduled = world.random.random() < 0.1
+    run_at = world.scheduler.time + world.random.choice((MINUTE, HOUR)) if scheduled else None
+    cancel_after = (
+        world.random.choice((30 * SECOND, HOUR)) if world.random.random() < 0.05 else None
+    )
+    if run_at and cancel_after:
+        cancel_after = None
+    asked = Submission(
+        owner=OWNER, task="script", params=params, key=key, run_at=run_at, cancel_after=cancel_after
+    )
+    process = world.process(name)
+    system = world.system(process)
+
+    def live() -> None:
+        job_id = _submitted(world, system, asked)
+        if job_id is None:
+            return
+        for _ in range(count):
+            system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 200)))
+            _meddle(world, system, job_id)
+
+    world.scheduler.start(process, live, delay=world.random.choice((0, 0, 10, 2_000)))
+
+
+def _submitted(world: World, system: System, asked: Submission) -> str | None:
+    """As a good client does it: the same request under the same key until there is an answer."""
+    for _ in range(6):
+        try:
+            accepted = submit(system, asked)
+        except Unavailable:
+            if asked.key is None:
+                return None
+            system.clock.sleep(1)
+            continue
+        except KeyReused:
+            require(asked.key, "a key that is reused is told", "there was no key")
+            return None
+        except ClientError:
+            return None
+        world.scheduler.note(f"202 for {accepted.job.id[-4:]}, replayed: {accepted.replayed}")
+        world.watch.accepted(accepted.job, world.jobs.records)
+        return accepted.job.id
+    return None
+
+
+def _meddle(world: World, system: System, job_id: str) -> None:
+    actions: tuple[Callable[[], object], ...] = (
+        lambda: control.cancel(system, OWNER, job_id),
+        lambda: control.retry(system, OWNER, job_id),
+        lambda: control.erase(system, OWNER, job_id),
+        lambda: read.get(system, OWNER, job_id),
+        lambda: read.events(system, OWNER, job_id, 20, ""),
+    )
+    number = world.random.choice((0, 0, 1, 1, 1, 2, 3, 4))
+    world.scheduler.note(("cancel", "retry", "erase", "look", "look at events")[number])
+    with contextlib.suppress(ClientError, Unavailable):  # the client is told, and lets it be
+        actions[number]()

@@ -1,0 +1,314 @@
+"""The six invariants, and what follows from them, checked at every write and at the end.
+
+`Watch` keeps the whole story of every record, which no store does, and holds each write to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.domain.job import LIVE, TERMINAL, Entry, JobRecord, Status, Urgency
+from chalicelib.domain.transitions import TABLE, Verb
+from chalicelib.domain.writes import Write
+from tests.simulation.scheduler import Process
+
+WORKERS_VERBS = frozenset(
+    {
+        Verb.HEARTBEAT,
+        Verb.SUCCEED,
+        Verb.FAIL,
+        Verb.RETRY_LATER,
+        Verb.CONTINUE,
+        Verb.ACKNOWLEDGE_CANCEL,
+    }
+)
+MESSAGES_AT_MOST = 200  # a job; a scenario's faults account for a few dozen
+
+
+class Violation(AssertionError):
+    """A promise was broken; the message begins with its name."""
+
+
+def require(condition: object, promise: str, detail: str) -> None:
+    if not condition:
+        raise Violation(f"{promise}: {detail}")
+
+
+@dataclass
+class Story:
+    """Of one record, from its submit to its end."""
+
+    verbs: list[tuple[str, Status]] = field(default_factory=list)
+    holders: dict[str, Process] = field(default_factory=dict)  # by lease token
+    attempts: int = 0  # claims that were not given back, in this generation
+    messages: int = 0
+    writes: int = 1  # the submit's
+
+
+class Watch:
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self.stories: defaultdict[tuple[str, str], Story] = defaultdict(Story)
+        self.steps: dict[tuple[str, str, str], str] = {}
+        self.promised: dict[tuple[str, str], JobRecord] = {}
+        self.gone: set[tuple[str, str]] = set()
+        self.late_objects: set[str] = set()
+        self.cleared: set[str] = set()
+        self._numbers: Counter[str] = Counter()
+
+    def number(self, kind: str) -> int:
+        self._numbers[kind] += 1
+        return self._numbers[kind]
+
+    # ── what is told by the ports ──
+
+    def submitted(self, existed: JobRecord | None, record: JobRecord) -> None:
+        if existed is None:
+            self._follow(record, Verb.SUBMIT)
+            self._sound(record)
+        else:
+            require(existed.birth == record.birth, "accepted is durable", "a submit replaced a job")
+
+    def written(self, before: JobRecord, write: Write, after: JobRecord, process: Process) -> None:
+        story = self.stories[_key(before)]
+        row = TABLE[Verb(write.verb)]
+        require(
+            before.status in row.start and after.status in row.end,
+            "the table knows every transition",
+            f"{write.verb} took a job from {before.status} to {after.status}",
+        )
+        if before.status in TERMINAL:
+            again = (
+                write.verb == Verb.RETRY
+                and before.status is not Status.SUCCEEDED
+                and after.generation == before.generation + 1
+            )
+            require(
+                again or write.verb == Verb.ERASE,
+                "terminal is final",
+                f"{write.verb} changed a job that had {before.status}",
+            )
+        if write.verb in WORKERS_VERBS:
+            holder = story.holders.get(before.lease_token or "")
+            require(
+                holder is process,
+                "only the lease holder writes",
+                f"{process.name} wrote {write.verb} under the lease of {holder and holder.name}",
+            )
+        if write.verb == Verb.CLAIM:
+            token = after.lease_token or ""
+            require(
+                token not in story.holders, "only the lease holder writes", "a token came twice"
+            )
+            require(
+                before.generation == after.generation, "messages are hints", "another generation"
+            )
+            story.holders[token] = process
+        if write.verb == Verb.SUCCEED:
+            self._complete(after)
+        story.writes += 1
+        self._follow(after, Verb(write.verb))
+        self._sound(after)
+        self._seen_by_clients(before, after)
+
+    def step_stored(self, record: JobRecord, step: str, stored: str) -> None:
+        key = (record.id, record.birth, step)
+        first = self.steps.setdefault(key, stored)
+        require(first == stored, "a step is stored once", f"{step} gave {first}, then {stored}")
+
+    def sent(self, record: JobRecord) -> None:
+        story = self.stories[_key(record)]
+        story.messages += 1
+        require(
+            story.messages <= MESSAGES_AT_MOST,
+            "no message loops for ever",
+            f"{story.messages} messages for one job",
+        )
+
+    def put(self, key: str) -> None:
+        if any(key.startswith(prefix) for prefix in self.cleared):
+            self.late_objects.add(key)  # by a zombie: the bucket's lifecycle takes it
+
+    def erased_payloads(self, prefix: str) -> None:
+        self.cleared.add(prefix)
+
+    def forgotten(self, record: JobRecord) -> None:
+        require(
+            record.status is Status.ERASING, "accepted is durable", f"a {record.status} job went"
+        )
+        require(
+            record.prefix in self.cleared,
+            "an erase leaves nothing behind",
+            "the record went before its payloads",
+        )
+        self.gone.add(_key(record))
+
+    def expired(self, record: JobRecord) -> None:
+        require(record.status in TERMINAL, "accepted is durable", f"TTL took a {record.status} job")
+        self.gone.add(_key(record))
+
+    def accepted(self, record: JobRecord, stored: Mapping[str, JobRecord]) -> None:
+        """A client has its 202."""
+        self.promised[_key(record)] = record
+        current = stored.get(record.id)
+        require(
+            _key(record) in self.gone or (current is not None and current.birth == record.birth),
+            "accepted is durable",
+            "a 202 left before the record was stored",
+        )
+
+    # ── what must hold ──
+
+    def _follow(self, after: JobRecord, verb: Verb) -> None:
+        story = self.stories[_key(after)]
+        if verb not in (Verb.HEARTBEAT, Verb.REMIND, Verb.ERASE):
+            story.verbs.append((verb, after.status))
+            told = [(entry.verb, entry.status) for entry in after.history]
+            require(
+                _is_told(after.history, story.verbs),
+                "the history is the path that was taken",
+                f"{told} tells of {story.verbs}",
+            )
+        match verb:
+            case Verb.CLAIM:
+                story.attempts += 1
+            case Verb.CONTINUE:
+                story.attempts -= 1
+            case Verb.RETRY:
+                story.attempts = 0
+        require(
+            after.attempt == story.attempts,
+            "an attempt is a run that was not handed on",
+            f"the record says {after.attempt}, the story {story.attempts}",
+        )
+
+    def _sound(self, record: JobRecord) -> None:
+        """What must hold of any record at any time."""
+        require(
+            record.attempt <= record.max_attempts,
+            "attempts never exceed max_attempts",
+            f"{record.attempt} of {record.max_attempts}",
+        )
+        if record.status in LIVE or record.status is Status.ERASING:
+            due = record.due is not None and record.due_at is not None
+            require(due, "every live job has a due date", f"a {record.status} job has none")
+        match record.status:
+            case Status.QUEUED:
+                require(
+                    record.attempt < record.max_attempts,
+                    "queued jobs have an attempt left",
+                    f"{record.attempt} of {record.max_attempts}",
+                )
+                require(
+                    not record.lease_token, "only the lease holder writes", "queued, and leased"
+                )
+                require(record.wait_reason, "a queued job says why", "no wait_reason")
+                require(
+                    not record.cancel_requested,
+                    "a cancel is not forgotten",
+                    "queued, though canceled",
+                )
+                soon = max(record.not_before, self._now()) + 3_700_000
+                require(
+                    (record.due_at or 0) <= soon, "every live job has a due date", "too far off"
+                )
+            case Status.RUNNING:
+                require(record.lease_token, "only the lease holder writes", "running without lease")
+                require(
+                    record.due is Urgency.MUST and (record.due_at or 0) <= record.deadline,
+                    "every live job has a due date",
+                    "a lease that is not due with the musts, or ends after the deadline",
+                )
+            case Status.ERASING:
+                require(
+                    record.expires_at is None, "an erase leaves nothing behind", "TTL may cut in"
+                )
+            case _:
+                finished = record.finished_at is not None and record.expires_at is not None
+                require(finished, "a finished job expires", "no finish time or no TTL")
+                require(
+                    record.due is None, "every live job has a due date", "a finished one is due"
+                )
+        if record.status is not Status.FAILED and record.finished:
+            require(
+                (record.result is not None) == (record.status is Status.SUCCEEDED),
+                "a result belongs to a success",
+                f"{record.status}",
+            )
+
+    def _complete(self, record: JobRecord) -> None:
+        """What a task attached is there, whichever of its attempts did it."""
+        plan = json.loads(record.params.text or "")["plan"]
+        attached = {f"file-{at}.txt" for at, letter in enumerate(plan) if letter == "a"}
+        there = {artifact.name for artifact in record.artifacts}
+        require(there == attached, "what was attached is there", f"{there} of {attached}")
+
+    def _seen_by_clients(self, before: JobRecord, after: JobRecord) -> None:
+        """updated_at moves exactly with what clients see, a scenario's clocks permitting."""
+        shown = (
+            "status",
+            "progress",
+            "artifacts",
+            "error",
+            "result",
+            "cancel_requested",
+            "attempt",
+        )
+        differs = any(getattr(before, name) != getattr(after, name) for name in shown)
+        hidden = after.status is Status.ERASING
+        if not differs:
+            require(
+                hidden or before.updated_at == after.updated_at,
+                "ETags change exactly when what is visible changes",
+                "a write that shows nothing new changed updated_at",
+            )
+
+    def undisturbed(self, record: JobRecord) -> None:
+        """Of a job that nothing happened to but its run, and that showed nothing meanwhile."""
+        story = self.stories[_key(record)]
+        require(
+            story.writes == 3 and story.messages == 1,
+            "one write a step",
+            f"{story.writes} writes and {story.messages} messages for submit, claim and finish",
+        )
+
+    def at_the_end(self, records: Mapping[str, JobRecord], objects: Mapping[str, bytes]) -> None:
+        """Once faults have stopped and everything has come to rest."""
+        for record in records.values():
+            require(
+                record.status in TERMINAL,
+                "every accepted job comes to an end",
+                f"{record.id[-4:]} is still {record.status} ({record.wait_reason})",
+            )
+        for key in self.promised:
+            record_now = records.get(key[0])
+            kept = record_now is not None and record_now.birth == key[1]
+            require(kept or key in self.gone, "accepted is durable", f"{key[0][-4:]} is gone")
+        prefixes = {record.prefix for record in records.values()}
+        expired = {f"jobs/{job_id}/{birth}/" for job_id, birth in self.gone} - self.cleared
+        for name in objects:
+            alive = any(name.startswith(prefix) for prefix in prefixes | expired)
+            orphan = not any(name.startswith(prefix) for prefix in self.cleared)
+            require(
+                alive or orphan or name in self.late_objects,
+                "an erase leaves nothing behind",
+                f"{name} is still there",
+            )
+
+
+def _key(record: JobRecord) -> tuple[str, str]:
+    return record.id, record.birth
+
+
+def _is_told(history: tuple[Entry, ...], verbs: list[tuple[str, Status]]) -> bool:
+    """Whether the kept entries are these verbs, but for those that they say fell out."""
+    at = 0
+    for entry in history:
+        at += entry.left_out
+        if at >= len(verbs) or verbs[at] != (entry.verb, entry.status):
+            return False
+        at += 1
+    return at == len(verbs)

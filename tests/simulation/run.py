@@ -1,0 +1,107 @@
+"""Run a scenario to its end, and find a shorter one that fails alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.job import HOUR, TERMINAL
+from tests.simulation import clients
+from tests.simulation.faults import Scenario
+from tests.simulation.properties import Violation, require
+from tests.simulation.scheduler import Fiber
+from tests.simulation.world import FAULTS_FOR, World
+
+STEPS_AT_MOST = 20_000
+REST_WITHIN = 26 * HOUR  # of virtual time after the last fault; a reminder may be an hour off
+Trace = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    scenario: Scenario
+    steps: int
+    violation: str | None = None
+
+    @property
+    def promise(self) -> str:
+        """The name of what was broken."""
+        return (self.violation or "").partition(":")[0]
+
+
+def simulate(scenario: Scenario, trace: Trace | None = None) -> Outcome:
+    logging.disable(logging.CRITICAL)
+    world = World(scenario, trace)
+    try:
+        clients.start(world)
+        _run_to_rest(world)
+        world.watch.at_the_end(world.jobs.records, world.payloads.objects)
+        calm = scenario.rate == 0 and "skew" not in scenario.kinds
+        if calm and scenario.actions == 0 and scenario.clients == 1:
+            for record in world.jobs.records.values():
+                if record.params.text == '{"plan":"r"}' and record.run_at is None:
+                    world.watch.undisturbed(record)
+    except Violation as violation:
+        return Outcome(scenario, world.scheduler.steps, str(violation))
+    finally:
+        for process in list(world.scheduler.processes):
+            process.dead = True
+            world.scheduler.bury(process)
+    return Outcome(scenario, world.scheduler.steps)
+
+
+def shrink(failed: Outcome) -> Outcome:
+    """The smallest scenario found that breaks the same promise."""
+    for smaller in failed.scenario.smaller():
+        outcome = simulate(smaller)
+        if outcome.promise == failed.promise and outcome.violation:
+            return shrink(outcome)
+    return failed
+
+
+def _run_to_rest(world: World) -> None:
+    scheduler = world.scheduler
+    must_rest_by: int | None = None
+    while not _at_rest(world):
+        require(scheduler.steps < STEPS_AT_MOST, "everything comes to rest", "too many steps")
+        if not world.faults_stopped and scheduler.steps >= FAULTS_FOR:
+            world.faults_stopped = True
+            scheduler.note("faults stop")
+        if world.faults_stopped and must_rest_by is None:
+            must_rest_by = scheduler.time + REST_WITHIN
+        if must_rest_by is not None and scheduler.time > must_rest_by:
+            return  # what is not at rest yet, the last check names
+        _happen(world)
+
+
+def _at_rest(world: World) -> bool:
+    erased = (record.status in TERMINAL for record in world.jobs.records.values())
+    return not world.scheduler.processes and not world.messages and all(erased)
+
+
+def _happen(world: World) -> None:
+    """One thing of all that may happen now; if none may, time goes on to the next."""
+    scheduler = world.scheduler
+    scheduler.kill_overtime()
+    world.expire_records()
+    busy = sum(process.name.startswith("worker") for process in scheduler.processes)
+    visible = [message for message in world.messages if message.visible_at <= scheduler.time]
+    things: list[Callable[[], None]] = [_advancing(world, fiber) for fiber in scheduler.ready()]
+    if busy < world.scenario.workers:
+        things += [lambda message=message: world.deliver(message) for message in visible[:3]]  # type: ignore[misc]
+    if world.next_sweep <= scheduler.time:
+        things.append(world.sweep)
+    if things:
+        world.random.choice(things)()
+        return
+    times = [world.next_sweep, *(message.visible_at for message in world.messages)]
+    if (event := scheduler.next_event()) is not None:
+        times.append(event)
+    scheduler.time = max(
+        scheduler.time + 1, min(time for time in times if time > scheduler.time - 1)
+    )
+
+
+def _advancing(world: World, fiber: Fiber) -> Callable[[], None]:
+    return lambda: world.scheduler.advance(fiber)

@@ -1,0 +1,362 @@
+"""The world of a scenario: stores in memory behind ports that fail, a queue that misbehaves,
+and the system's own code on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chalicelib.domain.errors import ConditionFailed, Unavailable
+from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Urgency
+from chalicelib.domain.params import encode
+from chalicelib.domain.task import Task
+from chalicelib.domain.writes import Write
+from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryWeb
+from chalicelib.service.heartbeat import Heartbeat
+from chalicelib.service.ports import LogLine, Rules, System
+from chalicelib.service.sweeper import sweep
+from chalicelib.service.worker import deliver
+from tests.simulation.faults import Scenario
+from tests.simulation.properties import Watch
+from tests.simulation.scheduler import Process, Scheduler
+
+T = TypeVar("T")
+
+LEASE = 60 * SECOND
+SWEEP_EVERY = 60 * SECOND
+FUNCTION_TIMEOUT = 5 * MINUTE
+VISIBILITY_TIMEOUT = 6 * FUNCTION_TIMEOUT
+RECEIVES_AT_MOST = 5
+RETENTION = 4 * HOUR
+FAULTS_FOR = 300  # steps
+SKEWS = (-3_000, -1_500, -200, 0, 0, 200, 1_500, 3_000)
+
+
+@dataclass
+class Message:
+    body: str
+    visible_at: int
+    receives: int = 0
+
+
+class World:
+    def __init__(self, scenario: Scenario, trace: Callable[[str], None] | None = None) -> None:
+        self.scenario = scenario
+        self.scheduler = Scheduler(scenario.seed, trace)
+        self.random = self.scheduler.random
+        self.watch = Watch(lambda: self.scheduler.time)
+        self.jobs = MemoryJobs()
+        self.payloads = MemoryPayloads()
+        self.messages: list[Message] = []
+        self.tasks: dict[str, Task] = {}
+        self.faults_stopped = scenario.rate == 0
+        self.workers = 0
+        self.next_sweep = self.scheduler.time + SWEEP_EVERY
+        self._fresh = 0
+
+    # ── faults ──
+
+    def strikes(self, kind: str, rate: float | None = None) -> bool:
+        """Whether this kind of fault happens here and now."""
+        if self.faults_stopped or kind not in self.scenario.kinds:
+            return False
+        if self.random.random() >= (self.scenario.rate if rate is None else rate):
+            return False
+        self.scheduler.note(f"! {kind}")
+        return True
+
+    def call(self, name: str, effect: Callable[[], T]) -> T:
+        """A port's call, with everything that may go wrong around it."""
+        scheduler = self.scheduler
+        if self.strikes("pause"):
+            scheduler.process.paused_until = scheduler.time + self.random.choice(
+                (5 * SECOND, 30 * SECOND, LEASE + SECOND, 3 * LEASE)
+            )
+        scheduler.step()
+        if self.strikes("crash_before"):
+            scheduler.crash()
+        if self.strikes("unavailable"):
+            raise Unavailable("The simulated store is away.")
+        scheduler.note(name)
+        result = self._effect(effect)
+        if self.strikes("repeated"):
+            scheduler.step()
+            scheduler.note(f"{name}, repeated by the SDK")
+            result = self._effect(effect)
+        if self.strikes("crash_after"):
+            scheduler.crash()
+        if self.strikes("lost_answer"):
+            raise Unavailable("The simulated store did not answer.")
+        return result
+
+    def _effect(self, effect: Callable[[], T]) -> T:
+        try:
+            return effect()
+        except ConditionFailed as failed:
+            current = failed.current
+            self.scheduler.note(f"   … refused: it is {current.status if current else 'gone'}")
+            raise
+
+    # ── the system that a process works with ──
+
+    def process(self, name: str, **fields: Any) -> Process:
+        skew = self.random.choice(SKEWS) if "skew" in self.scenario.kinds else 0
+        return Process(name, skew=skew, **fields)
+
+    def system(self, process: Process) -> System:
+        return System(
+            jobs=_Jobs(self, process),
+            messages=_Queue(self),
+            payloads=_Payloads(self),
+            web=MemoryWeb(),
+            clock=_Clock(self, process),
+            fresh=self.fresh,
+            chance=self.random.random,
+            tasks=self._registered,
+            secret=b"simulation",
+            interrupts=lambda: _Interrupts(),
+            beating=self._beating,
+            rules=Rules(lease=LEASE, retention=RETENTION),
+        )
+
+    def fresh(self) -> str:
+        self._fresh += 1
+        return f"{self._fresh:032x}"
+
+    def _registered(self) -> Mapping[str, Task]:
+        return {} if self.strikes("missing_task") else self.tasks
+
+    @contextmanager
+    def _beating(self, heartbeat: Heartbeat) -> Iterator[None]:
+        stopped = False
+        skew = self.scheduler.process.skew
+
+        def beat() -> None:
+            while not stopped:
+                at = heartbeat.next_at() - skew
+                if at > self.scheduler.time:
+                    self.scheduler.sleep_until(min(at, self.scheduler.time + SECOND))
+                    continue
+                heartbeat.beat()
+
+        thread = self.scheduler.companion(beat)
+        try:
+            yield
+        finally:
+            stopped = True
+            thread.wake_at = self.scheduler.time
+            self.scheduler.join(thread)
+
+    # ── what happens of itself ──
+
+    def deliver(self, message: Message) -> None:
+        """An invocation of the worker's function, as the event source mapping makes it."""
+        message.receives += 1
+        message.visible_at = self.scheduler.time + VISIBILITY_TIMEOUT
+        if message.receives >= RECEIVES_AT_MOST:
+            self.messages.remove(message)  # to the dead-letter queue after this one
+        self.workers += 1
+        name = f"worker-{self.watch.number('worker')}"
+        process = self.process(name, ends_at=self.scheduler.time + FUNCTION_TIMEOUT)
+
+        def done(error: Exception | None) -> None:
+            if error is None and message in self.messages:
+                self.messages.remove(message)
+
+        process.ended = done
+        system = self.system(process)
+        ends_at = process.ends_at or 0
+        self.scheduler.note(f"{name} is invoked with {message.body}")
+        self.scheduler.start(
+            process, lambda: deliver(system, [message.body], ends_at + process.skew)
+        )
+
+    def sweep(self) -> None:
+        self.next_sweep = self.scheduler.time + SWEEP_EVERY
+        if self.strikes("no_sweep", 0.5):
+            return
+        process = self.process(
+            f"sweep-{self.watch.number('sweep')}", ends_at=self.scheduler.time + MINUTE
+        )
+        system = self.system(process)
+        ends_at = self.scheduler.time + MINUTE - 5 * SECOND + process.skew
+        self.scheduler.start(process, lambda: sweep(system, ends_at))
+
+    def expire_records(self) -> None:
+        """DynamoDB's TTL, which promises to delete some time after the time given."""
+        for record in list(self.jobs.records.values()):
+            expired = record.expires_at is not None and record.expires_at <= self.scheduler.time
+            if expired and not self.strikes("late_ttl", 0.9):
+                del self.jobs.records[record.id]
+                self.watch.expired(record)
+
+
+class _Clock:
+    def __init__(self, world: World, process: Process) -> None:
+        self._scheduler, self._process = world.scheduler, process
+
+    def now(self) -> int:
+        return self._scheduler.time + self._process.skew
+
+    def sleep(self, seconds: float) -> None:
+        self._scheduler.sleep_until(self._scheduler.time + round(seconds * SECOND))
+
+
+class _Interrupts:
+    """Implements ports.Interrupts: what is pending is raised at the task's next step."""
+
+    def __init__(self) -> None:
+        self.pending: BaseException | None = None
+        self._armed = False
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        self._armed = True
+        try:
+            yield
+        finally:
+            self._armed = False
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        self.check()
+        yield
+        self.check()
+
+    def check(self) -> None:
+        if self._armed and self.pending is not None:
+            raise self.pending
+
+    def interrupt(self, error: BaseException) -> None:
+        self.pending = error
+
+
+class _Jobs:
+    """Implements ports.JobStore over the memory's, every call a step of the scheduler."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self._world, self._process, self._jobs = world, process, world.jobs
+
+    def submit(self, record: JobRecord) -> None:
+        def effect() -> None:
+            existed = self._jobs.records.get(record.id)
+            self._jobs.submit(record)
+            self._world.watch.submitted(existed, record)
+
+        self._world.call(f"jobs.submit {record.id[-4:]}", effect)
+
+    def apply(self, job_id: str, write: Write) -> JobRecord:
+        def effect() -> JobRecord:
+            before = self._jobs.records.get(job_id)
+            after = self._jobs.apply(job_id, write)
+            if before is not None and after is not before:
+                self._world.watch.written(before, write, after, self._process)
+            return after
+
+        return self._world.call(f"jobs.{write.verb} {job_id[-4:]}", effect)
+
+    def read(self, job_id: str) -> JobRecord | None:
+        return self._world.call(f"jobs.read {job_id[-4:]}", lambda: self._jobs.read(job_id))
+
+    def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        return self._world.call("jobs.read_many", lambda: self._jobs.read_many(job_ids))
+
+    def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
+        return self._world.call("jobs.owned", lambda: self._jobs.owned(owner, before, limit))
+
+    def due(self, urgency: Urgency, now: int) -> Iterator[str]:
+        def effect() -> list[str]:
+            if self._world.strikes("stale_index", 0.3):
+                ids = list(self._jobs.records)  # some that are not due, and some that are gone
+                self._world.random.shuffle(ids)
+                return ids[: self._world.random.randrange(len(ids) + 1)]
+            return list(self._jobs.due(urgency, now))
+
+        return iter(self._world.call(f"jobs.due {urgency}", effect))
+
+    def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
+        return self._world.call(
+            f"jobs.once {step}", lambda: self._jobs.once(record, step, expires_at)
+        )
+
+    def store_once(self, record: JobRecord, step: str, result: str, expires_at: int) -> str:
+        def effect() -> str:
+            stored = self._jobs.store_once(record, step, result, expires_at)
+            self._world.watch.step_stored(record, step, stored)
+            return stored
+
+        return self._world.call(f"jobs.store_once {step}", effect)
+
+    def log(self, record: JobRecord, lines: Sequence[LogLine], expires_at: int) -> None:
+        self._world.call("jobs.log", lambda: self._jobs.log(record, lines, expires_at))
+
+    def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
+        return self._world.call("jobs.lines", lambda: self._jobs.lines(record, after, limit))
+
+    def forget(self, record: JobRecord) -> None:
+        def effect() -> None:
+            before = self._jobs.records.get(record.id)
+            self._jobs.forget(record)
+            if before is not None and record.id not in self._jobs.records:
+                self._world.watch.forgotten(before)
+
+        self._world.call(f"jobs.forget {record.id[-4:]}", effect)
+
+
+class _Queue:
+    """Implements ports.MessageQueue: messages are lost, doubled and late."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def send(self, record: JobRecord, delay_seconds: int) -> None:
+        def effect() -> None:
+            world = self._world
+            world.watch.sent(record)
+            if world.strikes("lost_message", 0.3):
+                return
+            for _ in range(2 if world.strikes("duplicate_message", 0.3) else 1):
+                late = (
+                    world.random.choice((LEASE, 3 * LEASE))
+                    if world.strikes("late_message", 0.3)
+                    else 0
+                )
+                jitter = world.random.choice((0, 5, 400, 2_000))  # and so, other orders
+                visible_at = world.scheduler.time + delay_seconds * SECOND + late + jitter
+                body = encode(Hint(record.id, record.generation))
+                world.messages.append(Message(body, visible_at))
+
+        self._world.call(f"queue.send {record.id[-4:]} in {delay_seconds} s", effect)
+
+    def waiting(self, lane: str) -> int:
+        def effect() -> int:
+            """Those that a worker has received are not counted, as SQS does not."""
+            now = self._world.scheduler.time
+            return sum(not one.receives or one.visible_at <= now for one in self._world.messages)
+
+        return self._world.call("queue.waiting", effect)
+
+
+class _Payloads(MemoryPayloads):
+    def __init__(self, world: World) -> None:
+        super().__init__(world.payloads.objects)
+        self._world = world
+
+    def put(self, key: str, body: Any, content_type: str) -> int:
+        def effect() -> int:
+            self._world.watch.put(key)
+            return super(_Payloads, self).put(key, body, content_type)
+
+        return self._world.call(f"bucket.put {key[38:]}", effect)
+
+    def get(self, key: str) -> bytes:
+        return self._world.call(f"bucket.get {key[38:]}", lambda: super(_Payloads, self).get(key))
+
+    def erase(self, prefix: str) -> None:
+        def effect() -> None:
+            super(_Payloads, self).erase(prefix)
+            self._world.watch.erased_payloads(prefix)
+
+        self._world.call("bucket.erase", effect)
