@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import msgspec
 
 from chalicelib.domain.job import Entry, JobRecord, Status, Urgency
-from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, LengthIs, OneOf, Write
+from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
@@ -143,8 +143,6 @@ class Expressions:
                 return f"{self._name(name)} <= {self._hold(name, value)}"
             case AtLeast(name, value):
                 return f"{self._name(name)} >= {self._hold(name, value)}"
-            case LengthIs(name, value):
-                return f"size({self._name(name)}) = {self._hold('', value)}"
             case _:
                 raise AssertionError(f"no translation for {clause}")
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain.job import MINUTE, SECOND, Entry, JobRecord, Status, Urgency, WaitReason
-from chalicelib.domain.writes import Clause, Is, LengthIs, OneOf, Write
+from chalicelib.domain.writes import Clause, Is, OneOf, Write
 
 REMIND_AFTER = 2 * MINUTE
 LONGEST_MESSAGE_DELAY = 15 * MINUTE  # SQS quota on DelaySeconds
@@ -169,8 +169,10 @@ def write(
         detail=error.title if error else None,
     )
     if record is not None and len(record.history) >= HISTORY_HEAD + HISTORY_TAIL:
-        # The list is rewritten short; what was appended meanwhile must not be lost by it.
-        guard = (*guard, LengthIs("history", len(record.history)))
+        # The list is rewritten short; what was appended meanwhile must not be lost by it. Its
+        # length would not tell, since a list cut short and added to is as long as before.
+        unchanged_since_it_was_read = Is("nonce", record.nonce)
+        guard = (*guard, unchanged_since_it_was_read)
         put["history"] = _shortened(record.history)
     return Write(
         verb=verb,

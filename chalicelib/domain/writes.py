@@ -59,15 +59,6 @@ class AtLeast:
         return value is not None and value >= self.value
 
 
-@dataclass(frozen=True, slots=True)
-class LengthIs:
-    field: str
-    value: int
-
-    def holds(self, value: Any) -> bool:
-        return len(value or ()) == self.value
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
     """All or nothing: where every clause of `when` holds, all of the changes happen.

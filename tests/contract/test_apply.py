@@ -15,7 +15,7 @@ from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import Artifact, Entry, JobRecord, Progress, Status, Stored
 from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL
 from chalicelib.domain.verbs import Findings
-from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, LengthIs, OneOf, Write
+from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
 from chalicelib.service.ports import JobStore
 from tests.records import LEASE, NOW, PROBLEM, failed, fresh, queued, running, stamp, succeeded
 
@@ -110,8 +110,6 @@ CLAUSES: list[Case] = [
     ("at least, at it", queued(), lambda r: AtLeast("not_before", NOW), True),
     ("at least, under it", queued(), lambda r: AtLeast("not_before", NOW + 1), False),
     ("at least, of nothing", queued(), lambda r: AtLeast("finished_at", NOW), False),
-    ("length", queued(), lambda r: LengthIs("history", 1), True),
-    ("other length", running(), lambda r: LengthIs("history", 1), False),
 ]
 
 

@@ -35,6 +35,8 @@ PLANS = (  # what a task does, a letter a step: see `_act`
     "xxxxxx",
     "Bwr",
     "w" * 12 + "r",
+    "owowowowowowr",
+    "wcwcwcwcwcwcwcwcwcwcwcwcwcwcr",
 )
 
 

@@ -11,7 +11,8 @@ KINDS = (
     "unavailable",  # throttled, or away: no effect, and the caller is told so
     "lost_answer",  # the effect happened, and the caller is told that it is not known
     "repeated",  # the answer was lost on the way, and the SDK sends the same call again
-    "pause",  # the process stands still, perhaps for longer than its lease: a zombie
+    "pause",  # the process stands still
+    "zombie",  # a worker stands still for longer than its lease, then writes
     "lost_message",
     "duplicate_message",
     "late_message",
@@ -33,6 +34,7 @@ class Scenario:
     workers: int = 2  # at once
     actions: int = 2  # a client, once it has its answer: cancel, retry, erase, look
     backlog: int = 0  # further jobs that nobody looks at
+    timeout: int = 300  # seconds, of the worker's function
     rate: float = 0.1  # faults a step
     kinds: frozenset[str] = frozenset()
 
@@ -46,8 +48,9 @@ class Scenario:
             workers=chance.choice((1, 2, 3)),
             actions=chance.choice((0, 1, 2, 4)),
             backlog=chance.choice((0, 0, 0, 0, 0, 0, 0, 12)),
-            rate=chance.choice((0.0, 0.03, 0.1, 0.25)),
-            kinds=frozenset(kind for kind in KINDS if chance.random() < 0.5),
+            timeout=chance.choice((90, 300)),
+            rate=chance.choice((0.0, 0.03, 0.1, 0.25, 0.5)),
+            kinds=frozenset(chance.sample(KINDS, chance.choice((1, 2, 3, 7)))),
         )
 
     def smaller(self) -> list[Scenario]:
@@ -66,7 +69,7 @@ class Scenario:
         kinds = ",".join(sorted(self.kinds)) or "none"
         counts = " ".join(
             f"{name}={getattr(self, name)}"
-            for name in ("jobs", "clients", "workers", "actions", "backlog", "rate")
+            for name in ("jobs", "clients", "workers", "actions", "backlog", "timeout", "rate")
         )
         return f"seed={self.seed} {counts} kinds={kinds}"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from chalicelib.domain.job import SECOND
+from chalicelib.domain.job import SECOND, Hint
 
 STEP_TAKES = (0, 1, 3, 20, 150, 1_000)  # milliseconds, one drawn a step
 
@@ -36,6 +36,7 @@ class Process:
     name: str
     skew: int = 0  # milliseconds by which its clock is wrong
     ends_at: int | None = None  # when Lambda kills it
+    hint: Hint | None = None  # what a worker was sent to do
     dead: bool = False
     paused_until: int = 0
     fibers: list[Fiber] = field(default_factory=list)

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
+
+from chalicelib.domain import transitions
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Urgency
 from chalicelib.domain.params import encode
@@ -24,13 +27,16 @@ from tests.simulation.scheduler import Process, Scheduler
 
 T = TypeVar("T")
 
+# Histories as short as they can be cut, so that they are.
+transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = 2, 3
+
 LEASE = 60 * SECOND
 SWEEP_EVERY = 60 * SECOND
-FUNCTION_TIMEOUT = 5 * MINUTE
-VISIBILITY_TIMEOUT = 6 * FUNCTION_TIMEOUT
+VISIBILITY_TIMEOUT = 30 * MINUTE
 RECEIVES_AT_MOST = 5
 RETENTION = 4 * HOUR
 FAULTS_FOR = 300  # steps
+PAUSES = (5 * SECOND, 30 * SECOND, LEASE + SECOND, 3 * LEASE)
 SKEWS = (-3_000, -1_500, -200, 0, 0, 200, 1_500, 3_000)
 
 
@@ -71,8 +77,10 @@ class World:
         """A port's call, with everything that may go wrong around it."""
         scheduler = self.scheduler
         if self.strikes("pause"):
-            scheduler.process.paused_until = scheduler.time + self.random.choice(
-                (5 * SECOND, 30 * SECOND, LEASE + SECOND, 3 * LEASE)
+            scheduler.process.paused_until = scheduler.time + self.random.choice(PAUSES)
+        elif scheduler.process.hint is not None and self.strikes("zombie"):
+            scheduler.process.paused_until = scheduler.time + self.random.randrange(
+                LEASE, 4 * LEASE
             )
         scheduler.step()
         if self.strikes("crash_before"):
@@ -159,7 +167,11 @@ class World:
             self.messages.remove(message)  # to the dead-letter queue after this one
         self.workers += 1
         name = f"worker-{self.watch.number('worker')}"
-        process = self.process(name, ends_at=self.scheduler.time + FUNCTION_TIMEOUT)
+        process = self.process(
+            name,
+            ends_at=self.scheduler.time + self.scenario.timeout * SECOND,
+            hint=msgspec.json.decode(message.body, type=Hint),
+        )
 
         def done(error: Exception | None) -> None:
             if error is None and message in self.messages:
@@ -250,7 +262,11 @@ class _Jobs:
     def apply(self, job_id: str, write: Write) -> JobRecord:
         def effect() -> JobRecord:
             before = self._jobs.records.get(job_id)
-            after = self._jobs.apply(job_id, write)
+            try:
+                after = self._jobs.apply(job_id, write)
+            except ConditionFailed as failed:
+                self._world.watch.refused(write, failed.current)
+                raise
             if before is not None and after is not before:
                 self._world.watch.written(before, write, after, self._process)
             return after
