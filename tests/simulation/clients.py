@@ -30,6 +30,7 @@ PLANS = (  # what a task does, a letter a step: see `_act`
     "apaCLacwr",
     "wxr",
     "owXr",
+    "wwwwwwwwX",
     "wLr",
     "wLLLr",
     "xxxxxx",
@@ -129,7 +130,7 @@ def _client(
         if job_id is None:
             return
         for _ in range(count):
-            system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 200)))
+            system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 70, 200)))
             _meddle(world, system, job_id)
 
     world.scheduler.start(process, live, delay=world.random.choice((0, 0, 10, 2_000)))

@@ -13,6 +13,7 @@ KINDS = (
     "repeated",  # the answer was lost on the way, and the SDK sends the same call again
     "pause",  # the process stands still
     "zombie",  # a worker stands still for longer than its lease, then writes
+    "slow_sweep",  # a sweeper stands still between what it read and what it writes
     "lost_message",
     "duplicate_message",
     "late_message",
@@ -43,14 +44,14 @@ class Scenario:
         chance = random.Random(f"scenario {seed}")
         return cls(
             seed=seed,
-            jobs=chance.choice((1, 1, 1, 2, 3)),
+            jobs=chance.choice((1, 1, 2, 3)),
             clients=chance.choice((1, 1, 2, 3)),
             workers=chance.choice((1, 2, 3)),
             actions=chance.choice((0, 1, 2, 4)),
             backlog=chance.choice((0, 0, 0, 0, 0, 0, 0, 12)),
             timeout=chance.choice((90, 300)),
             rate=chance.choice((0.0, 0.03, 0.1, 0.25, 0.5)),
-            kinds=frozenset(chance.sample(KINDS, chance.choice((1, 2, 3, 7)))),
+            kinds=frozenset(chance.sample(KINDS, chance.choice((2, 3, 5, 8)))),
         )
 
     def smaller(self) -> list[Scenario]:

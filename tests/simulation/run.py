@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.domain.job import HOUR, TERMINAL
+from chalicelib.domain.job import HOUR, TERMINAL, Status
 from tests.simulation import clients
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Violation, require
@@ -37,10 +37,11 @@ def simulate(scenario: Scenario, trace: Trace | None = None) -> Outcome:
         clients.start(world)
         _run_to_rest(world)
         world.watch.at_the_end(world.jobs.records, world.payloads.objects)
-        calm = scenario.rate == 0 and "skew" not in scenario.kinds
-        if calm and scenario.actions == 0 and scenario.clients == 1:
+        calm = scenario.rate == 0 and "skew" not in scenario.kinds and scenario.backlog == 0
+        if calm and scenario.jobs == scenario.clients == 1 and scenario.actions == 0:
             for record in world.jobs.records.values():
-                if record.params.text == '{"plan":"r"}' and record.run_at is None:
+                plain = record.params.text == '{"plan":"r"}' and record.run_at is None
+                if plain and record.status is Status.SUCCEEDED:
                     world.watch.undisturbed(record)
     except Violation as violation:
         return Outcome(scenario, world.scheduler.steps, str(violation))

@@ -75,13 +75,8 @@ class World:
 
     def call(self, name: str, effect: Callable[[], T]) -> T:
         """A port's call, with everything that may go wrong around it."""
+        self._stand_still(name)
         scheduler = self.scheduler
-        if self.strikes("pause"):
-            scheduler.process.paused_until = scheduler.time + self.random.choice(PAUSES)
-        elif scheduler.process.hint is not None and self.strikes("zombie"):
-            scheduler.process.paused_until = scheduler.time + self.random.randrange(
-                LEASE, 4 * LEASE
-            )
         scheduler.step()
         if self.strikes("crash_before"):
             scheduler.crash()
@@ -98,6 +93,17 @@ class World:
         if self.strikes("lost_answer"):
             raise Unavailable("The simulated store did not answer.")
         return result
+
+    def _stand_still(self, name: str) -> None:
+        process, now = self.scheduler.process, self.scheduler.time
+        writing = name.startswith("jobs.") and not name.startswith(("jobs.due", "jobs.read"))
+        if self.strikes("pause"):
+            process.paused_until = now + self.random.choice(PAUSES)
+        elif process.hint is not None and self.strikes("zombie"):
+            longest = self.random.choice((2 * LEASE, 4 * LEASE))
+            process.paused_until = now + self.random.randrange(LEASE, longest)
+        elif process.name.startswith("sweep") and writing and self.strikes("slow_sweep", 0.5):
+            process.paused_until = now + self.random.randrange(40 * SECOND)
 
     def _effect(self, effect: Callable[[], T]) -> T:
         try:
