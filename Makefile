@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke simulate check fix clean app aws
+.PHONY: help run test smoke simulate mutants faults check fix clean app aws
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -15,7 +15,7 @@ run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --ignore=tests/smoke --ignore=tests/e2e
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --ignore=tests/smoke
 
 smoke: app aws ## one job through all of `make run`, over HTTP
 	@$(BIN)/python -m pytest tests/smoke
@@ -23,6 +23,13 @@ smoke: app aws ## one job through all of `make run`, over HTTP
 SEEDS ?= 30000
 simulate: app ## break things at random in SEEDS=30000 scenarios (REPLAY='seed=…' for one again)
 	@$(BIN)/python -m tests.simulation $(if $(REPLAY),replay $(REPLAY),$(SEEDS))
+
+mutants: app ## plant defects, one after another, and see the simulation catch them
+	@$(BIN)/python -m tests.simulation.mutants
+
+JOBS ?= 2000
+faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 clients
+	@$(BIN)/python -m tests.faults $(JOBS) 16
 
 check: app ## style, types, import rules and the CloudFormation template
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -54,8 +55,20 @@ def encode(value: Any) -> str:
 
 def digest(value: Any) -> str:
     """The same for equal JSON values: member order, white space and 1 or 1.0 do not count."""
-    canonical = msgspec.json.encode(_whole_numbers_as_ints(value), order="deterministic")
+    canonical = msgspec.json.encode(whole_numbers(value), order="deterministic")
     return hashlib.sha256(canonical).hexdigest()
+
+
+def whole_numbers(value: Any, below: float = math.inf) -> Any:
+    """With an int for every whole float between -`below` and `below`: JSON has numbers of one
+    kind, and to a JSON Schema 1.0 is an integer."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < below else value
+    if isinstance(value, dict):
+        return {name: whole_numbers(member, below) for name, member in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(item, below) for item in value]
+    return value
 
 
 def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
@@ -208,13 +221,3 @@ def _encode_pydantic(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def _whole_numbers_as_ints(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _whole_numbers_as_ints(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers_as_ints(item) for item in value]
-    return value

@@ -114,7 +114,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 
 TEXT = {"type": "string"}
 _TAG = '(W/)?"[!#-~]*"'
-_TAGS = {**TEXT, "pattern": f"^([*]|{_TAG}(, {_TAG})*)$"}
+_TAGS = {
+    **TEXT,
+    "pattern": f"^([*]|{_TAG}(, {_TAG})*)$",
+    "examples": ['"4085c960637ac2c82002540a"'],
+}
 _HOURS = "([1-9][0-9]{0,2}|[1-7][0-9]{3})h"  # together less than the 365 days allowed
 _MINUTES, _SECONDS = "[1-9][0-9]{0,3}m", "[1-9][0-9]{0,5}s"
 _FROM_5S = "([5-9]|[1-9][0-9]{1,5})s"
@@ -122,12 +126,19 @@ _DURATION = f"^({_HOURS}({_MINUTES})?({_SECONDS})?|{_MINUTES}({_SECONDS})?|{_FRO
 REQUEST_HEADERS: Mapping[str, tuple[str, Json]] = {
     "Idempotency-Key": (
         "The same key and body answer with the job that exists; nothing runs twice.",
-        {**TEXT, "pattern": r'^([!#-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$'},
+        {
+            **TEXT,
+            "pattern": r'^([!#-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$',
+            "examples": ['"8e03978e-40d5-43dd-bc93-6894a57f9324"'],
+        },
     ),
-    "Prefer": ("`wait=N`: hold the request up to N seconds. RFC 7240.", TEXT),
+    "Prefer": (
+        "`wait=N`: hold the request up to N seconds. RFC 7240.",
+        {**TEXT, "examples": ["wait=20", "respond-async"]},
+    ),
     "Cancel-After": (
         "Fail the job if it has not finished by then, counted from creation: 30s, 5m, 1h30m.",
-        {**TEXT, "pattern": _DURATION},
+        {**TEXT, "pattern": _DURATION, "examples": ["30s", "5m", "1h30m"]},
     ),
     "If-None-Match": ("Answer 304 while the job still has this ETag.", _TAGS),
     "If-Match": ("Only if the job still has this ETag.", _TAGS),

@@ -119,7 +119,7 @@ def problem(error: OvertimeError, request_id: str | None = None) -> Response:
 def _request_id(app: Chalice) -> str | None:
     """Lambda's, under which CloudWatch has all that the request logged. Of the request, not of
     the app: where threads serve many at once, Chalice keeps only the former apart."""
-    context = app.current_request.lambda_context if app.current_request else None
+    context = getattr(getattr(app, "current_request", None), "lambda_context", None)
     return getattr(context, "aws_request_id", None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -12,6 +12,8 @@ import msgspec
 
 from chalicelib.domain.job import SECOND, JobRecord, Progress, Status, WaitReason
 from chalicelib.http.problems import ErrorView, error_view
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 Url = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
@@ -173,7 +175,7 @@ def job_headers(record: JobRecord, now: int) -> dict[str, str]:
 
 
 def rfc3339(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1_000, UTC)
+    moment = EPOCH + timedelta(milliseconds=milliseconds)  # exact, as a float of seconds is not
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -18,14 +18,16 @@ from chalicelib.domain.errors import (
     UnsupportedMediaType,
 )
 from chalicelib.domain.job import Status
-from chalicelib.domain.params import invalid, strings_in
+from chalicelib.domain.params import invalid, strings_in, whole_numbers
 from chalicelib.http import preferences
 from chalicelib.http.cursors import seal, unseal
+from chalicelib.http.representation import EPOCH
 
 T = TypeVar("T")
 
 BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
 DEPTH_AT_MOST = 64
+EXACT_BELOW = 2**53  # up to there a double says exactly which integer is meant (RFC 8259, 6)
 LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
 # The names of RFC 6838, 4.2. Python's `$` would let a line break follow; ECMA's, which JSON Schema
 # means, would not: the lookahead is for both to agree.
@@ -42,7 +44,7 @@ class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def run_at_ms(self) -> int | None:
-        return None if self.run_at is None else int(self.run_at.timestamp() * 1_000)
+        return None if self.run_at is None else (self.run_at - EPOCH) // timedelta(milliseconds=1)
 
 
 class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -221,7 +223,7 @@ def _parsed(raw: bytes) -> Any:
     )
     if nul:
         raise InvalidRequest("Text may not hold NUL characters.", errors=nul)
-    return value
+    return whole_numbers(value, EXACT_BELOW)
 
 
 def _deeper_than(value: Any, levels: int) -> bool:

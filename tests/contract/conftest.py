@@ -125,6 +125,24 @@ def jobs(stores: Stores) -> JobStore:
     return stores.jobs
 
 
+@pytest.fixture(params=_each("moto", "dynamodb-local", "ministack"))
+def tables(
+    request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
+) -> Iterator[Stores]:
+    """Those that speak DynamoDB."""
+    with _opened(request.param, backends) as opened:
+        yield opened
+
+
+@pytest.fixture(params=_each("dynamodb-local"))
+def metered(
+    request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
+) -> Iterator[Stores]:
+    """The one that tells what a call would be billed."""
+    with _opened(request.param, backends) as opened:
+        yield opened
+
+
 @pytest.fixture(params=_each("memory", "moto", "ministack"))
 def edges(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]

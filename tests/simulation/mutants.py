@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "a failure that does not look at the lease",
         "domain/verbs.py",
-        "return finish(Verb.FAIL, Status.FAILED, record, stamp, (_lease_is_mine(record),), changes)",
-        "return finish(Verb.FAIL, Status.FAILED, record, stamp, (), changes)",
+        "Verb.FAIL, Status.FAILED, record, stamp, (_lease_is_mine(record),), changes",
+        "Verb.FAIL, Status.FAILED, record, stamp, (), changes",
     ),
     Mutant(
         "a backoff that does not look at the lease",
@@ -151,8 +151,8 @@ MUTANTS = (
     Mutant(
         "requeueing without a due date",
         "domain/transitions.py",
-        "        **due_while_queued(not_before, record.deadline, stamp.now),\n    }\n    return write(verb, Status.QUEUED",
-        '        "due": None,\n        "due_at": None,\n    }\n    return write(verb, Status.QUEUED',
+        "        **due_while_queued(not_before, record.deadline, stamp.now),\n    }\n    return",
+        '        "due": None,\n        "due_at": None,\n    }\n    return',
     ),
     Mutant(
         "a finished job that stays due",
@@ -182,7 +182,8 @@ MUTANTS = (
         "a reminder that sends no message",
         "service/transition.py",
         "    if record.status is Status.QUEUED:\n        enqueue(system, record)",
-        '    if record.status is Status.QUEUED and verb != "remind":\n        enqueue(system, record)',
+        '    if record.status is Status.QUEUED and verb != "remind":\n'
+        "        enqueue(system, record)",
     ),
     Mutant(
         "a sweeper that never reminds",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from chalicelib.domain import transitions
 from chalicelib.domain.job import HOUR, TERMINAL, Status
 from tests.simulation import clients
 from tests.simulation.faults import Scenario
@@ -31,8 +33,25 @@ class Outcome:
 
 
 def simulate(scenario: Scenario, trace: Trace | None = None) -> Outcome:
+    with _quiet_and_short():
+        return _simulate(World(scenario, trace))
+
+
+@contextmanager
+def _quiet_and_short() -> Iterator[None]:
+    """No logs, and histories so short that they are always being cut."""
+    before = transitions.HISTORY_HEAD, transitions.HISTORY_TAIL
+    transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = 2, 3
     logging.disable(logging.CRITICAL)
-    world = World(scenario, trace)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = before
+
+
+def _simulate(world: World) -> Outcome:
+    scenario = world.scenario
     try:
         clients.start(world)
         _run_to_rest(world)

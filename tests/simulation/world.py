@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chalicelib.domain import transitions
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Urgency
 from chalicelib.domain.params import encode
@@ -26,9 +25,6 @@ from tests.simulation.properties import Watch
 from tests.simulation.scheduler import Process, Scheduler
 
 T = TypeVar("T")
-
-# Histories as short as they can be cut, so that they are.
-transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = 2, 3
 
 LEASE = 60 * SECOND
 SWEEP_EVERY = 60 * SECOND

@@ -1,0 +1,17 @@
+"""The real app over moto, under a clock of its own; the bench that the tests work on is
+tests/api/bench.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.api.bench import Service, begin
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    with mock_aws():
+        yield begin(monkeypatch)

@@ -1,0 +1,191 @@
+"""What each call costs, in calls to AWS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from chalicelib import wiring
+from tests.api.bench import Service
+from tests.aws import ENVIRONMENT, ROOT, counted
+
+LARGE = {"text": "x" * 5_000}
+
+
+@contextmanager
+def calls() -> Iterator[list[str]]:
+    with counted(*map(wiring.client, ("dynamodb", "sqs", "s3"))) as made:
+        yield made
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "k"}, {"Cancel_After": "5m"}])
+def test_a_submit_is_one_write_and_one_send(service: Service, headers: dict[str, str]) -> None:
+    with calls() as made:
+        service.submit(**headers)
+    assert made == ["dynamodb.PutItem", "sqs.SendMessage"]
+
+
+def test_params_over_4_kib_cost_one_object_more_stored_first(service: Service) -> None:
+    with calls() as made:
+        service.submit(params=LARGE)
+    assert made == ["s3.PutObject", "dynamodb.PutItem", "sqs.SendMessage"]
+
+
+def test_a_job_scheduled_for_long_after_sends_nothing_yet(service: Service) -> None:
+    body = {"task": "echo", "params": {}, "run_at": "2027-01-16T08:00:00Z"}
+    with calls() as made:
+        service.post("/jobs", body)
+    assert made == ["dynamodb.PutItem"]
+
+
+def test_a_replay_is_one_call_and_one_send_while_the_job_is_queued(service: Service) -> None:
+    service.submit(Idempotency_Key="k")
+    with calls() as made:
+        service.submit(Idempotency_Key="k")
+    assert made == ["dynamodb.PutItem", "sqs.SendMessage"]
+    service.work()
+    with calls() as made:
+        service.submit(Idempotency_Key="k")
+    assert made == ["dynamodb.PutItem"]
+
+
+def test_a_submit_that_is_refused_costs_nothing(service: Service) -> None:
+    with calls() as made:
+        service.submit("nothing")
+        service.submit(params={"txet": ""})
+        service.submit(Idempotency_Key="")
+        service.submit(Cancel_After="x")
+        service.post("/jobs", b"{")
+    assert made == []
+
+
+@pytest.mark.parametrize("params", [{}, LARGE])
+def test_a_status_read_is_one_read(service: Service, params: dict[str, str]) -> None:
+    job_id = service.submitted(params=params)
+    with calls() as made:
+        service.get(f"/jobs/{job_id}")
+        service.get(f"/jobs/{job_id}", If_None_Match="*")
+    assert made == ["dynamodb.GetItem"] * 2
+
+
+def test_a_status_read_is_one_read_of_a_large_result_too(service: Service) -> None:
+    job_id = service.submitted("big")
+    service.work()
+    with calls() as made:
+        service.get(f"/jobs/{job_id}")
+    assert made == ["dynamodb.GetItem"]
+
+
+@pytest.mark.parametrize("task", ["echo", "big"])
+def test_a_result_is_one_read_wherever_it_lies(service: Service, task: str) -> None:
+    job_id = service.submitted(task)
+    service.work()
+    with calls() as made:
+        service.get(f"/jobs/{job_id}/result")
+    assert made == ["dynamodb.GetItem"]
+
+
+def test_an_artifact_is_one_read(service: Service) -> None:
+    job_id = service.submitted("busy")
+    service.work()
+    with calls() as made:
+        service.get(f"/jobs/{job_id}/artifacts/half.txt")
+    assert made == ["dynamodb.GetItem"]
+
+
+def test_a_short_job_is_one_write_to_claim_and_one_to_finish(service: Service) -> None:
+    service.submit()
+    [message] = service.messages()
+    with calls() as made:
+        service.deliver(message)
+    assert made == ["dynamodb.UpdateItem"] * 2
+
+
+def test_a_message_that_comes_again_is_one_write_that_fails(service: Service) -> None:
+    service.submit()
+    [message] = service.messages()
+    service.deliver(message)
+    with calls() as made:
+        service.deliver(message)
+    assert made == ["dynamodb.UpdateItem"]
+
+
+def test_a_job_that_fails_for_good_costs_no_more(service: Service) -> None:
+    service.submit("hopeless")
+    [message] = service.messages()
+    with calls() as made:
+        service.deliver(message)
+    assert made == ["dynamodb.UpdateItem"] * 2
+
+
+def test_another_attempt_is_one_message_more(service: Service) -> None:
+    service.submit("patient")
+    [message] = service.messages()
+    with calls() as made:
+        service.deliver(message)
+    assert made == ["dynamodb.UpdateItem"] * 2 + ["sqs.SendMessage"]
+
+
+def test_a_large_result_is_one_object_more(service: Service) -> None:
+    service.submit("big")
+    [message] = service.messages()
+    with calls() as made:
+        service.deliver(message)
+    assert made == ["dynamodb.UpdateItem", "s3.PutObject", "dynamodb.UpdateItem"]
+
+
+def test_a_page_of_the_list_is_one_query_and_one_batch_read(service: Service) -> None:
+    for _ in range(3):
+        service.submit()
+    with calls() as made:
+        service.get("/jobs?limit=2")
+    assert made == ["dynamodb.Query", "dynamodb.BatchGetItem"]
+
+
+def test_a_held_read_looks_once_a_second(service: Service) -> None:
+    job_id = service.submitted()
+    with calls() as made:
+        service.get(f"/jobs/{job_id}", Prefer="wait=10")
+    assert made == ["dynamodb.GetItem"] * 13  # at 0, 0.25, 0.75, 1.75, … 9.75 and 10 s
+
+
+def test_an_upload_is_signed_without_a_call(service: Service) -> None:
+    with calls() as made:
+        service.post("/uploads", {"size": 1})
+    assert made == []
+
+
+def test_an_upload_in_params_is_looked_for_once(service: Service) -> None:
+    upload_id = service.upload(b"x")
+    with calls() as made:
+        service.submit("picture", {"source": upload_id})
+    assert made == ["s3.HeadObject", "dynamodb.PutItem", "sqs.SendMessage"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/tasks", "/openapi.json", "/jobs/nothing"])
+def test_what_needs_no_store_asks_none(service: Service, path: str) -> None:
+    with calls() as made:
+        service.get(path)
+    assert made == []
+
+
+def test_importing_the_app_does_not_even_load_the_sdk() -> None:
+    """A cold start pays for AWS when a request first needs it: importing botocore and building a
+    client takes longer than all the rest."""
+    code = "import app, sys; print(*sorted(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "app" in found
+    heavy = {"boto3", "botocore", "urllib3", "PIL", "pydantic", "s3transfer", "requests"}
+    assert heavy.isdisjoint(found)

@@ -1,0 +1,154 @@
+"""What the service says of itself: its tasks, its description, its health."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+import app as app_module
+from chalicelib import __version__
+from chalicelib.tasks import Job, task
+from tests.api.bench import Service
+
+
+class Opaque:
+    """What msgspec cannot describe."""
+
+
+def tasks(service: Service) -> dict[str, Any]:
+    answer = service.get("/tasks")
+    assert answer.status_code == 200
+    return {one["name"]: one for one in answer.json_body["tasks"]}
+
+
+def description(service: Service) -> dict[str, Any]:
+    answer = service.get("/openapi.json")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    return dict(answer.json_body)
+
+
+def operations(service: Service) -> dict[tuple[str, str], Any]:
+    paths = description(service)["paths"]
+    return {
+        (method.upper(), path): operation
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    }
+
+
+# ── GET /tasks ──
+
+
+def test_a_task_is_told_with_all_that_one_needs_to_submit_it(service: Service) -> None:
+    echo = tasks(service)["echo"]
+    assert set(echo) == {"name", "description", "params", "result", "max_attempts", "timeout"}
+    assert echo["description"] == "Give back what came.\n\nWith a second paragraph."
+    assert (echo["max_attempts"], echo["timeout"]) == (5, 3_600)
+
+
+def test_tasks_of_our_own_are_not_listed(service: Service) -> None:
+    assert set(tasks(service)) == {name for name in service.tasks if name != "overtime.internal"}
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "fits"),
+    [
+        ("echo", {}, True),
+        ("echo", {"text": "a", "number": 1, "files": ["b"]}, True),
+        ("echo", {"text": 1}, False),
+        ("echo", {"txet": "a"}, False),
+        ("order", {"lines": [{"article": "a"}], "notes": {"any": {"article": "b"}}}, True),
+        ("order", {"lines": [{"article": "a", "piece": 1}]}, False),
+        ("order", {}, False),
+        ("letter", {"to": {"town": "Oslo"}, "pages": 99}, True),
+        ("letter", {"to": {"town": "Oslo"}, "pages": 100}, False),
+        ("letter", {"to": {"town": "Oslo", "twon": ""}}, False),
+        ("picture", {"source": "upload:0"}, False),
+        ("big", {}, True),
+        ("big", {"anything": 1}, False),
+    ],
+)
+def test_the_schema_of_params_takes_what_a_submit_takes(
+    service: Service, name: str, params: Any, fits: bool
+) -> None:
+    schema = tasks(service)[name]["params"]
+    jsonschema_rs.meta.validate(schema)
+    assert jsonschema_rs.is_valid(schema, params) is fits
+    assert (service.submit(name, params).status_code == 202) is fits
+
+
+def test_the_schema_of_results_is_that_of_what_the_task_returns(service: Service) -> None:
+    schema = tasks(service)["letter"]["result"]
+    jsonschema_rs.meta.validate(schema)
+    assert jsonschema_rs.is_valid(schema, {"to": {"town": "Oslo"}, "pages": 1})
+    assert not jsonschema_rs.is_valid(schema, {"to": {}, "pages": 1})
+
+
+def test_a_result_that_has_no_schema_is_described_as_anything(service: Service) -> None:
+    @task("opaque")
+    def opaque(job: Job) -> Opaque:
+        return Opaque()
+
+    service.does(opaque)
+    assert tasks(service)["opaque"]["result"] == {}
+    assert service.get("/openapi.json").status_code == 200
+
+
+# ── GET /openapi.json ──
+
+
+def test_every_route_is_described_and_no_other(service: Service) -> None:
+    routes = {(method, path) for path, found in app_module.app.routes.items() for method in found}
+    assert set(operations(service)) == routes
+
+
+def test_every_operation_has_words_and_a_name_of_its_own(service: Service) -> None:
+    found = operations(service)
+    assert all(operation["summary"].endswith(".") for operation in found.values())
+    assert len({operation["operationId"] for operation in found.values()}) == len(found)
+    submit = found["POST", "/jobs"]
+    assert submit["summary"] == "Submit a job."
+    assert submit["description"].startswith("Once this has answered 202 the job is stored")
+
+
+def test_every_part_of_the_description_that_is_named_is_there(service: Service) -> None:
+    document = description(service)
+    text = json.dumps(document)
+    schemas = document["components"]["schemas"]
+    for reference in text.split('"$ref": "')[1:]:
+        name = reference.partition('"')[0].removeprefix("#/components/schemas/")
+        assert name in schemas
+    for schema in schemas.values():
+        jsonschema_rs.meta.validate({**schema, "components": {"schemas": schemas}})
+
+
+def test_a_submit_is_described_for_each_task_by_itself(service: Service) -> None:
+    body = operations(service)["POST", "/jobs"]["requestBody"]
+    kinds = body["content"]["application/json"]["schema"]["oneOf"]
+    described = {kind["properties"]["task"]["const"]: kind for kind in kinds}
+    assert set(described) == set(tasks(service))
+    assert all(kind["additionalProperties"] is False for kind in kinds)
+    assert all(kind["required"] == ["task", "params"] for kind in kinds)
+
+
+def test_without_any_task_a_submit_is_described_in_general(service: Service) -> None:
+    service.tasks.clear()
+    body = operations(service)["POST", "/jobs"]["requestBody"]
+    schema = body["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/SubmitBody"}
+
+
+def test_every_operation_names_the_problems_that_it_answers_with(service: Service) -> None:
+    for operation in operations(service).values():
+        for status, response in operation["responses"].items():
+            is_error = int(status) >= 400
+            assert ("application/problem+json" in response.get("content", {})) is is_error
+        assert "500" in operation["responses"]
+
+
+def test_the_version_is_the_packages(service: Service) -> None:
+    assert description(service)["info"]["version"] == __version__
+    assert service.get("/health").json_body == {"status": "ok", "version": __version__}

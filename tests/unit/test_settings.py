@@ -1,0 +1,89 @@
+"""The environment of a stage, read and checked once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chalicelib.settings import BOUNDS, SettingsError, read_settings
+from tests.aws import ROOT
+
+ENVIRONMENT = {
+    "STAGE": "local",
+    "AUTH": "open",
+    "TABLE": "jobs",
+    "BUCKET": "bucket",
+    "QUEUE_DEFAULT": "https://sqs.eu-central-1.amazonaws.com/123456789012/overtime-default",
+    "QUEUE_HEAVY": "overtime-heavy",
+    "SECRET": "s",
+}
+
+
+def with_(**changes: str) -> dict[str, str]:
+    return {**ENVIRONMENT, **changes}
+
+
+def test_a_stage_needs_no_more_than_this() -> None:
+    settings = read_settings(ENVIRONMENT)
+    assert (settings.table, settings.public_url) == ("jobs", None)
+    assert (settings.max_wait_seconds, settings.retention_days) == (25, 30)
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+def test_what_is_missing_is_named(name: str) -> None:
+    rest = {other: value for other, value in ENVIRONMENT.items() if other != name}
+    with pytest.raises(SettingsError, match=name):
+        read_settings(rest)
+
+
+def test_what_else_is_in_the_environment_does_not_matter() -> None:
+    assert read_settings(with_(PATH="/bin", stage="prod")).stage == "local"
+
+
+def test_numbers_are_read_from_text() -> None:
+    assert read_settings(with_(MAX_WAIT_SECONDS="7")).max_wait_seconds == 7
+
+
+@pytest.mark.parametrize(("name", "low", "high"), BOUNDS)
+def test_numbers_have_bounds(name: str, low: int, high: int) -> None:
+    for number in (low, high):
+        assert getattr(read_settings(with_(**{name.upper(): str(number)})), name) == number
+    for number in (low - 1, high + 1):
+        with pytest.raises(SettingsError, match=name.upper()):
+            read_settings(with_(**{name.upper(): str(number)}))
+
+
+@pytest.mark.parametrize("text", ["", "five", "1.5", "5s"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"max_wait_seconds|MAX_WAIT_SECONDS"):
+        read_settings(with_(MAX_WAIT_SECONDS=text))
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod", "Local", "local2", ""])
+def test_a_stage_that_anybody_may_use_is_refused_anywhere_but_here(stage: str) -> None:
+    with pytest.raises(SettingsError, match="AUTH=open"):
+        read_settings(with_(STAGE=stage))
+
+
+def test_a_mode_that_there_is_not_is_refused() -> None:
+    with pytest.raises(SettingsError, match="AUTH=none"):
+        read_settings(with_(AUTH="none"))
+
+
+def test_an_error_tells_where_to_mend_it_and_no_secret() -> None:
+    with pytest.raises(SettingsError, match=r"\.chalice/config\.json") as error:
+        read_settings(with_(LEASE_SECONDS="x", SECRET="hunter2"))
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_queue_is_named_by_its_url_or_its_name() -> None:
+    settings = read_settings(ENVIRONMENT)
+    assert settings.queue_name("default") == "overtime-default"
+    assert settings.queue_name("heavy") == "overtime-heavy"
+    assert set(settings.queues) == {"default", "heavy"}
+
+
+def test_the_local_stages_own_environment_is_complete() -> None:
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
+    assert read_settings(stages["local"]["environment_variables"]).stage == "local"
