@@ -31,12 +31,13 @@ JOBS ?= 2000
 faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 clients
 	@$(BIN)/python -m tests.faults $(JOBS) 16
 
-check: app ## style, types, import rules and the CloudFormation template
+check: app ## style, types, import and layout rules, the CloudFormation template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/cfn-lint .chalice/resources.json
+	@$(BIN)/python -m pytest tests/unit/test_layout.py
 
 fix: app ## repair what can be repaired of style
 	@$(BIN)/ruff check --fix .

@@ -37,7 +37,8 @@ def sweep(system: System, ends_at: int) -> Counter[str]:
         if system.clock.now() >= ends_at:
             break
         done[_visit(system, record)] += 1
-    logger.info("swept", extra={"done": dict(done)})
+    if done:
+        logger.info("swept", extra={"done": dict(done)})
     return done
 
 
