@@ -15,7 +15,8 @@ run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --ignore=tests/smoke
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract
+	@$(BIN)/python -m pytest tests/contract # in one process: its servers are started once
 
 smoke: app aws ## one job through all of `make run`, over HTTP
 	@$(BIN)/python -m pytest tests/smoke

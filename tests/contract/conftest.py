@@ -107,12 +107,7 @@ def _opened(name: str, backends: dict[str, Callable[[], Stores]]) -> Iterator[St
         yield backends[name]()
 
 
-def _each(*names: str) -> list[Any]:
-    """With pytest-xdist one worker runs all tests of a stand-in, so that it is started once."""
-    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-
-
-@pytest.fixture(params=_each("memory", "moto", "dynamodb-local", "ministack"))
+@pytest.fixture(params=["memory", "moto", "dynamodb-local", "ministack"])
 def stores(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:
@@ -125,7 +120,7 @@ def jobs(stores: Stores) -> JobStore:
     return stores.jobs
 
 
-@pytest.fixture(params=_each("moto", "dynamodb-local", "ministack"))
+@pytest.fixture(params=["moto", "dynamodb-local", "ministack"])
 def tables(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:
@@ -134,7 +129,7 @@ def tables(
         yield opened
 
 
-@pytest.fixture(params=_each("dynamodb-local"))
+@pytest.fixture(params=["dynamodb-local"])
 def metered(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:
@@ -143,7 +138,7 @@ def metered(
         yield opened
 
 
-@pytest.fixture(params=_each("memory", "moto", "ministack"))
+@pytest.fixture(params=["memory", "moto", "ministack"])
 def edges(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:
