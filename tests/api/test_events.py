@@ -11,14 +11,9 @@ from tests.api.bench import BASE, Service, is_problem
 
 
 def events(service: Service, job_id: str) -> list[dict[str, Any]]:
-    found = []
-    following: str | None = f"/jobs/{job_id}/events?limit=100"
-    while following:
-        answer = service.get(following)
-        assert answer.status_code == 200, answer.body
-        found += answer.json_body["events"]
-        following = answer.json_body["next"]
-    return found
+    answer = service.get(f"/jobs/{job_id}/events?limit=100")
+    assert (answer.status_code, answer.json_body["next"]) == (200, None), answer.body
+    return list(answer.json_body["events"])
 
 
 def told(service: Service, job_id: str) -> list[str]:
@@ -87,14 +82,13 @@ def test_events_come_in_pages(service: Service) -> None:
     service.work()
     expected = ["submit", "claim", *(f"line {number}" for number in range(7)), "succeed"]
     assert told(service, job_id) == expected
-    path: str | None = f"/jobs/{job_id}/events?limit=3"
-    pages = []
-    while path:
+    path, pages = f"/jobs/{job_id}/events?limit=3", []
+    for more in (True, True, True, False):
         answer = service.get(path)
         pages.append([e.get("verb") or e["message"] for e in answer.json_body["events"]])
         path = answer.json_body["next"]
-        assert (path is None) == ("Link" not in answer.headers)
-        assert path is None or path.startswith(f"{BASE}/jobs/{job_id}/events?")
+        assert (path is not None) is ("Link" in answer.headers) is more
+        assert not more or path.startswith(f"{BASE}/jobs/{job_id}/events?")
     assert [len(page) for page in pages] == [3, 3, 3, 1]
     assert list(chain(*pages)) == expected
 

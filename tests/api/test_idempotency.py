@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.service.submit import Submission, submit
 from tests.api.bench import Service, is_problem, pointers
 
@@ -167,6 +167,16 @@ def test_of_two_that_race_with_different_bodies_one_is_refused(service: Service)
     refused = keyed(service, {"text": "second"})
     assert is_problem(refused, 422, "idempotency-key-reused")
     assert jobs(service) == 1
+
+
+def test_a_record_that_vanishes_at_that_very_moment_is_in_nobodys_way(service: Service) -> None:
+    def vanished() -> None:
+        raise ConditionFailed(None)
+
+    service.replace(jobs=Before(service.system.jobs, vanished))
+    answer = keyed(service)
+    assert (answer.status_code, jobs(service)) == (202, 1)
+    assert "Idempotency-Replayed" not in answer.headers
 
 
 def test_an_answer_that_was_lost_is_found_by_repeating_the_request(service: Service) -> None:

@@ -134,6 +134,28 @@ def test_a_submit_is_described_for_each_task_by_itself(service: Service) -> None
     assert all(kind["required"] == ["task", "params"] for kind in kinds)
 
 
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"task": "echo", "params": {"text": "a"}}, True),
+        ({"task": "echo", "params": {}, "run_at": "2027-01-15T09:00:00Z"}, True),
+        ({"task": "echo", "params": {"lines": []}}, False),
+        ({"task": "order", "params": {"lines": [{"article": "a", "piece": 1}]}}, False),
+        ({"task": "letter", "params": {"to": {"town": "Oslo"}, "form": ""}}, False),
+        ({"task": "nothing", "params": {}}, False),
+        ({"task": "echo", "params": {}, "other": 1}, False),
+    ],
+)
+def test_the_schema_of_a_submit_takes_what_a_submit_takes(
+    service: Service, body: Any, fits: bool
+) -> None:
+    document = description(service)
+    described = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    schema = {**described["schema"], "components": document["components"]}
+    assert jsonschema_rs.is_valid(schema, body) is fits
+    assert (service.post("/jobs", body).status_code == 202) is fits
+
+
 def test_without_any_task_a_submit_is_described_in_general(service: Service) -> None:
     service.tasks.clear()
     body = operations(service)["POST", "/jobs"]["requestBody"]

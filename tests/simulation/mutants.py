@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.aws import ROOT
 
 SAMPLES = 5  # searches a defect, each from seeds of its own
-SCENARIOS_AT_MOST = 12_000  # of one search
+SCENARIOS_AT_MOST = 4_000  # of one search
 
 
 @dataclass(frozen=True)

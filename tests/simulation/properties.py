@@ -296,7 +296,7 @@ class Watch:
         """Of a job that nothing happened to but its run, and that showed nothing meanwhile."""
         story = self.stories[_key(record)]
         require(
-            story.writes == 3 and story.messages == 1,
+            record.status is Status.SUCCEEDED and story.writes == 3 and story.messages == 1,
             "one write a step",
             f"{story.writes} writes and {story.messages} messages for submit, claim and finish",
         )

@@ -65,11 +65,16 @@ class Inner(pydantic.BaseModel):
     a: int = 0
 
 
+class Needs(pydantic.BaseModel):
+    n: int
+
+
 class Model(pydantic.BaseModel):
     inner: Inner = Inner()
     many: list[Inner] = []
     named: dict[str, Inner] = {}
     either: int | Inner = 0
+    needs: int | Needs = 0
     kind: Literal["a", "b"] = "a"
     renamed: int = pydantic.Field(0, alias="re/named")
     required: str

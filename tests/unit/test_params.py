@@ -107,6 +107,7 @@ def test_what_does_not_fit_a_dataclass_is_told_with_its_place(
         ({"required": "", "renamed": 1}, ["/renamed"]),
         ({"required": "", "either": {"a": "x"}}, ["/either", "/either/a"]),
         ({"required": "", "either": "x"}, ["/either", "/either"]),
+        ({"required": "", "needs": {}}, ["/needs", "/needs/n"]),
         ({"required": "", "kind": "c"}, ["/kind"]),
         ({"required": "", "many": [{}], "named": {"a": {}}}, [""]),
         ({"required": 1, "many": [{"a": "x"}]}, ["/many/0/a", "/required"]),

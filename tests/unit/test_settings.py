@@ -54,6 +54,11 @@ def test_numbers_have_bounds(name: str, low: int, high: int) -> None:
             read_settings(with_(**{name.upper(): str(number)}))
 
 
+def test_no_request_may_be_held_until_api_gateway_hangs_up() -> None:
+    with pytest.raises(SettingsError, match="MAX_WAIT_SECONDS must be between 0 and 25"):
+        read_settings(with_(MAX_WAIT_SECONDS="26"))
+
+
 @pytest.mark.parametrize("text", ["", "five", "1.5", "5s"])
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"max_wait_seconds|MAX_WAIT_SECONDS"):
