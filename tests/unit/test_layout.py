@@ -11,7 +11,8 @@ import pytest
 from tests.aws import ROOT
 
 PACKAGE = ROOT / "chalicelib"
-SOURCES = sorted([ROOT / "app.py", *PACKAGE.rglob("*.py"), *(ROOT / "local").glob("*.py")])
+PROGRAMS = [path for room in ("local", "ops") for path in (ROOT / room).glob("*.py")]
+SOURCES = sorted([ROOT / "app.py", *PACKAGE.rglob("*.py"), *PROGRAMS])
 STATUS_AS_TARGET = re.compile(r"""put=\{[^}]*["']status["']|["']status["']:\s*Status\.""")
 
 
