@@ -17,7 +17,6 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ops.contents import check_contents
 from ops.stage import ROOT, Refusal, Stage, read_stage

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from ops.stage import Refusal
 
@@ -49,7 +49,7 @@ def _declared(requirements: Path) -> Iterator[Requirement]:
 
 
 def _needed(
-    open_: list[Requirement], found: dict[str, importlib.metadata.Distribution]
+    open_: list[Requirement], found: Mapping[NormalizedName, importlib.metadata.Distribution]
 ) -> Iterator[Requirement]:
     """Those declared and all that they need in turn."""
     seen: set[str] = set()

@@ -5,11 +5,13 @@ In a process of its own: app.py is imported, with the environment that this proc
 
 from __future__ import annotations
 
+import os
 import sys
 
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.validate import validate_configuration
 
+from chalicelib.settings import SettingsError
 from ops.stage import ROOT
 
 NO_ROLE = "ops/template.py makes the roles"
@@ -17,7 +19,7 @@ NO_ROLE = "ops/template.py makes the roles"
 
 def main(stage: str, folder: str) -> None:
     """Writes sam.json and deployment.zip."""
-    factory = CLIFactory(str(ROOT))
+    factory = CLIFactory(str(ROOT), environ=os.environ)
     # not Chalice's roles: it would ask for a policy file that every stage and function shares
     ours = {"manage_iam_role": False, "iam_role_arn": NO_ROLE}
     config = factory.create_config_obj(stage, user_provided_params=ours)
@@ -28,4 +30,7 @@ def main(stage: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except SettingsError as error:  # a sentence already; a traceback would only hide it
+        sys.exit(str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 import re
 from typing import Any
 
@@ -28,9 +29,8 @@ Template = dict[str, Any]
 
 def compose(stage: Stage, generated: Template) -> Template:
     template = functools.reduce(merged, [_own(), generated])
-    template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"][
-        "x-amazon-apigateway-gateway-responses"
-    ] = gateway_responses()
+    routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    routes["x-amazon-apigateway-gateway-responses"] = gateway_responses()
     queues = {
         static(stage, resource["Properties"]["QueueName"]): name
         for name, resource in template["Resources"].items()
@@ -38,6 +38,8 @@ def compose(stage: Stage, generated: Template) -> Template:
     }
     for logical_id in functions(template):
         _complete(stage, template, logical_id, queues)
+        if logical_id not in json.dumps(routes):  # else each would wait for the other
+            _tell_public_url(template, logical_id)
     return template
 
 
@@ -164,6 +166,13 @@ def _attach(source: dict[str, Any], queues: dict[str, str], reserved: int | None
     if reserved is not None and reserved >= 2:  # the least that Lambda takes here
         # without it Lambda receives more messages than it may run, and the rest wears out
         source.setdefault("ScalingConfig", {"MaximumConcurrency": min(reserved, 1000)})
+
+
+def _tell_public_url(template: Template, logical_id: str) -> None:
+    """What links begin with, for whoever answers no request; a stage may set its own domain."""
+    function = template["Resources"][logical_id]["Properties"]
+    variables = function.setdefault("Environment", {}).setdefault("Variables", {})
+    variables.setdefault("PUBLIC_URL", template["Outputs"]["EndpointURL"]["Value"])
 
 
 def _chalice_name(logical_id: str) -> str:
