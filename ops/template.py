@@ -96,8 +96,9 @@ def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[st
     resources, name = template["Resources"], _chalice_name(logical_id)
     function = resources[logical_id]["Properties"]
     statements = read_policy(name)["Statement"]
-    if function.get("Tracing") == "Active":
+    if function.get("Tracing") == "Active":  # "xray": true in config.json
         statements = [*statements, TRACING]
+        resources["RestAPI"]["Properties"]["TracingEnabled"] = True
     role, log_group = f"{logical_id}Role", f"{logical_id}LogGroup"
     resources[role] = _role(statements)
     resources[log_group] = _log_group(stage, name, resources)
