@@ -15,7 +15,7 @@ from ops.command import run
 from ops.quota import require_concurrency
 from ops.stack import ChangeSet, Stack
 from ops.stage import LOCAL, ROOT, Refusal, Stage, read_stage
-from ops.template import Template, functions
+from ops.template import Template, chosen_parameters, functions
 
 
 def deploy(stage: Stage, yes: bool) -> None:
@@ -43,17 +43,6 @@ def deploy(stage: Stage, yes: bool) -> None:
         show_and_ask(stack, proposed, yes)
         stack.carry_out(proposed)
     _report(stage, template, stack.outputs)
-
-
-def chosen_parameters(stage: Stage, template: Template) -> dict[str, str]:
-    """Those of the template, as .chalice/config.json sets them under template_parameters."""
-    chosen = {name: str(value) for name, value in stage.declared("template_parameters").items()}
-    if unknown := sorted(chosen.keys() - template["Parameters"].keys()):
-        raise Refusal(
-            f"template_parameters in .chalice/config.json has {', '.join(unknown)}; there are: "
-            + ", ".join(sorted(template["Parameters"].keys() - {"App", "Stage"}))
-        )
-    return {**chosen, "App": stage.app, "Stage": stage.name}
 
 
 def show_and_ask(stack: Stack, proposed: ChangeSet, yes: bool) -> None:

@@ -37,6 +37,8 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
         print(f"{stage.artifacts} is removed.")
     if data:
         _remove_data(stage)
+    if by_chalice in stacks:
+        print(f"What .chalice/config.json says of the stage {stage.name} is yours to remove.")
 
 
 def _exists(stage: Stage, name: str) -> bool:

@@ -163,18 +163,21 @@ class Stack:
 
     def _follow(self, stack: str, last: str | None) -> tuple[str, list[dict[str, Any]]]:
         """The status in the end, and the events of what failed; `last` is the event before."""
-        began, failures = time.monotonic(), []
+        began, failures, told = time.monotonic(), list[dict[str, Any]](), None
         while True:
             # looked at before the events, so that none of the last ones is missed
             status: str = self.client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
             for event in reversed(self._events_after(stack, last)):
                 last, outcome = event["EventId"], event["ResourceStatus"]
+                if event["PhysicalResourceId"] == event["StackId"]:
+                    told = outcome
                 if outcome.endswith("_FAILED"):
                     failures.append(event)
                 if not outcome.endswith("_IN_PROGRESS"):
                     seconds = time.monotonic() - began
                     print(f"{seconds:5.0f} s  {outcome:<22} {event['LogicalResourceId']}")
-            if not status.endswith("_IN_PROGRESS"):
+            # no event tells the status that it had before this began
+            if status == told and not status.endswith("_IN_PROGRESS"):
                 return status, failures
             self.pause(1)
 
