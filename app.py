@@ -45,7 +45,7 @@ def current_call() -> Call:
         request,
         owner_of(settings.auth),
         base_of(request, settings.public_url),
-        settings.secret.encode(),
+        system().secrets.stage_secret,
         settings.max_wait_seconds,
         system().clock.now,
     )

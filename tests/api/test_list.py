@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from chalicelib.memory import MemorySecrets
 from chalicelib.service import read
 from tests.api.bench import BASE, Service, is_problem
 
@@ -225,5 +226,5 @@ def test_a_cursor_of_another_owner_is_refused(
 def test_a_cursor_of_another_stage_is_refused(service: Service) -> None:
     submitted(service, 2)
     cursor = cursor_of(service, "/jobs?limit=1")
-    service.set(secret="another stage's")
+    service.replace(secrets=MemorySecrets(b"another stage's"))
     assert is_problem(service.get(f"/jobs?cursor={cursor}"), 400, "malformed-request")
