@@ -12,6 +12,8 @@ from chalicelib.domain.job import ID, LIVE, Artifact, Entry, JobRecord, Status, 
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.verbs import expire
 from chalicelib.domain.writes import Write
+from chalicelib.logs import bind
+from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.transition import carry_out
 
@@ -25,6 +27,7 @@ def get(system: System, owner: str, job_id: str) -> JobRecord:
     record = system.jobs.read(job_id) if ID.fullmatch(job_id) else None
     if record is None or record.owner != owner or not record.visible(system.clock.now()):
         raise NotFound("There is no such job.")
+    bind(**about(record))
     if _deadline_passed(record, system.clock.now()):
         record = carry_out(system, record, _expire_if_due)
     return record
