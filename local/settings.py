@@ -32,6 +32,10 @@ class Settings:
     """The folder of the local AWS's data and log."""
 
     @property
+    def mode(self) -> str:
+        return self.auth.get("AUTH", "open")
+
+    @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
@@ -58,8 +62,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         auth={name: text for name in AUTH if (text := environment.get(name, "").strip())},
         state=(ROOT / (environment.get("STATE") or ".local")).resolve(),
     )
-    if (mode := settings.auth.get("AUTH", "open")) not in MODES:
-        raise Refusal(f"AUTH={mode} cannot be run here; there are: {', '.join(MODES)}.")
+    if settings.mode not in MODES:
+        raise Refusal(f"AUTH={settings.mode} cannot be run here; there are: {', '.join(MODES)}.")
     if settings.port == settings.aws_port:
         raise Refusal(f"PORT and AWS_PORT are both {settings.port}; they must differ.")
     return settings
