@@ -179,10 +179,8 @@ def test_it_asks_before_what_holds_data_is_replaced(project: Project, local_aws:
     resources.write_text(before)
     assert "This may lose what is in HeavyDeadQueue. Go on? Nobody is here to ask" in complaint
     queues = client(local_aws, "sqs").list_queues(QueueNamePrefix="overtime-dev-h")["QueueUrls"]
-    assert [url.rpartition("/")[2] for url in queues] == [
-        "overtime-dev-heavy",
-        "overtime-dev-heavy-dead",
-    ]
+    names = sorted(url.rpartition("/")[2] for url in queues)
+    assert names == ["overtime-dev-heavy", "overtime-dev-heavy-dead"]
     changes = client(local_aws, "cloudformation").list_change_sets(StackName="overtime-dev")
     assert "AVAILABLE" not in [one["ExecutionStatus"] for one in changes["Summaries"]]
 
