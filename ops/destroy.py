@@ -41,7 +41,7 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
 
 
 def _deployed_by_chalice(stage: Stage) -> bool:
-    """As Chalice remembers it on this machine; after `chalice delete` it remembers an empty list."""
+    """As Chalice remembers it on this machine; after `chalice delete`, an empty list."""
     memory = ROOT / ".chalice" / "deployed" / f"{stage.name}.json"
     return memory.exists() and bool(read_json(memory).get("resources"))
 

@@ -217,8 +217,7 @@ def test_chalice_delete_leaves_the_jobs_and_the_other_stage(
         .endswith(("overtime-prod-default", "overtime-prod-heavy"))
     )
     assert "overtime-dev-jobs" in client(moto, "dynamodb").list_tables()["TableNames"]
-    said = project.run("ops.destroy", "dev", "--data", "--yes").well()
-    assert "overtime-dev-jobs is removed." in said
+    project.run("ops.destroy", "dev", "--data", "--yes").well()
     assert client(moto, "dynamodb").list_tables()["TableNames"] == ["overtime-prod-jobs"]
 
 
