@@ -1,0 +1,198 @@
+"""A CloudFormation stack: what a change would do, doing it, and how it went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ops.stage import Refusal, Stage
+
+DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # roles; SAM's transform
+CHANGE_SET_SECONDS = 300
+CONSEQUENCE = "cancelled"  # as CloudFormation words it, of what was stopped by another's failure
+
+Pause = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource that a change set adds, modifies, imports or removes."""
+
+    action: str
+    name: str
+    kind: str
+    replacement: str
+
+    @property
+    def endangers_data(self) -> bool:
+        return self.kind in DATA and (
+            self.action == "Remove" or self.replacement in ("True", "Conditional")
+        )
+
+    def __str__(self) -> str:
+        how = {"True": "  replaced", "Conditional": "  perhaps replaced"}.get(self.replacement, "")
+        return f"  {self.action:<7} {self.kind:<36} {self.name}{how}"
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    arn: str
+    changes: tuple[Change, ...]
+
+
+class Stack:
+    def __init__(self, stage: Stage, name: str, pause: Pause = time.sleep) -> None:
+        self.client = stage.client("cloudformation")
+        self.name = name
+        self.pause = pause
+
+    @property
+    def status(self) -> str | None:
+        """None where there is no such stack."""
+        found = self._describe()
+        return found["StackStatus"] if found else None
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        outputs = (self._describe() or {}).get("Outputs", [])
+        return {one["OutputKey"]: one["OutputValue"] for one in outputs}
+
+    def _describe(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        return found
+
+    def clear_the_way(self) -> None:
+        """A stack whose first creation failed can only be deleted; one that is being changed, or
+        that a rollback left half way, is somebody's to look at first: raises Refusal."""
+        status = self.status
+        if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
+            print(f"{self.name} is {status}, left by a creation that failed: it is made again.")
+            self.delete()
+        elif status == "UPDATE_ROLLBACK_FAILED":
+            raise Refusal(
+                f"{self.name} is {status}: its rollback failed. Mend what its events name, then"
+                f" `aws cloudformation continue-update-rollback --stack-name {self.name}`."
+            )
+        elif status and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            raise Refusal(f"{self.name} is {status}: somebody else changes it. Try again later.")
+
+    def propose(
+        self, parameters: Mapping[str, str], adopting: bool = False, **template: str
+    ) -> ChangeSet | None:
+        """What would change; None if nothing. `template` is TemplateURL or TemplateBody; with
+        `adopting`, resources that exist by their names are taken into the stack."""
+        creating = self.status in (None, "REVIEW_IN_PROGRESS")
+        arn = self.client.create_change_set(
+            StackName=self.name,
+            ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
+            ChangeSetType="CREATE" if creating else "UPDATE",
+            Capabilities=CAPABILITIES,
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ],
+            **({"ImportExistingResources": True} if adopting else {}),
+            **template,
+        )["Id"]
+        deadline = time.monotonic() + CHANGE_SET_SECONDS
+        while time.monotonic() < deadline:
+            found = self.client.describe_change_set(ChangeSetName=arn)
+            if found["Status"] == "CREATE_COMPLETE":
+                return ChangeSet(arn, tuple(self._changes(arn)))
+            if found["Status"] == "FAILED":
+                self.withdraw(ChangeSet(arn, ()))
+                reason = found.get("StatusReason", "")
+                if "didn't contain changes" in reason or "No updates" in reason:
+                    return None
+                raise Refusal(f"CloudFormation does not take the template: {reason}")
+            self.pause(0.5)
+        raise Refusal(f"The change set of {self.name} is not ready: {arn}")
+
+    def _changes(self, arn: str) -> list[Change]:
+        pages = self.client.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
+        return [
+            Change(
+                one["Action"],
+                one["LogicalResourceId"],
+                one["ResourceType"],
+                one.get("Replacement", ""),
+            )
+            for page in pages
+            for one in (change["ResourceChange"] for change in page["Changes"])
+        ]
+
+    def withdraw(self, proposed: ChangeSet) -> None:
+        """Forgets a change set, and the empty stack that one for a new stack makes."""
+        self.client.delete_change_set(ChangeSetName=proposed.arn)
+        if self.status == "REVIEW_IN_PROGRESS":
+            self.client.delete_stack(StackName=self.name)
+
+    def carry_out(self, proposed: ChangeSet) -> None:
+        """Prints what happens as it does. Raises Refusal, with the reasons, when CloudFormation
+        has rolled it back."""
+        seen = {event["EventId"] for event in self._events(self.name)}
+        self.client.execute_change_set(ChangeSetName=proposed.arn)
+        status, failures = self._follow(self.name, seen)
+        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            raise Refusal(f"{self.name} is {status}, because of:\n{_reasons(failures)}")
+
+    def delete(self) -> None:
+        """Raises Refusal with the reasons where something could not be deleted."""
+        found = self._describe()
+        if found is None:
+            return
+        arn = found["StackId"]  # by its name a deleted stack has no events
+        seen = {event["EventId"] for event in self._events(arn)}
+        self.client.delete_stack(StackName=self.name)
+        status, failures = self._follow(arn, seen)
+        if status != "DELETE_COMPLETE":
+            raise Refusal(f"{self.name} is {status}, because of:\n{_reasons(failures)}")
+
+    def _follow(self, stack: str, seen: set[str]) -> tuple[str, list[dict[str, Any]]]:
+        began, failures = time.monotonic(), []
+        while True:
+            # looked at before the events, so that none of the last ones is missed
+            status: str = self.client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+            for event in reversed(self._events(stack)):
+                if event["EventId"] in seen:
+                    continue
+                seen.add(event["EventId"])
+                outcome = event["ResourceStatus"]
+                if outcome.endswith("_FAILED"):
+                    failures.append(event)
+                if not outcome.endswith("_IN_PROGRESS"):
+                    seconds = time.monotonic() - began
+                    print(f"{seconds:5.0f} s  {outcome:<22} {event['LogicalResourceId']}")
+            if not status.endswith("_IN_PROGRESS"):
+                return status, failures
+            self.pause(1)
+
+    def _events(self, stack: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        try:
+            pages = self.client.get_paginator("describe_stack_events").paginate(StackName=stack)
+            return [event for page in pages for event in page["StackEvents"]]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return []
+            raise
+
+
+def _reasons(failures: list[dict[str, Any]]) -> str:
+    """Those that were not themselves only stopped by another."""
+    first = [one for one in failures if CONSEQUENCE not in one.get("ResourceStatusReason", "")]
+    return "\n".join(
+        f"  {one['LogicalResourceId']} ({one['ResourceType']}): {one.get('ResourceStatusReason')}"
+        for one in first or failures
+    )
