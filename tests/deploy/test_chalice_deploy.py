@@ -180,6 +180,17 @@ def test_a_redeployment_updates_what_there_is(
         assert one["CodeSha256"] != functions[one["FunctionName"]]["CodeSha256"]
 
 
+def test_what_the_first_deployment_made_known_is_entered_next_time(
+    project: Project, moto: str, deployed: str
+) -> None:
+    project.run("ops.resources", "dev").well()
+    [api] = client(moto, "apigateway").get_rest_apis()["items"]
+    environment = project.config["stages"]["dev"]["environment_variables"]
+    url = f"https://{api['id']}.execute-api.us-east-1.amazonaws.com/api"
+    assert environment["PUBLIC_URL"] == url
+    assert environment["MAX_WAIT_SECONDS"] == "10"
+
+
 def test_a_second_stage_stands_beside_the_first(
     project: Project, moto: str, functions: dict[str, Any]
 ) -> None:
@@ -219,6 +230,8 @@ def test_chalice_delete_leaves_the_jobs_and_the_other_stage(
     assert "overtime-dev-jobs" in client(moto, "dynamodb").list_tables()["TableNames"]
     project.run("ops.destroy", "dev", "--data", "--yes").well()
     assert client(moto, "dynamodb").list_tables()["TableNames"] == ["overtime-prod-jobs"]
+    groups = client(moto, "logs").describe_log_groups()["logGroups"]
+    assert not [group for group in groups if "overtime-dev" in group["logGroupName"]]
 
 
 def test_make_resources_refuses_a_stage_that_make_deploy_has(project: Project, moto: str) -> None:
