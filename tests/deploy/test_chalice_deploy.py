@@ -6,21 +6,24 @@ One stage's life, in the order of this file. moto runs no function: what is prov
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from ops.policies import read_policies
+from ops.stage import Stage
 from tests.deploy.conftest import client
 from tests.deploy.project import Project
 
 CHALICE = "tests.deploy.chalice_on_moto"
+QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
+DEV = Stage("overtime", "dev")
+# all but those of the WebSocket API, which moto cannot deploy
 FUNCTIONS = {
-    "overtime-dev": "api_handler",
-    "overtime-dev-authorize": "authorize",
-    "overtime-dev-default_worker": "default_worker",
-    "overtime-dev-heavy_worker": "heavy_worker",
-    "overtime-dev-sweep": "sweep",
+    DEV.function(name): name for name in read_policies() if not name.startswith("websocket_")
 }
+WORKERS = [name for name in FUNCTIONS.values() if name.endswith("_worker")]
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +88,9 @@ def test_the_stages_section_is_entered_and_what_the_user_wrote_stays(
         "STAGE": "dev",
         "TABLE": "overtime-dev-jobs",
         "BUCKET": "overtime-dev-123456789012-us-east-1",
-        "QUEUE_DEFAULT": "https://sqs.us-east-1.amazonaws.com/123456789012/overtime-dev-default",
-        "QUEUE_HEAVY": "https://sqs.us-east-1.amazonaws.com/123456789012/overtime-dev-heavy",
+    } | {
+        f"QUEUE_{lane.upper()}": f"{QUEUES}/overtime-dev-{lane}"
+        for lane in (name.removesuffix("_worker") for name in WORKERS)
     }
     assert section["lambda_functions"]["sweep"] == {
         "lambda_memory_size": 256,
@@ -138,9 +142,9 @@ def test_each_worker_is_triggered_by_its_queue(moto: str, functions: dict[str, A
         for one in found
     }
     assert triggers == {
-        "overtime-dev-default_worker": "overtime-dev-default",
-        "overtime-dev-heavy_worker": "overtime-dev-heavy",
+        DEV.function(name): DEV.queue(name.removesuffix("_worker")) for name in WORKERS
     }
+    assert len(triggers) >= 2
     assert {one["BatchSize"] for one in found} == {1}
 
 
@@ -207,7 +211,7 @@ def test_a_second_stage_stands_beside_the_first(
 
 def test_make_deploy_refuses_a_stage_that_chalice_deploys(project: Project, deployed: str) -> None:
     complaint = project.run("ops.deploy", "dev").refused()
-    assert "the stage dev sets BUCKET, QUEUE_DEFAULT, QUEUE_HEAVY, STAGE, TABLE" in complaint
+    assert re.search("the stage dev sets BUCKET, .*QUEUE_DEFAULT, .*STAGE, TABLE", complaint)
     assert "go on with: chalice deploy --stage dev" in complaint
 
 
