@@ -137,6 +137,25 @@ def test_a_queue_is_named_by_its_url_or_its_name() -> None:
     assert set(settings.queues) == {"default", "heavy"}
 
 
+def test_by_default_jobs_may_call_any_public_host_and_nothing_inside() -> None:
+    settings = read_settings(ENVIRONMENT)
+    assert (settings.hosts, settings.networks) == (("*",), ())
+
+
+def test_hosts_and_networks_are_lists() -> None:
+    given = with_(ALLOWED_HOSTS="a.example, *.b.example:8443,", ALLOWED_NETWORKS="10.1.0.0/16,::1")
+    settings = read_settings(given)
+    assert settings.hosts == ("a.example", "*.b.example:8443")
+    assert [str(network) for network in settings.networks] == ["10.1.0.0/16", "::1/128"]
+    assert read_settings(with_(ALLOWED_HOSTS="")).hosts == ()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "inside", "*"])
+def test_a_network_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="ALLOWED_NETWORKS"):
+        read_settings(with_(ALLOWED_NETWORKS=text))
+
+
 def test_the_local_stages_own_environment_is_complete() -> None:
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     assert read_settings(stages["local"]["environment_variables"]).stage == "local"
