@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from chalicelib.aws.conditional import PAUSES
 from chalicelib.aws.items import item_of
-from chalicelib.aws.jobs_table import PAUSES, JobsTable
+from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import JobRecord
