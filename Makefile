@@ -5,11 +5,11 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke simulate mutants faults check fix clean app aws
+.PHONY: help run test smoke simulate mutants faults check fix clean webhook-secret app aws
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-8s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-15s%s\n", n, $$0}'
 
 run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WORKERS=2)
 	@$(BIN)/python -m local
@@ -47,6 +47,10 @@ fix: app ## repair what can be repaired of style
 clean: ## forget the local AWS's data and all caches (the environments stay)
 	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+OVERLAP ?= 24h
+webhook-secret: app ## sign OWNER=ada's webhooks with a new secret, shown once (STAGE=dev OVERLAP=24h)
+	@$(BIN)/python -m ops.webhook_secret '$(STAGE)' '$(OWNER)' --overlap='$(OVERLAP)' $(if $(YES),--yes)
 
 app: # what runs and tests the project
 	@$(PYTHON) local/install.py app

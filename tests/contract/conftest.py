@@ -13,13 +13,26 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
+from chalicelib.aws import signing_secrets as table_of_secrets
 from chalicelib.aws.items import Shards
 from chalicelib.aws.jobs_queue import JobsQueue
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.payloads import Payloads
 from chalicelib.aws.secrets import Secrets
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemorySecrets
-from chalicelib.service.ports import JobStore, MessageQueue, PayloadStore, SecretStore
+from chalicelib.memory import (
+    MemoryJobs,
+    MemoryPayloads,
+    MemoryQueue,
+    MemorySecrets,
+    MemorySigningSecrets,
+)
+from chalicelib.service.ports import (
+    JobStore,
+    MessageQueue,
+    PayloadStore,
+    SecretStore,
+    SigningSecrets,
+)
 from tests import records
 from tests.aws import create_table
 from tests.contract.dynamodb_local import dynamodb_local, missing
@@ -47,6 +60,7 @@ class Stores:
     jobs: JobStore
     secrets: Callable[[Callable[[], bytes]], SecretStore]
     """Of one more process, whose fresh random bytes are these."""
+    signing: SigningSecrets
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
     table_client: Any = None
@@ -59,6 +73,7 @@ def _aws(name: str, dynamodb: Any, sqs: Any = None, s3: Any = None) -> Stores:
     stores = Stores(
         JobsTable(lambda: dynamodb, table, SHARDS),
         lambda fresh: Secrets(lambda: dynamodb, table, fresh),
+        table_of_secrets.SigningSecrets(lambda: dynamodb, table),
         table_client=dynamodb,
         table=table,
     )
@@ -81,7 +96,13 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
 
         def memory() -> Stores:
             secrets = MemorySecrets()
-            return Stores(MemoryJobs(), lambda fresh: secrets, MemoryQueue(), MemoryPayloads())
+            return Stores(
+                MemoryJobs(),
+                lambda fresh: secrets,
+                MemorySigningSecrets(),
+                MemoryQueue(),
+                MemoryPayloads(),
+            )
 
         def moto() -> Stores:
             return _aws("moto", client("dynamodb"), client("sqs"), client("s3"))
@@ -127,6 +148,11 @@ def stores(
 @pytest.fixture
 def jobs(stores: Stores) -> JobStore:
     return stores.jobs
+
+
+@pytest.fixture
+def signing(stores: Stores) -> SigningSecrets:
+    return stores.signing
 
 
 @pytest.fixture(params=["moto", "dynamodb-local", "ministack"])

@@ -181,7 +181,7 @@ class Watch:
     def erased_payloads(self, prefix: str) -> None:
         self.cleared.add(prefix)
 
-    def forgotten(self, record: JobRecord) -> None:
+    def forgotten(self, record: JobRecord, stored: Mapping[str, JobRecord]) -> None:
         require(
             record.status is Status.ERASING, "accepted is durable", f"a {record.status} job went"
         )
@@ -189,6 +189,11 @@ class Watch:
             record.prefix in self.cleared,
             "an erase leaves nothing behind",
             "the record went before its payloads",
+        )
+        require(
+            not any(id in stored for id in delivery_ids(record)),
+            "an erase leaves nothing behind",
+            "the record went before its webhooks' deliveries",
         )
         self.gone.add(_key(record))
 

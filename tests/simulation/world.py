@@ -349,7 +349,7 @@ class _Jobs:
             before = self._jobs.records.get(record.id)
             self._jobs.forget(record)
             if before is not None and record.id not in self._jobs.records:
-                self._world.watch.forgotten(before)
+                self._world.watch.forgotten(before, self._jobs.records)
 
         self._world.call(f"jobs.forget {record.id[-4:]}", effect)
 
