@@ -19,8 +19,9 @@ from chalicelib.http.webhooks import webhook_body
 from chalicelib.service.delivering import deliver_webhook
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
-from chalicelib.service.ports import Rules, System
-from chalicelib.settings import Settings
+from chalicelib.service.ports import Bearers, Rules, System
+from chalicelib.service.tokens import Tokens
+from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class RealClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def _fresh() -> str:
+    return secrets.token_hex(16)
 
 
 @functools.cache
@@ -67,7 +72,7 @@ def system(settings: Settings) -> System:
             Guard(settings.hosts, settings.networks, runtime), f"overtime/{__version__}"
         ),
         clock=RealClock(),
-        fresh=lambda: secrets.token_hex(16),
+        fresh=_fresh,
         chance=random.random,
         tasks=tasks,
         secrets=Secrets(
@@ -85,6 +90,22 @@ def system(settings: Settings) -> System:
             longest_wait_seconds=settings.max_wait_seconds,
         ),
     )
+
+
+@functools.cache
+def bearers(settings: Settings) -> Bearers:
+    """Who tells whose a bearer token is. The issuer's check is loaded where it is used alone."""
+    if settings.auth is Auth.JWT:
+        from chalicelib.oidc import Oidc
+
+        schemes = ("https", "http") if settings.stage == LOCAL else ("https",)
+        return Oidc(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url or None, schemes
+        )
+    from chalicelib.aws.tokens_table import TokensTable
+
+    store = TokensTable(functools.partial(client, "dynamodb"), settings.table)
+    return Tokens(store, RealClock().now, _fresh)
 
 
 @functools.cache

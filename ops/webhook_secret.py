@@ -9,7 +9,6 @@ import argparse
 import base64
 import functools
 import logging
-import re
 import secrets
 import sys
 import time
@@ -18,11 +17,11 @@ from datetime import UTC, datetime
 
 from chalicelib.aws.signing_secrets import SigningSecrets
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.job import DAY, HOUR, MINUTE
+from chalicelib.domain.job import DAY
+from ops.duration import milliseconds
 from ops.stage import Refusal, Stage, read_stage
 
 LONGEST_OWNER = 1_024  # bytes: DynamoDB's limit on a sort key
-UNITS = {"d": DAY, "h": HOUR, "m": MINUTE}
 LONGEST_OVERLAP = 30 * DAY
 SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
 
@@ -71,11 +70,10 @@ def make(stage: Stage, owner: str, overlap: int, *, sure: bool) -> None:
 
 def overlap(text: str) -> int:
     """In milliseconds."""
-    match = re.fullmatch(r"(\d{1,5})([dhm])", text)
-    milliseconds = int(match[1]) * UNITS[match[2]] if match else -1
-    if not 0 <= milliseconds <= LONGEST_OVERLAP:
-        raise Refusal(f"OVERLAP={text} is no duration up to 30 days: say 30m, 24h or 2d.")
-    return milliseconds
+    lasts = milliseconds("OVERLAP", text)
+    if lasts > LONGEST_OVERLAP:
+        raise Refusal(f"OVERLAP={text} is too long: 30 days at most.")
+    return lasts
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ from chalicelib.aws.jobs_queue import JobsQueue
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.payloads import Payloads
 from chalicelib.aws.secrets import Secrets
+from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.memory import (
     MemoryJobs,
     MemoryPayloads,
     MemoryQueue,
     MemorySecrets,
     MemorySigningSecrets,
+    MemoryTokens,
 )
 from chalicelib.service.ports import (
     JobStore,
@@ -32,6 +34,7 @@ from chalicelib.service.ports import (
     PayloadStore,
     SecretStore,
     SigningSecrets,
+    TokenStore,
 )
 from tests import records
 from tests.aws import create_table
@@ -61,6 +64,7 @@ class Stores:
     secrets: Callable[[Callable[[], bytes]], SecretStore]
     """Of one more process, whose fresh random bytes are these."""
     signing: SigningSecrets
+    tokens: TokenStore
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
     table_client: Any = None
@@ -74,6 +78,7 @@ def _aws(name: str, dynamodb: Any, sqs: Any = None, s3: Any = None) -> Stores:
         JobsTable(lambda: dynamodb, table, SHARDS),
         lambda fresh: Secrets(lambda: dynamodb, table, fresh),
         table_of_secrets.SigningSecrets(lambda: dynamodb, table),
+        TokensTable(lambda: dynamodb, table),
         table_client=dynamodb,
         table=table,
     )
@@ -100,6 +105,7 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
                 MemoryJobs(),
                 lambda fresh: secrets,
                 MemorySigningSecrets(),
+                MemoryTokens(),
                 MemoryQueue(),
                 MemoryPayloads(),
             )
