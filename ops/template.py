@@ -32,7 +32,7 @@ Template = dict[str, Any]
 
 
 def compose(stage: Stage, generated: Template) -> Template:
-    template = functools.reduce(merged, [_own(), generated])
+    template = functools.reduce(merged, [own_template(), generated])
     routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     routes["x-amazon-apigateway-gateway-responses"] = gateway_responses()
     routes["info"]["title"] = stage.stack  # API Gateway's metrics know an API by its name alone
@@ -49,6 +49,26 @@ def compose(stage: Stage, generated: Template) -> Template:
     return template
 
 
+def own_template() -> Template:
+    """What is declared beside the code: what jobs live in, and what a deployed stage adds."""
+    template: Template = merged(read_json(RESOURCES), read_json(STACK))
+    return template
+
+
+def chosen_parameters(stage: Stage, template: Template) -> dict[str, str]:
+    """The template's, as .chalice/config.json sets them under template_parameters."""
+    declared = stage.declared("template_parameters")
+    known = own_template()["Parameters"].keys() - {"App", "Stage"}
+    if unknown := sorted(declared.keys() - known):
+        raise Refusal(
+            f"template_parameters in .chalice/config.json has {', '.join(unknown)}; there are:"
+            f" {', '.join(sorted(known))}."
+        )
+    chosen = {name: str(value) for name, value in declared.items()}
+    named = {**chosen, "App": stage.app, "Stage": stage.name}
+    return {name: value for name, value in named.items() if name in template["Parameters"]}
+
+
 def functions(template: Template) -> dict[str, str]:
     """Chalice's names of the Lambda functions, by their logical ids."""
     return {
@@ -61,7 +81,7 @@ def functions(template: Template) -> dict[str, str]:
 def promised_environment(stage: Stage) -> dict[str, str]:
     """What the functions' references will be, as far as names tell; app.py is imported with it
     before there is a stack."""
-    own = _own()
+    own = own_template()
     variables = own["Globals"]["Function"]["Environment"]["Variables"]
     promised = {name: _promise(stage, own, value) for name, value in variables.items()}
     if clash := sorted(promised.keys() & stage.environment.keys()):
@@ -92,19 +112,14 @@ def static(stage: Stage, value: Any) -> str:
     return text.replace("${App}", stage.app).replace("${Stage}", stage.name)
 
 
-def _own() -> Template:
-    template: Template = merged(read_json(RESOURCES), read_json(STACK))
-    return template
-
-
 def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[str, str]) -> None:
     """Gives a function its name, role, log group and the queue that it really waits for."""
     resources, name = template["Resources"], _chalice_name(logical_id)
     function = resources[logical_id]["Properties"]
     statements = read_policy(name)["Statement"]
-    if function.get("Tracing") == "Active":
+    if function.get("Tracing") == "Active":  # "xray": true in config.json
         statements = [*statements, TRACING]
-        resources["RestAPI"]["Properties"]["TracingEnabled"] = True  # a trace begins there
+        resources["RestAPI"]["Properties"]["TracingEnabled"] = True
     role, log_group = f"{logical_id}Role", f"{logical_id}LogGroup"
     resources[role] = _role(statements)
     resources[log_group] = _log_group(stage, name, resources)
