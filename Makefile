@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke simulate mutants faults deploy destroy resources check fix clean app aws
+.PHONY: help run test smoke simulate mutants faults deploy destroy resources doctor redrive check fix clean app aws
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -41,6 +41,12 @@ destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
 
 resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
 	@$(BIN)/python -m ops.resources $(STAGE)
+
+doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `make run`)
+	@$(BIN)/python -m ops.doctor $(STAGE)
+
+redrive: app ## look into the dead-letter queues of STAGE=dev and send back what can work
+	@$(BIN)/python -m ops.redrive $(STAGE)
 
 check: app ## style, types, import and layout rules, the CloudFormation template
 	@$(BIN)/ruff check .
