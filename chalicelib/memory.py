@@ -14,6 +14,7 @@ from chalicelib.domain.errors import ConditionFailed, PermanentError
 from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse
+from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
 from chalicelib.service.ports import LogLine
 
@@ -157,12 +158,45 @@ class MemoryPayloads:
             del self.objects[key]
 
 
+@dataclass(frozen=True)
+class MemorySecrets:
+    """Implements ports.SecretStore."""
+
+    secret: bytes = b"memory"
+
+    def stage_secret(self) -> bytes:
+        return self.secret
+
+
+@dataclass
+class MemoryTokens:
+    """Implements ports.TokenStore."""
+
+    tokens: dict[str, Token] = field(default_factory=dict)
+
+    def add(self, token: Token) -> None:
+        self.tokens[token.id] = token
+
+    def find(self, token_id: str) -> Token | None:
+        return self.tokens.get(token_id)
+
+    def all(self) -> Iterator[Token]:
+        return iter(list(self.tokens.values()))
+
+    def remove(self, token_id: str) -> bool:
+        return self.tokens.pop(token_id, None) is not None
+
+
 @dataclass
 class MemoryWeb:
     """Implements ports.Web with canned answers; one left over is given again and again."""
 
     answers: dict[tuple[str, str], list[HttpResponse | Exception]] = field(default_factory=dict)
     requests: list[tuple[str, str, Mapping[str, str], bytes | None]] = field(default_factory=list)
+
+    def check(self, url: str) -> None:
+        if not url.startswith("https://"):
+            raise PermanentError(f"{url!r} is not an https URL.")
 
     def request(
         self,

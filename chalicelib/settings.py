@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import urlsplit
 
 import msgspec
+
+LOCAL = "local"
 
 
 class SettingsError(ValueError):
     """What is wrong with the environment, and how to mend it."""
+
+
+class Auth(StrEnum):
+    """How callers show who they are."""
+
+    TOKENS = "tokens"  # that the stage itself has issued
+    JWT = "jwt"  # of an OpenID Connect issuer
+    IAM = "iam"  # by AWS signatures, which API Gateway checks
+    OPEN = "open"  # not at all: all are one owner
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
@@ -20,9 +34,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     queue_default: str
     """URL of the lane's queue, or its name."""
     queue_heavy: str
-    secret: str
-    """Makes job ids out of Idempotency-Keys that nobody else can guess; signs cursors."""
-    auth: str
+    auth: Auth
+    jwt_issuer: str = ""
+    """`iss` of the tokens, exactly; its OpenID Connect discovery tells where the keys are."""
+    jwt_audience: str = ""
+    """`aud` that tokens must be for."""
+    jwt_jwks_url: str = ""
+    """Where the keys are, for an issuer without discovery."""
     public_url: str | None = None
     """What links begin with, e.g. `https://jobs.example.com`; else the request's own host."""
     max_wait_seconds: int = 25
@@ -32,17 +50,50 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     due_shards: int = 4
     owner_shards: int = 1
     """Of the two indexes; may grow, never shrink."""
-    allowed_hosts: str = ""
-    """That tasks may call: names or patterns, separated by commas."""
+    allowed_hosts: str = "*"
+    """That jobs may call by HTTPS, at public addresses only: names or patterns such as
+    `*.example.com`, with a port where it is not 443, separated by commas."""
+    allowed_networks: str = ""
+    """Where jobs may call anything, also by plain HTTP and on any port, such as `10.1.0.0/16`,
+    separated by commas. Whoever may submit jobs can then reach all that is in there."""
+    aws_lambda_runtime_api: str | None = None
+    """Set by Lambda; never to be called by a job."""
 
     def __post_init__(self) -> None:
-        if self.auth != "open":
-            raise ValueError(f"AUTH={self.auth} is not a mode there is; there is: open")
-        if self.stage != "local":
-            raise ValueError(f"AUTH=open is for the local stage only, and this is {self.stage}")
+        match self.auth:
+            case Auth.OPEN if self.stage != LOCAL:
+                raise ValueError(f"AUTH=open is for the local stage only, and this is {self.stage}")
+            case Auth.IAM if self.stage == LOCAL:
+                raise ValueError("AUTH=iam needs API Gateway, which the local stage has not")
+            case Auth.JWT:
+                self._check_issuer()
         for name, low, high in BOUNDS:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name.upper()} must be between {low} and {high}")
+        try:
+            _ = self.networks
+        except ValueError as error:
+            raise ValueError(f"ALLOWED_NETWORKS: {error}") from None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return _listed(self.allowed_hosts)
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(one) for one in _listed(self.allowed_networks))
+
+    def _check_issuer(self) -> None:
+        if not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("AUTH=jwt needs JWT_ISSUER and JWT_AUDIENCE")
+        schemes = ("https", "http") if self.stage == LOCAL else ("https",)
+        for name in ("jwt_issuer", "jwt_jwks_url"):
+            url = urlsplit(getattr(self, name))
+            if url.geturl() and not (url.scheme in schemes and url.hostname):
+                raise ValueError(f"{name.upper()} must be a URL that begins with https://")
+        issuer = urlsplit(self.jwt_issuer)
+        if issuer.query or issuer.fragment:  # OpenID Connect Discovery 1.0, section 3
+            raise ValueError("JWT_ISSUER must be a URL without query and fragment")
 
     @property
     def queues(self) -> dict[str, str]:
@@ -62,8 +113,15 @@ BOUNDS = (
 )
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError naming the variable at fault."""
+    auth = environment.get("AUTH")
+    if auth is not None and auth not in list(Auth):
+        raise SettingsError(f"AUTH={auth} is not a mode there is; there are: {', '.join(Auth)}.")
     try:
         return msgspec.convert(environment, Settings, strict=False)
     except msgspec.ValidationError as error:

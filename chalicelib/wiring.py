@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import __version__
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
-from chalicelib.service.ports import Rules, System
-from chalicelib.settings import Settings
+from chalicelib.service.ports import Bearers, Rules, System
+from chalicelib.service.tokens import Tokens
+from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
@@ -33,15 +34,21 @@ class RealClock:
         time.sleep(seconds)
 
 
+def _fresh() -> str:
+    return secrets.token_hex(16)
+
+
 @functools.cache
 def system(settings: Settings) -> System:
     from chalicelib.aws.items import Shards
     from chalicelib.aws.jobs_queue import JobsQueue
     from chalicelib.aws.jobs_table import JobsTable
     from chalicelib.aws.payloads import Payloads
-    from chalicelib.web import OutgoingWeb
+    from chalicelib.aws.secrets import Secrets
+    from chalicelib.web.guard import Guard
+    from chalicelib.web.outgoing import OutgoingWeb
 
-    hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
+    runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
     return System(
         jobs=JobsTable(
             functools.partial(client, "dynamodb"),
@@ -50,12 +57,18 @@ def system(settings: Settings) -> System:
         ),
         messages=JobsQueue(functools.partial(client, "sqs"), settings.queues),
         payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
-        web=OutgoingWeb(hosts, f"overtime/{__version__}"),
+        web=OutgoingWeb(
+            Guard(settings.hosts, settings.networks, runtime), f"overtime/{__version__}"
+        ),
         clock=RealClock(),
-        fresh=lambda: secrets.token_hex(16),
+        fresh=_fresh,
         chance=random.random,
         tasks=registered,
-        secret=settings.secret.encode(),
+        secrets=Secrets(
+            functools.partial(client, "dynamodb"),
+            settings.table,
+            fresh=functools.partial(secrets.token_bytes, 32),
+        ),
         interrupts=SignalInterrupts,
         beating=beating_in_a_thread,
         rules=Rules(
@@ -64,6 +77,22 @@ def system(settings: Settings) -> System:
             longest_wait_seconds=settings.max_wait_seconds,
         ),
     )
+
+
+@functools.cache
+def bearers(settings: Settings) -> Bearers:
+    """Who tells whose a bearer token is. The issuer's check is loaded where it is used alone."""
+    if settings.auth is Auth.JWT:
+        from chalicelib.oidc import Oidc
+
+        schemes = ("https", "http") if settings.stage == LOCAL else ("https",)
+        return Oidc(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url or None, schemes
+        )
+    from chalicelib.aws.tokens_table import TokensTable
+
+    store = TokensTable(functools.partial(client, "dynamodb"), settings.table)
+    return Tokens(store, RealClock().now, _fresh)
 
 
 @functools.cache

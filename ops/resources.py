@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import sys
-from typing import Any
 
 from ops.command import run
 from ops.deploy import show_and_ask
@@ -18,7 +17,7 @@ from ops.json_edit import with_value
 from ops.policies import read_policies, rendered, values_of
 from ops.stack import Stack
 from ops.stage import CONFIG, LOCAL, ROOT, Refusal, Stage, read_config, read_json, read_stage
-from ops.template import RESOURCES, STACK, chosen_parameters
+from ops.template import RESOURCES, chosen_parameters, own_template
 
 API_LOGS_DAYS = 30  # where log_retention_in_days is not set
 
@@ -43,7 +42,7 @@ def prepare(stage: Stage, yes: bool) -> None:
         show_and_ask(stack, proposed, yes)
         stack.carry_out(proposed)
     keep_api_logs(stage)
-    enter(stage, template, stack.outputs)
+    enter(stage, stack.resources)
     print(
         f"\n.chalice/config.json has the stage now. Next:\n\n  chalice deploy --stage {stage.name}"
     )
@@ -59,13 +58,11 @@ def keep_api_logs(stage: Stage) -> None:
     logs.put_retention_policy(logGroupName=group, retentionInDays=days)
 
 
-def enter(stage: Stage, template: dict[str, Any], outputs: dict[str, str]) -> None:
+def enter(stage: Stage, resources: dict[str, str]) -> None:
     """Writes the stage's section of .chalice/config.json; what stands in it otherwise stays."""
     section = read_config().get("stages", {}).get(stage.name, {})
-    environment = {
-        **section.get("environment_variables", {}),
-        **environment_of(stage, template, outputs),
-    }
+    declared = section.get("environment_variables", {})
+    environment = {**declared, **environment_of(stage, resources)}
     functions = section.get("lambda_functions", {})
     for name, policy in read_policies().items():
         path = ROOT / ".chalice" / "rendered" / stage.name / f"policy-{name}.json"
@@ -81,22 +78,12 @@ def enter(stage: Stage, template: dict[str, Any], outputs: dict[str, str]) -> No
     read_config.cache_clear()
 
 
-def environment_of(
-    stage: Stage, template: dict[str, Any], outputs: dict[str, str]
-) -> dict[str, str]:
-    """What .chalice/stack.json takes by reference, as text from the resources' outputs."""
-    referred = {
-        declared["Value"]["Ref"]: outputs[name]
-        for name, declared in template["Outputs"].items()
-        if "Ref" in declared["Value"]
-    }
-    variables = read_json(STACK)["Globals"]["Function"]["Environment"]["Variables"]
-    values = {"Stage": stage.name, **referred}
-    return {
-        name: values[value["Ref"]]
-        for name, value in variables.items()
-        if value.get("Ref") in values
-    }
+def environment_of(stage: Stage, resources: dict[str, str]) -> dict[str, str]:
+    """What .chalice/stack.json takes by reference, as text."""
+    variables = own_template()["Globals"]["Function"]["Environment"]["Variables"]
+    values = {"Stage": stage.name, **resources}
+    referred = {name: value.get("Ref") for name, value in variables.items()}
+    return {name: values[ref] for name, ref in referred.items() if ref in values}
 
 
 def main(arguments: list[str]) -> None:

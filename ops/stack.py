@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # roles; SAM's transform
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 CHANGE_SET_SECONDS = 300
+UNCHANGED = re.compile("didn't contain changes|No updates are to be performed")
 CONSEQUENCE = "cancelled"  # as CloudFormation words it, of what was stopped by another's failure
 
 Pause = Callable[[float], None]
@@ -64,6 +66,13 @@ class Stack:
         outputs = (self._describe() or {}).get("Outputs", [])
         return {one["OutputKey"]: one["OutputValue"] for one in outputs}
 
+    @property
+    def resources(self) -> dict[str, str]:
+        """What each is called on AWS, by the template's name for it: a queue's URL, for one."""
+        pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = [one for page in pages for one in page["StackResourceSummaries"]]
+        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+
     def _describe(self) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
@@ -92,17 +101,22 @@ class Stack:
         """What would change; None if nothing. `arguments` are TemplateURL or TemplateBody, and
         ResourcesToImport where the change is to take over what exists."""
         kind = "CREATE" if self.status in (None, "REVIEW_IN_PROGRESS") else "UPDATE"
-        arn = self.client.create_change_set(
-            StackName=self.name,
-            ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
-            ChangeSetType="IMPORT" if "ResourcesToImport" in arguments else kind,
-            Capabilities=CAPABILITIES,
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in parameters.items()
-            ],
-            **arguments,
-        )["Id"]
+        try:
+            arn = self.client.create_change_set(
+                StackName=self.name,
+                ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
+                ChangeSetType="IMPORT" if "ResourcesToImport" in arguments else kind,
+                Capabilities=CAPABILITIES,
+                Parameters=[
+                    {"ParameterKey": name, "ParameterValue": value}
+                    for name, value in parameters.items()
+                ],
+                **arguments,
+            )["Id"]
+        except ClientError as error:
+            if UNCHANGED.search(str(error)):
+                return None
+            raise
         deadline = time.monotonic() + CHANGE_SET_SECONDS
         while time.monotonic() < deadline:
             found = self.client.describe_change_set(ChangeSetName=arn)
@@ -110,10 +124,9 @@ class Stack:
                 return ChangeSet(arn, tuple(self._changes(arn)))
             if found["Status"] == "FAILED":
                 reason = found.get("StatusReason", "")
-                unchanged = "didn't contain changes" in reason or "No updates" in reason
-                details = "" if unchanged else self._details(reason, ChangeSetName=arn)
+                details = self._details(reason, ChangeSetName=arn)
                 self.withdraw(ChangeSet(arn, ()))
-                if unchanged:
+                if UNCHANGED.search(reason):
                     return None
                 raise Refusal(f"CloudFormation does not take the template: {reason}{details}")
             self.pause(0.5)

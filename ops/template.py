@@ -119,7 +119,7 @@ def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[st
     statements = read_policy(name)["Statement"]
     if function.get("Tracing") == "Active":  # "xray": true in config.json
         statements = [*statements, TRACING]
-        resources["RestAPI"]["Properties"]["TracingEnabled"] = True
+        resources["RestAPI"]["Properties"]["TracingEnabled"] = True  # a trace begins there
     role, log_group = f"{logical_id}Role", f"{logical_id}LogGroup"
     resources[role] = _role(statements)
     resources[log_group] = _log_group(stage, name, resources)

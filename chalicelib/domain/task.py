@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from chalicelib.domain.params import require_readable
 from chalicelib.domain.source import Source
 
 T = TypeVar("T")
@@ -97,9 +98,8 @@ class Job(ABC):
     ) -> HttpResponse:
         """Call a third party once, without following redirects.
 
-        `timeout` is in seconds, for connecting and for each read. Raises PermanentError where
-        the host is not allowed on this stage or the answer is over `max_bytes`, OSError where
-        nobody answers.
+        `timeout` is in seconds, for all of it. Raises PermanentError where the host is not
+        allowed on this stage or the answer is over `max_bytes`, OSError where nobody answers.
         """
 
     @abstractmethod
@@ -171,10 +171,15 @@ def task(
                 f"task {name}: write def {function.__name__}(job: Job, params: YourParams), "
                 "where YourParams is a dataclass, a msgspec.Struct or a pydantic model"
             )
+        params_type = hints[names[1]] if len(names) == 2 else NoParams
+        try:
+            require_readable(params_type)
+        except TypeError as error:
+            raise TypeError(f"task {name}: its params cannot be read from JSON: {error}") from None
         return Task(
             name=name,
             function=function,
-            params_type=hints[names[1]] if len(names) == 2 else NoParams,
+            params_type=params_type,
             result_type=hints.get("return", Any),
             description=inspect.getdoc(function) or "",
             max_attempts=max_attempts,

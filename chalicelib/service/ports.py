@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from chalicelib.domain.job import JobRecord, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
 
 if TYPE_CHECKING:
@@ -104,7 +105,37 @@ class PayloadStore(Protocol):
         """Delete every object under a prefix."""
 
 
+class SecretStore(Protocol):
+    def stage_secret(self) -> bytes:
+        """256 random bits, the same for every process of the stage and as long as its jobs are
+        kept. Asked for only where it is needed: the first call of a process costs a read, the
+        first of a stage a write."""
+
+
+class TokenStore(Protocol):
+    def add(self, token: Token) -> None:
+        """Keep a token whose id does not exist yet."""
+
+    def find(self, token_id: str) -> Token | None:
+        """As of the last write: a token that has been removed is not found."""
+
+    def all(self) -> Iterator[Token]:
+        """In no order."""
+
+    def remove(self, token_id: str) -> bool:
+        """Whether there was one."""
+
+
+class Bearers(Protocol):
+    def owner_of(self, text: str) -> str:
+        """Who it is that shows this bearer token. Raises Unauthorized, its detail for the log
+        alone; and Unavailable where that cannot be told now."""
+
+
 class Web(Protocol):
+    def check(self, url: str) -> None:
+        """Raises PermanentError where a URL's looks tell that the stage does not allow it."""
+
     def request(
         self,
         method: str,
@@ -114,10 +145,12 @@ class Web(Protocol):
         timeout: float,
         max_bytes: int,
     ) -> HttpResponse:
-        """One call, no redirects; PermanentError where the stage does not allow the host."""
+        """One call, no redirects, over in `timeout` seconds; PermanentError where the stage does
+        not allow the host, OSError where nobody answers in time."""
 
     def open(self, url: str, start: int) -> Source:
-        """A stream of what a GET answers; PermanentError on a 4xx, OSError on other failures."""
+        """A stream of what a GET answers, read as it arrives; PermanentError where asking again
+        cannot help, OSError on other failures."""
 
 
 class Clock(Protocol):
@@ -169,7 +202,7 @@ class System:
     fresh: Callable[[], str]  # an id, nonce or token nobody can guess: 32 hex digits
     chance: Callable[[], float]  # from [0, 1)
     tasks: Callable[[], Mapping[str, Task]]
-    secret: bytes  # of the stage; keys the ids that Idempotency-Keys lead to
+    secrets: SecretStore
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Heartbeat], AbstractContextManager[None]]
     rules: Rules = Rules()

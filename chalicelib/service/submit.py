@@ -169,4 +169,4 @@ def _id_for_key(system: System, owner: str, key: str) -> str:
     """Nobody without the stage's secret can tell which id another owner's key leads to.
     The lengths keep apart what would read alike when joined."""
     name = b"".join(len(part).to_bytes(4) + part for part in (owner.encode(), key.encode()))
-    return hmac.new(system.secret, name, hashlib.sha256).hexdigest()[:32]
+    return hmac.new(system.secrets.stage_secret(), name, hashlib.sha256).hexdigest()[:32]

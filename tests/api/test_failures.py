@@ -103,6 +103,15 @@ def test_when_the_bucket_refuses_nothing_is_accepted(service: Service) -> None:
     assert service.messages() == []
 
 
+def test_without_credentials_an_upload_is_refused_for_now_and_not_as_a_bug(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring.client("s3")._request_signer, "_credentials", None)
+    answer = service.post("/uploads", {"size": 1})
+    assert is_problem(answer, 503, "unavailable")
+    assert answer.headers["Retry-After"]
+
+
 def test_when_the_queue_refuses_the_job_is_accepted_all_the_same(service: Service) -> None:
     wiring.client("sqs").delete_queue(QueueUrl=ENVIRONMENT["QUEUE_DEFAULT"])
     answer = service.submit()
