@@ -21,7 +21,12 @@ def policies(
         may, should = grants(statements), grants(declared[name])
         wider = sorted(one for one in may if not any(_covers(other, one) for other in should))
         needed = [one for one in should if not one[0].startswith("xray:")]
-        lacking = sorted(one for one in needed if not any(_covers(other, one) for other in may))
+        # a file's `*` may stand for what only the deployed stack knows
+        lacking = sorted(
+            one
+            for one in needed
+            if not any(_covers(other, one) or _covers(one, other) for other in may)
+        )
         file = f".chalice/policy-{name}.json"
         for grant in wider:
             yield wrong(f"{name} may {_shown(grant)}, which {file} does not say", DEPLOY)

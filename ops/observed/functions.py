@@ -79,7 +79,11 @@ class FunctionsRead(Reading):
                 maximum=one.get("ScalingConfig", {}).get("MaximumConcurrency"),
             )
             for function in self.functions.values()
-            for page in pages(client, "list_event_source_mappings", FunctionName=function.arn)
+            for page in pages(
+                client,
+                "list_event_source_mappings",
+                FunctionName=self.stage.function(function.name),
+            )
             for one in page["EventSourceMappings"]
         ]
 
