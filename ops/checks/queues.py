@@ -27,7 +27,7 @@ def dead_letters(queues: Mapping[str, Queue]) -> Iterator[Finding]:
             yield judged(
                 queue.messages == 0,
                 f"{name} is empty",
-                wrong(f"{name} holds {queue.messages} messages", "make redrive STAGE=… says why."),
+                wrong(f"{name} is not empty: {queue.messages}", "make redrive STAGE=… says why."),
             )
         else:
             yield judged(
@@ -60,11 +60,12 @@ def alarms_there(alarms: Mapping[str, Alarm], expected_alarms: list[str]) -> Fin
 
 def alarms_tell(alarms: Mapping[str, Alarm], local: bool) -> Finding:
     mute = sorted(name for name, alarm in alarms.items() if not alarm.tells)
+    those = ", ".join(mute) if len(mute) < len(alarms) else f"all {len(mute)}"
     return judged(
         local or not mute,
         "alarms tell somebody" if not local else "alarms tell nobody, here on this machine",
         doubtful(
-            f"Alarms that tell nobody: {', '.join(mute)}",
+            f"Alarms that tell nobody: {those}",
             'Set "AlarmEmail" under template_parameters in .chalice/config.json and deploy.',
         ),
     )

@@ -37,11 +37,11 @@ class Observed(ResourcesRead):
                 kind
                 for api in apis
                 if api["name"] == name
-                for kind in api["endpointConfiguration"]["types"]
+                for kind in api["endpointConfiguration"].get("types", [])
             ]
             if types:
                 return types
-        return []
+        return self.kept([])
 
     @part
     def health(self) -> str:

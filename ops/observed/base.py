@@ -33,6 +33,8 @@ def part(read: Callable[[R], T]) -> functools.cached_property[T]:
             raise CannotBeRead(f"{error.operation_name}: {code}") from None
         except BotoCoreError as error:
             raise CannotBeRead(str(error).splitlines()[0]) from None
+        except KeyError as missing:
+            raise CannotBeRead(f"the answer has no {missing}") from None
 
     return functools.cached_property(reading)
 

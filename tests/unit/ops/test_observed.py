@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -66,30 +65,32 @@ def account() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def empty(account: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The shell's environment, on an account with nothing in it."""
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    for name, value in {
+@pytest.fixture(scope="module", autouse=True)
+def deployed(account: str, api: str) -> Iterator[None]:
+    """The stage dev, in the account that the shell's environment names."""
+    shell = {
         "AWS_ENDPOINT_URL": account,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "NO_PROXY": "127.0.0.1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for cached in (stages._client, stages._account):
-        cached.cache_clear()
-    reset = urllib.request.Request(f"{account}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset).close()
-    yield
+    }
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("AWS_PROFILE", raising=False)
+        for name, value in shell.items():
+            environment.setenv(name, value)
+        _forget_clients()
+        make_stage(api)
+        yield
+    _forget_clients()
+
+
+def _forget_clients() -> None:
     for cached in (stages._client, stages._account):
         cached.cache_clear()
 
 
-@pytest.fixture
-def deployed(empty: None, api: str) -> None:
-    """The stage dev."""
+def make_stage(api: str) -> None:
     STAGE.client("cloudformation").create_stack(
         StackName=STAGE.stack,
         TemplateBody=RESOURCES.read_text(),
@@ -185,7 +186,6 @@ def diagnosis(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, s
     return code, capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("deployed")
 def test_a_stage_as_it_is_deployed_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = diagnosis(capsys, "-v")
     assert code == 0, said
@@ -193,14 +193,32 @@ def test_a_stage_as_it_is_deployed_is_well(capsys: pytest.CaptureFixture[str]) -
     assert said.count("✓") > 30
 
 
-@pytest.mark.usefixtures("deployed")
 def test_without_v_only_what_needs_attention_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     _, said = diagnosis(capsys)
     assert "✓" not in said
 
 
-@pytest.mark.usefixtures("deployed")
+def test_sources_say_how_much_they_start() -> None:
+    found = Observed(STAGE).sources
+    assert {(one.function, one.queue, one.maximum) for one in found} == {
+        ("default_worker", "overtime-dev-default", 10),
+        ("heavy_worker", "overtime-dev-heavy", 10),
+    }
+    assert all(isinstance(one, Source) for one in found)
+
+
+def test_a_stage_that_is_not_there_is_said_in_a_sentence() -> None:
+    with pytest.raises(Refusal, match="no stage other: make deploy STAGE=other"):
+        main(["other"])
+
+
+def test_a_name_that_no_stage_has_is_refused() -> None:
+    with pytest.raises(Refusal, match="cannot name a stage"):
+        main(["Dev!"])
+
+
 def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last: it breaks the stage that all share."""
     iam = STAGE.client("iam")
     awslambda, sqs = STAGE.client("lambda"), STAGE.client("sqs")
 
@@ -238,7 +256,7 @@ def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> N
     for text in (
         "sweep may dynamodb:* on *, which .chalice/policy-sweep.json does not say",
         "sweep may s3:* on *",
-        "overtime-dev-heavy-dead holds 1 messages",
+        "overtime-dev-heavy-dead is not empty: 1",
         "overtime-dev-heavy hides messages for 60 s, heavy_worker takes 900 s",
         "overtime-dev-default does not feed default_worker: the mapping is Disabled",
         "The schedule sweeps is disabled",
@@ -248,24 +266,3 @@ def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> N
         "for a sweep, and there is one a minute",
     ):
         assert text in said
-
-
-@pytest.mark.usefixtures("deployed")
-def test_sources_say_how_much_they_start() -> None:
-    found = Observed(STAGE).sources
-    assert {(one.function, one.queue, one.maximum) for one in found} == {
-        ("default_worker", "overtime-dev-default", 10),
-        ("heavy_worker", "overtime-dev-heavy", 10),
-    }
-    assert all(isinstance(one, Source) for one in found)
-
-
-@pytest.mark.usefixtures("empty")
-def test_a_stage_that_is_not_there_is_said_in_a_sentence() -> None:
-    with pytest.raises(Refusal, match="no stage dev: make deploy STAGE=dev"):
-        main(["dev"])
-
-
-def test_a_name_that_no_stage_has_is_refused() -> None:
-    with pytest.raises(Refusal, match="cannot name a stage"):
-        main(["Dev!"])

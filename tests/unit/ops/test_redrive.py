@@ -26,6 +26,14 @@ STAGE = Stage("overtime", "dev")
 HOPELESS = [cause for cause in Cause if cause.hopeless]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def clients() -> Iterator[None]:
+    """Made once, for an account that is nobody's."""
+    stages._client.cache_clear()
+    yield
+    stages._client.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty account with the stage's table and queues."""
@@ -34,13 +42,11 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr(dead_letters, "LONG_POLL_SECONDS", 0)
     with mock_aws():
-        stages._client.cache_clear()
         create_table(STAGE.client("dynamodb"), STAGE.table)
         for lane in lanes(STAGE):
             for name in (STAGE.queue(lane), f"{STAGE.queue(lane)}-dead"):
                 STAGE.client("sqs").create_queue(QueueName=name)
         yield
-    stages._client.cache_clear()
 
 
 def url(name: str) -> str:
