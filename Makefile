@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke simulate mutants faults deploy destroy resources token tokens revoke doctor redrive check fix clean app aws
+.PHONY: help run test smoke simulate mutants faults deploy destroy resources rehearse token tokens revoke doctor redrive check fix clean app aws
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -15,7 +15,7 @@ run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/deploy
 	@$(BIN)/python -m pytest tests/contract # in one process: its servers are started once
 
 smoke: app aws ## one job through all of `make run`, over HTTP
@@ -47,6 +47,9 @@ doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `
 
 redrive: app ## look into the dead-letter queues of STAGE=dev and send back what can work
 	@$(BIN)/python -m ops.redrive $(STAGE)
+
+rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy
+	@$(BIN)/python -m pytest tests/deploy
 
 check: app ## style, types, import and layout rules, the CloudFormation template
 	@$(BIN)/ruff check .
