@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ops.checks import access, functions, queues, storage
+from ops.command import run
 from ops.findings import CannotBeRead, Finding, Grade
 from ops.observed import Observed
 from ops.stage import LOCAL, Refusal, Stage, read_stage
@@ -60,11 +59,9 @@ def require_stage(stage: Stage) -> None:
         raise Refusal(
             f"There is no table {stage.table} in {stage.region}, so no stage {stage.name}: {start}"
         ) from None
-    except (ClientError, BotoCoreError) as error:
-        raise Refusal(f"AWS does not answer: {error}") from None
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="ops.doctor", description=__doc__)
     parser.add_argument("stage")
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is fine, too")
@@ -86,8 +83,9 @@ def main(arguments: list[str]) -> int:
         f"{stage.stack}: {counts[Grade.WRONG]} wrong, {counts[Grade.DOUBTFUL]} doubtful,"
         f" {counts[Grade.FINE]} fine, {counts[Grade.UNREADABLE]} cannot be read here"
     )
-    return 1 if counts[Grade.WRONG] else 0
+    if counts[Grade.WRONG]:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(main, sys.argv[1:])

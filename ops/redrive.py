@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import JobRecord, Status, WaitReason
 from ops.ask import agreed, confirm
+from ops.command import run
 from ops.dead_letters import Cause, DeadLetter, DeadLetters, Diagnosis, diagnose, lanes
 from ops.stage import Refusal, Stage, read_stage
 
@@ -172,9 +171,11 @@ def main(arguments: list[str]) -> None:
     chosen = parser.parse_args(arguments)
     try:
         redrive(read_stage(chosen.stage), chosen.yes, chosen.wait)
-    except (ClientError, BotoCoreError, Unavailable) as error:
-        raise Refusal(f"AWS refuses: {error}") from None
+    except Unavailable as error:
+        raise Refusal(str(error)) from None
+    except KeyboardInterrupt:
+        raise Refusal("\nStopped. What was not dealt with stays where it was.") from None
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(main, sys.argv[1:])

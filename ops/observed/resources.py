@@ -145,7 +145,8 @@ class ResourcesRead(FunctionsRead):
         if not self.local:
             declared |= read_json(STACK)["Resources"]
             for name in self.expected_functions:
-                declared |= function_alarms(name, self.stage.function(name))
+                logical_id = "".join(map(str.capitalize, name.split("_")))
+                declared |= function_alarms(logical_id, self.stage.function(name))
         return [
             static(self.stage, resource["Properties"]["AlarmName"])
             for resource in declared.values()

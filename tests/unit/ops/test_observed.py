@@ -182,7 +182,11 @@ def make_function(name: str, variables: dict[str, str]) -> None:
 
 
 def diagnosis(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
-    code = main(["dev", *options])
+    try:
+        main(["dev", *options])
+        code = 0
+    except SystemExit as ended:
+        code = int(str(ended))
     return code, capsys.readouterr().out
 
 

@@ -17,7 +17,7 @@ from chalicelib.domain.params import encode
 from ops import dead_letters
 from ops import stage as stages
 from ops.dead_letters import Cause, DeadLetter, DeadLetters, cause_of, diagnose, lanes
-from ops.redrive import main, redrive, verdict_on
+from ops.redrive import redrive, verdict_on
 from ops.stage import Refusal, Stage
 from tests.aws import create_table
 from tests.records import LEASE, PROBLEM, failed, queued, running, stamp, succeeded
@@ -312,8 +312,3 @@ def test_going_on_in_another_invocation_is_a_good_sign() -> None:
     verdict = verdict_on(before, goes_on.applied_to(record))
     assert verdict is not None
     assert verdict.good
-
-
-def test_a_stage_without_queues_is_a_sentence_not_a_traceback() -> None:
-    with pytest.raises(Refusal, match="AWS refuses"):
-        main(["other"])
