@@ -46,15 +46,20 @@ def encryption(queues: Mapping[str, Queue]) -> Finding:
     )
 
 
-def alarms_there(alarms: Mapping[str, Alarm], expected_alarms: list[str]) -> Finding:
-    missing = sorted(set(expected_alarms) - alarms.keys())
-    return judged(
+def alarms_there(
+    alarms: Mapping[str, Alarm], expected_alarms: list[str], stack_alarms: list[str]
+) -> Iterator[Finding]:
+    missing = [name for name in (*expected_alarms, *stack_alarms) if name not in alarms]
+    if stack_alarms and set(stack_alarms) <= set(missing):
+        missing = [name for name in missing if name not in stack_alarms]
+        yield doubtful(
+            "No alarms watch the functions and the API",
+            "chalice deploy makes none: make deploy STAGE=… does, in a stack of its own.",
+        )
+    yield judged(
         not missing,
-        f"{len(expected_alarms)} alarms are there",
-        wrong(
-            f"Alarms are missing: {', '.join(missing)}",
-            "make deploy STAGE=… makes them (chalice deploy makes none for functions and API).",
-        ),
+        f"{len(alarms)} alarms are there",
+        wrong(f"Alarms are missing: {', '.join(sorted(missing))}", "make deploy STAGE=…"),
     )
 
 

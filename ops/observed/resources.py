@@ -140,13 +140,21 @@ class ResourcesRead(FunctionsRead):
 
     @property
     def expected_alarms(self) -> list[str]:
-        """On this machine there are but those of what jobs live in."""
-        declared = dict(read_json(RESOURCES)["Resources"])
-        if not self.local:
-            declared |= read_json(STACK)["Resources"]
-            for name in self.expected_functions:
-                logical_id = "".join(map(str.capitalize, name.split("_")))
-                declared |= function_alarms(logical_id, self.stage.function(name))
+        """Of what jobs live in."""
+        return self._alarm_names(read_json(RESOURCES)["Resources"])
+
+    @property
+    def stack_alarms(self) -> list[str]:
+        """Of functions and API, as `make deploy` makes them."""
+        if self.local:
+            return []
+        declared = dict(read_json(STACK)["Resources"])
+        for name in self.expected_functions:
+            logical_id = "".join(map(str.capitalize, name.split("_")))
+            declared |= function_alarms(logical_id, self.stage.function(name))
+        return self._alarm_names(declared)
+
+    def _alarm_names(self, declared: Mapping[str, Any]) -> list[str]:
         return [
             static(self.stage, resource["Properties"]["AlarmName"])
             for resource in declared.values()

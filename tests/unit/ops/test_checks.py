@@ -45,6 +45,7 @@ GREEN: dict[str, Any] = {
     "expected_queues": list(LANE),
     "alarms": {"overtime-dev-oldest-due": Alarm(ringing=False, tells=True)},
     "expected_alarms": ["overtime-dev-oldest-due"],
+    "stack_alarms": [],
     "local": False,
     "most_late": 40.0,
     "time_to_live": "ttl",
@@ -129,6 +130,15 @@ RED: list[tuple[Check, Grade, dict[str, Any]]] = [
     ),
     (queues.encryption, Grade.WRONG, {"queues": queue(encrypted=False)}),
     (queues.alarms_there, Grade.WRONG, {"alarms": {}}),
+    (queues.alarms_there, Grade.DOUBTFUL, {"stack_alarms": ["overtime-dev-errors"]}),
+    (
+        queues.alarms_there,
+        Grade.WRONG,
+        {
+            "expected_alarms": [],
+            "stack_alarms": ["overtime-dev-oldest-due", "overtime-dev-errors"],
+        },
+    ),
     (queues.alarms_tell, Grade.DOUBTFUL, {"alarms": alarm(tells=False)}),
     (queues.alarms_quiet, Grade.WRONG, {"alarms": alarm(ringing=True)}),
     (queues.sweeps, Grade.WRONG, {"most_late": 180.0}),

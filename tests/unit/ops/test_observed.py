@@ -145,7 +145,8 @@ def make_what_moto_leaves_out() -> None:
     policy = declared["BucketPolicy"]["Properties"]["PolicyDocument"]
     policy["Statement"][0]["Resource"] = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    for name in Observed(STAGE).expected_alarms:
+    observed = Observed(STAGE)
+    for name in (*observed.expected_alarms, *observed.stack_alarms):
         STAGE.client("cloudwatch").put_metric_alarm(
             AlarmName=name,
             AlarmActions=["arn:aws:sns:us-east-1:123456789012:overtime-dev-alarms"],
