@@ -195,6 +195,7 @@ class MemorySigningSecrets:
         return True
 
 
+@dataclass
 class MemoryTokens:
     """Implements ports.TokenStore."""
 
