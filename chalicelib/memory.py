@@ -157,6 +157,16 @@ class MemoryPayloads:
             del self.objects[key]
 
 
+@dataclass(frozen=True)
+class MemorySecrets:
+    """Implements ports.SecretStore."""
+
+    secret: bytes = b"memory"
+
+    def stage_secret(self) -> bytes:
+        return self.secret
+
+
 @dataclass
 class MemoryWeb:
     """Implements ports.Web with canned answers; one left over is given again and again."""

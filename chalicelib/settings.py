@@ -20,8 +20,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     queue_default: str
     """URL of the lane's queue, or its name."""
     queue_heavy: str
-    secret: str
-    """Makes job ids out of Idempotency-Keys that nobody else can guess; signs cursors."""
     auth: str
     public_url: str | None = None
     """What links begin with, e.g. `https://jobs.example.com`; else the request's own host."""

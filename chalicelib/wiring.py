@@ -39,6 +39,7 @@ def system(settings: Settings) -> System:
     from chalicelib.aws.jobs_queue import JobsQueue
     from chalicelib.aws.jobs_table import JobsTable
     from chalicelib.aws.payloads import Payloads
+    from chalicelib.aws.secrets import Secrets
     from chalicelib.web import OutgoingWeb
 
     hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
@@ -55,7 +56,11 @@ def system(settings: Settings) -> System:
         fresh=lambda: secrets.token_hex(16),
         chance=random.random,
         tasks=registered,
-        secret=settings.secret.encode(),
+        secrets=Secrets(
+            functools.partial(client, "dynamodb"),
+            settings.table,
+            fresh=functools.partial(secrets.token_bytes, 32),
+        ),
         interrupts=SignalInterrupts,
         beating=beating_in_a_thread,
         rules=Rules(

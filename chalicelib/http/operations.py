@@ -104,7 +104,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("POST", "/uploads"): Operation(
         answers={201: Answer("PUT the bytes to `upload.url`, with its headers.", UploadView)},
-        problems=(400, 413, 415, 422),
+        problems=(400, 413, 415, 422, 503),
         body=UploadBody,
     ),
     ("GET", "/tasks"): Operation(answers={200: Answer("The tasks.", TaskListView)}),

@@ -104,6 +104,13 @@ class PayloadStore(Protocol):
         """Delete every object under a prefix."""
 
 
+class SecretStore(Protocol):
+    def stage_secret(self) -> bytes:
+        """256 random bits, the same for every process of the stage and as long as its jobs are
+        kept. Asked for only where it is needed: the first call of a process costs a read, the
+        first of a stage a write."""
+
+
 class Web(Protocol):
     def request(
         self,
@@ -169,7 +176,7 @@ class System:
     fresh: Callable[[], str]  # an id, nonce or token nobody can guess: 32 hex digits
     chance: Callable[[], float]  # from [0, 1)
     tasks: Callable[[], Mapping[str, Task]]
-    secret: bytes  # of the stage; keys the ids that Idempotency-Keys lead to
+    secrets: SecretStore
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Heartbeat], AbstractContextManager[None]]
     rules: Rules = Rules()

@@ -25,7 +25,7 @@ from chalicelib.domain.job import HOUR, SECOND, Hint, JobRecord, Stored
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import HttpResponse, Task
 from chalicelib.domain.writes import Write
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemoryWeb
+from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemorySecrets, MemoryWeb
 from chalicelib.service import control
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import System
@@ -84,7 +84,7 @@ class Bench:
             fresh=lambda: f"{chance.getrandbits(128):032x}",
             chance=chance.random,
             tasks=lambda: self.tasks,
-            secret=b"bench",
+            secrets=MemorySecrets(),
             interrupts=lambda: self._steps,
             beating=self._steps.beating,
         )

@@ -31,6 +31,7 @@ import app as app_module
 from chalicelib import wiring
 from chalicelib.domain.job import JobRecord
 from chalicelib.domain.task import Task
+from chalicelib.memory import MemorySecrets
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import System
 from chalicelib.tasks.testing import VirtualClock
@@ -43,6 +44,7 @@ class Context:
     """What a handler needs of Lambda's."""
 
     aws_request_id = "6f1d4c1e-request"
+    function_name = "overtime-local"
 
     def __init__(self, seconds: float = 300) -> None:
         self.seconds = seconds
@@ -227,6 +229,7 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Service:
         clock=clock,
         tasks=lambda: tasks,
         beating=beating_when_told,
+        secrets=MemorySecrets(),  # as in a warm process, which has read the stage's own
     )
     client = Client(app_module.app, stage_name="local", project_dir=str(ROOT))
     service = Service(client, clock, system, tasks, monkeypatch, heartbeats)

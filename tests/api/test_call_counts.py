@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
+import app as app_module
 from chalicelib import wiring
+from chalicelib.aws.secrets import Secrets
 from tests.api.bench import Service
 from tests.aws import ENVIRONMENT, ROOT, counted
 
@@ -28,6 +31,34 @@ def test_a_submit_is_one_write_and_one_send(service: Service, headers: dict[str,
     with calls() as made:
         service.submit(**headers)
     assert made == ["dynamodb.PutItem", "sqs.SendMessage"]
+
+
+def test_a_process_reads_the_stages_secret_once_and_only_for_what_needs_it(
+    service: Service,
+) -> None:
+    cold = wiring.system(app_module.settings).secrets
+    assert isinstance(cold, Secrets)
+    service.replace(secrets=dataclasses.replace(cold))
+    with calls() as made:
+        for _ in range(2):
+            service.submit()
+        service.get("/jobs")
+    assert made == [
+        *["dynamodb.PutItem", "sqs.SendMessage"] * 2,
+        *["dynamodb.Query", "dynamodb.BatchGetItem"],
+    ]
+    of_a_fresh_stage = ["dynamodb.GetItem", "dynamodb.UpdateItem"]
+    with calls() as made:
+        service.submit(Idempotency_Key="k")
+        service.get("/jobs?limit=1")
+    assert made == [
+        *[*of_a_fresh_stage, "dynamodb.PutItem", "sqs.SendMessage"],
+        *["dynamodb.Query", "dynamodb.BatchGetItem"],
+    ]
+    service.replace(secrets=dataclasses.replace(cold))
+    with calls() as made:
+        service.get("/jobs?limit=1")
+    assert made == ["dynamodb.Query", "dynamodb.BatchGetItem", "dynamodb.GetItem"]
 
 
 def test_params_over_4_kib_cost_one_object_more_stored_first(service: Service) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import ConditionFailed, Unavailable
+from chalicelib.memory import MemorySecrets
 from chalicelib.service.submit import Submission, submit
 from tests.api.bench import Service, is_problem, pointers
 
@@ -282,6 +283,6 @@ def test_the_same_key_of_another_owner_leads_to_another_job(service: Service) ->
 def test_an_id_says_nothing_of_its_key(service: Service) -> None:
     """Other stages, with other secrets, have other ids for the same key."""
     ours = keyed(service).json_body["id"]
-    service.replace(secret=b"another stage's")
+    service.replace(secrets=MemorySecrets(b"another stage's"))
     assert keyed(service).json_body["id"] != ours
     assert json.dumps(KEY) not in json.dumps(service.items())

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from chalicelib.memory import MemorySecrets
 from chalicelib.service import read
 from tests.api.bench import BASE, Service, is_problem
 
@@ -68,6 +69,14 @@ def test_pages_together_hold_every_job_once(service: Service) -> None:
     pages = walk(service, "/jobs?limit=3")
     assert [len(page) for page in pages] == [3, 3, 1]
     assert list(chain(*pages)) == oldest_first[::-1]
+
+
+@pytest.mark.parametrize("path", ["/jobs?limit=3", "/jobs?limit=3&task=echo"])
+def test_a_list_that_fills_its_pages_ends_with_the_last_of_them(
+    service: Service, path: str
+) -> None:
+    submitted(service, 6)
+    assert [len(page) for page in walk(service, path)] == [3, 3]
 
 
 def test_a_job_submitted_between_two_pages_moves_nothing(service: Service) -> None:
@@ -217,5 +226,5 @@ def test_a_cursor_of_another_owner_is_refused(
 def test_a_cursor_of_another_stage_is_refused(service: Service) -> None:
     submitted(service, 2)
     cursor = cursor_of(service, "/jobs?limit=1")
-    service.set(secret="another stage's")
+    service.replace(secrets=MemorySecrets(b"another stage's"))
     assert is_problem(service.get(f"/jobs?cursor={cursor}"), 400, "malformed-request")

@@ -17,8 +17,9 @@ from chalicelib.aws.items import Shards
 from chalicelib.aws.jobs_queue import JobsQueue
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.payloads import Payloads
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue
-from chalicelib.service.ports import JobStore, MessageQueue, PayloadStore
+from chalicelib.aws.secrets import Secrets
+from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemorySecrets
+from chalicelib.service.ports import JobStore, MessageQueue, PayloadStore, SecretStore
 from tests import records
 from tests.aws import create_table
 from tests.contract.dynamodb_local import dynamodb_local, missing
@@ -44,6 +45,8 @@ class Stores:
     """One stand-in for AWS. `table_client` is None where there is no DynamoDB to ask."""
 
     jobs: JobStore
+    secrets: Callable[[Callable[[], bytes]], SecretStore]
+    """Of one more process, whose fresh random bytes are these."""
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
     table_client: Any = None
@@ -53,7 +56,12 @@ class Stores:
 def _aws(name: str, dynamodb: Any, sqs: Any = None, s3: Any = None) -> Stores:
     table = f"jobs-{records.fresh()}"  # one for each test
     create_table(dynamodb, table)
-    stores = Stores(JobsTable(lambda: dynamodb, table, SHARDS), table_client=dynamodb, table=table)
+    stores = Stores(
+        JobsTable(lambda: dynamodb, table, SHARDS),
+        lambda fresh: Secrets(lambda: dynamodb, table, fresh),
+        table_client=dynamodb,
+        table=table,
+    )
     if sqs is not None:
         lane = f"default-{records.fresh()}"
         sqs.create_queue(QueueName=lane)
@@ -72,7 +80,8 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
         started: dict[str, Callable[[], Stores]] = {}
 
         def memory() -> Stores:
-            return Stores(MemoryJobs(), MemoryQueue(), MemoryPayloads())
+            secrets = MemorySecrets()
+            return Stores(MemoryJobs(), lambda fresh: secrets, MemoryQueue(), MemoryPayloads())
 
         def moto() -> Stores:
             return _aws("moto", client("dynamodb"), client("sqs"), client("s3"))

@@ -15,7 +15,7 @@ from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Urgency
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import Task
 from chalicelib.domain.writes import Write
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryWeb
+from chalicelib.memory import MemoryJobs, MemoryPayloads, MemorySecrets, MemoryWeb
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import LogLine, Rules, System
 from chalicelib.service.sweeper import sweep
@@ -125,7 +125,7 @@ class World:
             fresh=self.fresh,
             chance=self.random.random,
             tasks=self._registered,
-            secret=b"simulation",
+            secrets=MemorySecrets(),
             interrupts=lambda: _Interrupts(),
             beating=self._beating,
             rules=Rules(lease=LEASE, retention=RETENTION),

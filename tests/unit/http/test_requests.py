@@ -49,7 +49,9 @@ def request(body: str | bytes = "", **event: Any) -> Request:
 
 
 def call(body: str | bytes = "", **event: Any) -> Call:
-    return Call(request(body, **event), "ada", "https://example.com", b"secret", 25, lambda: 0)
+    return Call(
+        request(body, **event), "ada", "https://example.com", lambda: b"secret", 25, lambda: 0
+    )
 
 
 def submit_body(params: Any, **more: Any) -> SubmitBody:
