@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import __version__
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
-from chalicelib.service.ports import Rules, System
-from chalicelib.settings import Settings
+from chalicelib.service.ports import Bearers, Rules, System
+from chalicelib.service.tokens import Tokens
+from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class RealClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def _fresh() -> str:
+    return secrets.token_hex(16)
 
 
 @functools.cache
@@ -53,7 +58,7 @@ def system(settings: Settings) -> System:
         payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
         web=OutgoingWeb(hosts, f"overtime/{__version__}"),
         clock=RealClock(),
-        fresh=lambda: secrets.token_hex(16),
+        fresh=_fresh,
         chance=random.random,
         tasks=registered,
         secrets=Secrets(
@@ -69,6 +74,22 @@ def system(settings: Settings) -> System:
             longest_wait_seconds=settings.max_wait_seconds,
         ),
     )
+
+
+@functools.cache
+def bearers(settings: Settings) -> Bearers:
+    """Who tells whose a bearer token is. The issuer's check is loaded where it is used alone."""
+    if settings.auth is Auth.JWT:
+        from chalicelib.oidc import Oidc
+
+        schemes = ("https", "http") if settings.stage == LOCAL else ("https",)
+        return Oidc(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url or None, schemes
+        )
+    from chalicelib.aws.tokens_table import TokensTable
+
+    store = TokensTable(functools.partial(client, "dynamodb"), settings.table)
+    return Tokens(store, RealClock().now, _fresh)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from chalicelib.domain.job import JobRecord, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
 
 if TYPE_CHECKING:
@@ -109,6 +110,26 @@ class SecretStore(Protocol):
         """256 random bits, the same for every process of the stage and as long as its jobs are
         kept. Asked for only where it is needed: the first call of a process costs a read, the
         first of a stage a write."""
+
+
+class TokenStore(Protocol):
+    def add(self, token: Token) -> None:
+        """Keep a token whose id does not exist yet."""
+
+    def find(self, token_id: str) -> Token | None:
+        """As of the last write: a token that has been removed is not found."""
+
+    def all(self) -> Iterator[Token]:
+        """In no order."""
+
+    def remove(self, token_id: str) -> bool:
+        """Whether there was one."""
+
+
+class Bearers(Protocol):
+    def owner_of(self, text: str) -> str:
+        """Who it is that shows this bearer token. Raises Unauthorized, its detail for the log
+        alone; and Unavailable where that cannot be told now."""
 
 
 class Web(Protocol):
