@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke simulate mutants faults check fix clean token tokens revoke app aws
+.PHONY: help run test smoke e2e simulate mutants faults check fix clean token tokens revoke app aws
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -15,8 +15,11 @@ run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/e2e
 	@$(BIN)/python -m pytest tests/contract # in one process: its servers are started once
+
+e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enforced, and driven
+	@$(BIN)/python -m pytest tests/e2e
 
 smoke: app aws ## one job through all of `make run`, over HTTP
 	@$(BIN)/python -m pytest tests/smoke

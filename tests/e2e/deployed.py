@@ -1,0 +1,169 @@
+"""A stage that the project's own commands have put onto the local AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from ops.stage import read_stage
+from tests.aws import ROOT
+from tests.e2e.http import Client
+from tests.e2e.local_aws import REGION, EnforcingAws
+from tests.e2e.waiting import until
+
+DEPTHS = ("", "NotVisible", "Delayed")  # in the queue, being worked on, sent with a delay
+
+
+class Deployed:
+    def __init__(self, aws: EnforcingAws, name: str) -> None:
+        """Deploys it."""
+        self.aws = aws
+        self.stage = read_stage(name)
+        self._clients: dict[str, Any] = {}
+        said = self.command("ops.deploy", name, "--yes")
+        self.url = re.findall(r"^API +(\S+)$", said, re.MULTILINE)[0]
+
+    def command(self, module: str, *arguments: str) -> str:
+        """What one of the project's commands prints, here."""
+        ran = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=dict(self.aws.environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout.strip()
+
+    def client(self, service: str) -> Any:
+        """With an administrator's credentials."""
+        if service not in self._clients:
+            self._clients[service] = botocore.session.get_session().create_client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.aws.url,
+                verify=str(self.aws.certificate),
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=120),
+            )
+        return self._clients[service]
+
+    def owner(self, name: str) -> Client:
+        """Somebody with a token of their own."""
+        token = self.command("ops.tokens", "issue", self.stage.name, name)
+        return Client(self.url, self.aws.certificate, token)
+
+    @cached_property
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The configurations of its Lambda functions, by the names that Chalice has for them."""
+        listed = self.client("lambda").list_functions()["Functions"]
+        prefix = self.stage.function("")
+        found = {
+            one["FunctionName"].removeprefix(prefix): one
+            for one in listed
+            if one["FunctionName"].startswith(prefix)
+        }
+        bare = next(one for one in listed if one["FunctionName"] == self.stage.stack)
+        return {**found, "api_handler": bare}
+
+    def configure(self, function: str, timeout: int | None = None, **variables: str) -> None:
+        """Sets environment variables of a function, and its timeout in seconds."""
+        name = self.functions[function]["FunctionName"]
+        known = self.client("lambda").get_function_configuration(FunctionName=name)
+        self.client("lambda").update_function_configuration(
+            FunctionName=name,
+            Timeout=timeout or known["Timeout"],
+            Environment={"Variables": {**known["Environment"]["Variables"], **variables}},
+        )
+
+    def invoke(self, function: str, event: Any) -> dict[str, Any]:
+        """Raises InvocationFailed with what the function said."""
+        name = self.functions[function]["FunctionName"]
+        answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        body = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer:
+            raise InvocationFailed(body)
+        found: dict[str, Any] = body
+        return found
+
+    def log(self, function: str, text: str, since: int = 0) -> list[str]:
+        """The function's log lines that hold the text, since an epoch time in milliseconds."""
+        found = self.client("logs").filter_log_events(
+            logGroupName=f"/aws/lambda/{self.stage.function(function)}",
+            filterPattern=f'"{text}"',
+            startTime=since,
+        )
+        return [event["message"] for event in found["events"]]
+
+    # ── queues ──
+
+    def queue(self, lane: str) -> str:
+        url: str = self.client("sqs").get_queue_url(QueueName=self.stage.queue(lane))["QueueUrl"]
+        return url
+
+    def depth(self, lane: str, *of: str) -> int:
+        """As SQS tells it; of all kinds of messages unless some are named."""
+        names = [f"ApproximateNumberOfMessages{one}" for one in of or DEPTHS]
+        counts = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.queue(lane), AttributeNames=names
+        )["Attributes"]
+        return sum(map(int, counts.values()))
+
+    def send(self, lane: str, body: str) -> None:
+        self.client("sqs").send_message(QueueUrl=self.queue(lane), MessageBody=body)
+
+    def take_away(self, lane: str, text: str) -> None:
+        """Loses the message that holds the text, which must be in the queue."""
+        sqs, url = self.client("sqs"), self.queue(lane)
+        got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        assert any(text in one["Body"] for one in got), got
+        for one in got:
+            if text in one["Body"]:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+            else:
+                sqs.change_message_visibility(
+                    QueueUrl=url, ReceiptHandle=one["ReceiptHandle"], VisibilityTimeout=0
+                )
+
+    def visible_after(self, lane: str, seconds: int) -> None:
+        """How long a message that nobody deleted stays away before it is delivered again."""
+        self.client("sqs").set_queue_attributes(
+            QueueUrl=self.queue(lane), Attributes={"VisibilityTimeout": str(seconds)}
+        )
+
+    @contextmanager
+    def standing_still(self, lane: str) -> Iterator[None]:
+        """No worker takes anything from the lane while inside."""
+        self._take_up(lane, False)
+        try:
+            yield
+        finally:
+            self._take_up(lane, True)
+
+    def _take_up(self, lane: str, enabled: bool) -> None:
+        mappings = self.client("lambda").list_event_source_mappings(
+            FunctionName=self.stage.function(f"{lane}_worker")
+        )["EventSourceMappings"]
+        assert len(mappings) == 1, mappings
+        mapping = mappings[0]["UUID"]
+        self.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=enabled)
+        wanted = "Enabled" if enabled else "Disabled"
+        until(
+            lambda: self.client("lambda").get_event_source_mapping(UUID=mapping)["State"] == wanted,
+            60,
+        )
+
+
+class InvocationFailed(Exception):
+    """A Lambda function raised."""
