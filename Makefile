@@ -5,11 +5,11 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke e2e simulate mutants faults check fix clean token tokens revoke app aws
+.PHONY: help run test smoke e2e simulate mutants faults deploy destroy resources token tokens revoke check fix clean app aws
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-8s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-10s%s\n", n, $$0}'
 
 run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WORKERS=2 AUTH=tokens)
 	@$(BIN)/python -m local
@@ -35,12 +35,22 @@ JOBS ?= 2000
 faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 clients
 	@$(BIN)/python -m tests.faults $(JOBS) 16
 
+STAGE ?= dev
+deploy: app ## create or update STAGE=dev on AWS, as one CloudFormation stack
+	@$(BIN)/python -m ops.deploy $(STAGE)
+
+destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
+	@$(BIN)/python -m ops.destroy $(STAGE) $(if $(DATA),--data)
+
+resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
+	@$(BIN)/python -m ops.resources $(STAGE)
+
 check: app ## style, types, import and layout rules, the CloudFormation template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/cfn-lint .chalice/resources.json
+	@$(BIN)/cfn-lint .chalice/resources.json # the whole template is linted where it is built
 	@$(BIN)/python -m pytest tests/unit/test_layout.py
 
 fix: app ## repair what can be repaired of style

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from ops.adoption import bucket_exists
 from ops.stage import Stage
 
 KEPT_DAYS = 365  # as long can the stack roll back to what it was
@@ -62,18 +62,17 @@ def create_bucket(stage: Stage) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
-def send(stage: Stage, body: Path | str, kind: str) -> tuple[str, bool]:
+def send(stage: Stage, body: bytes, kind: str) -> tuple[str, bool]:
     """The key, made of the content, and whether it had to be sent: what is there already is not."""
     s3 = stage.client("s3")
-    data = body.read_bytes() if isinstance(body, Path) else body.encode()
-    key = f"{hashlib.sha256(data).hexdigest()}.{kind}"
+    key = f"{hashlib.sha256(body).hexdigest()}.{kind}"
     try:
         s3.head_object(Bucket=stage.artifacts, Key=key)
         return key, False
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
             raise
-    s3.put_object(Bucket=stage.artifacts, Key=key, Body=data)
+    s3.put_object(Bucket=stage.artifacts, Key=key, Body=body)
     return key, True
 
 
@@ -85,13 +84,9 @@ def url(stage: Stage, key: str) -> str:
 
 def remove_bucket(stage: Stage, bucket: str) -> bool:
     """Empties and deletes it; False if there is none."""
+    if not bucket_exists(stage, bucket):
+        return False
     s3 = stage.client("s3")
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
-            return False
-        raise
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         keys = [{"Key": one["Key"]} for one in page.get("Contents", [])]
         if keys:

@@ -18,10 +18,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.command import run
 from ops.contents import check_contents
 from ops.stage import ROOT, Refusal, Stage, read_stage
 from ops.template import Template, compose, promised_environment
-from ops.trial import try_bundle
+from ops.trial import lint, try_bundle
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 LAMBDA_FOLDER = "/var/task"  # where tracebacks shall say that the code lies
@@ -60,6 +61,7 @@ def build(stage: Stage) -> Bundle:
         if "CodeUri" in resource["Properties"]:
             resource["Properties"]["CodeUri"] = f"./{archive.name}"
     (out / "template.json").write_text(json.dumps(template, indent=1))
+    lint(out / "template.json")
     return Bundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), template)
 
 
@@ -123,4 +125,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(main, sys.argv[1:])

@@ -31,6 +31,12 @@ def read_policy(function: str) -> dict[str, Any]:
     return read_json(path)
 
 
+def read_policies() -> dict[str, dict[str, Any]]:
+    """All there are, by function."""
+    files = sorted((ROOT / ".chalice").glob("policy-*.json"))
+    return {path.stem.removeprefix("policy-"): read_json(path) for path in files}
+
+
 def in_template(document: Any) -> Any:
     """The policy with its placeholders left to CloudFormation."""
     match document:

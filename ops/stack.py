@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from ops.stage import Refusal, Stage
 
 DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # roles; SAM's transform
+COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 CHANGE_SET_SECONDS = 300
+UNCHANGED = re.compile("didn't contain changes|No updates are to be performed")
 CONSEQUENCE = "cancelled"  # as CloudFormation words it, of what was stopped by another's failure
 
 Pause = Callable[[float], None]
@@ -63,6 +66,13 @@ class Stack:
         outputs = (self._describe() or {}).get("Outputs", [])
         return {one["OutputKey"]: one["OutputValue"] for one in outputs}
 
+    @property
+    def resources(self) -> dict[str, str]:
+        """What each is called on AWS, by the template's name for it: a queue's URL, for one."""
+        pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = [one for page in pages for one in page["StackResourceSummaries"]]
+        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+
     def _describe(self) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
@@ -87,35 +97,38 @@ class Stack:
         elif status and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise Refusal(f"{self.name} is {status}: somebody else changes it. Try again later.")
 
-    def propose(
-        self, parameters: Mapping[str, str], adopting: bool = False, **template: str
-    ) -> ChangeSet | None:
-        """What would change; None if nothing. `template` is TemplateURL or TemplateBody; with
-        `adopting`, resources that exist by their names are taken into the stack."""
-        creating = self.status in (None, "REVIEW_IN_PROGRESS")
-        arn = self.client.create_change_set(
-            StackName=self.name,
-            ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
-            ChangeSetType="CREATE" if creating else "UPDATE",
-            Capabilities=CAPABILITIES,
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in parameters.items()
-            ],
-            **({"ImportExistingResources": True} if adopting else {}),
-            **template,
-        )["Id"]
+    def propose(self, parameters: Mapping[str, str], **arguments: Any) -> ChangeSet | None:
+        """What would change; None if nothing. `arguments` are TemplateURL or TemplateBody, and
+        ResourcesToImport where the change is to take over what exists."""
+        kind = "CREATE" if self.status in (None, "REVIEW_IN_PROGRESS") else "UPDATE"
+        try:
+            arn = self.client.create_change_set(
+                StackName=self.name,
+                ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
+                ChangeSetType="IMPORT" if "ResourcesToImport" in arguments else kind,
+                Capabilities=CAPABILITIES,
+                Parameters=[
+                    {"ParameterKey": name, "ParameterValue": value}
+                    for name, value in parameters.items()
+                ],
+                **arguments,
+            )["Id"]
+        except ClientError as error:
+            if UNCHANGED.search(str(error)):
+                return None
+            raise
         deadline = time.monotonic() + CHANGE_SET_SECONDS
         while time.monotonic() < deadline:
             found = self.client.describe_change_set(ChangeSetName=arn)
             if found["Status"] == "CREATE_COMPLETE":
                 return ChangeSet(arn, tuple(self._changes(arn)))
             if found["Status"] == "FAILED":
-                self.withdraw(ChangeSet(arn, ()))
                 reason = found.get("StatusReason", "")
-                if "didn't contain changes" in reason or "No updates" in reason:
+                details = self._details(reason, ChangeSetName=arn)
+                self.withdraw(ChangeSet(arn, ()))
+                if UNCHANGED.search(reason):
                     return None
-                raise Refusal(f"CloudFormation does not take the template: {reason}")
+                raise Refusal(f"CloudFormation does not take the template: {reason}{details}")
             self.pause(0.5)
         raise Refusal(f"The change set of {self.name} is not ready: {arn}")
 
@@ -141,11 +154,13 @@ class Stack:
     def carry_out(self, proposed: ChangeSet) -> None:
         """Prints what happens as it does. Raises Refusal, with the reasons, when CloudFormation
         has rolled it back."""
-        seen = {event["EventId"] for event in self._events(self.name)}
+        last = self._newest_event(self.name)
         self.client.execute_change_set(ChangeSetName=proposed.arn)
-        status, failures = self._follow(self.name, seen)
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise Refusal(f"{self.name} is {status}, because of:\n{_reasons(failures)}")
+        status, failures = self._follow(self.name, last)
+        if status not in COMPLETE:
+            reasons = _reasons(failures)
+            details = self._details(reasons, StackName=self.name)
+            raise Refusal(f"{self.name} is {status}, because of:\n{reasons}{details}")
 
     def delete(self) -> None:
         """Raises Refusal with the reasons where something could not be deleted."""
@@ -153,40 +168,57 @@ class Stack:
         if found is None:
             return
         arn = found["StackId"]  # by its name a deleted stack has no events
-        seen = {event["EventId"] for event in self._events(arn)}
+        last = self._newest_event(arn)
         self.client.delete_stack(StackName=self.name)
-        status, failures = self._follow(arn, seen)
+        status, failures = self._follow(arn, last)
         if status != "DELETE_COMPLETE":
             raise Refusal(f"{self.name} is {status}, because of:\n{_reasons(failures)}")
 
-    def _follow(self, stack: str, seen: set[str]) -> tuple[str, list[dict[str, Any]]]:
-        began, failures = time.monotonic(), []
+    def _follow(self, stack: str, last: str | None) -> tuple[str, list[dict[str, Any]]]:
+        """The status in the end, and the events of what failed; `last` is the event before."""
+        began, failures, told = time.monotonic(), list[dict[str, Any]](), None
         while True:
             # looked at before the events, so that none of the last ones is missed
             status: str = self.client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-            for event in reversed(self._events(stack)):
-                if event["EventId"] in seen:
-                    continue
-                seen.add(event["EventId"])
-                outcome = event["ResourceStatus"]
+            for event in reversed(self._events_after(stack, last)):
+                last, outcome = event["EventId"], event["ResourceStatus"]
+                if event["PhysicalResourceId"] == event["StackId"]:
+                    told = outcome
                 if outcome.endswith("_FAILED"):
                     failures.append(event)
                 if not outcome.endswith("_IN_PROGRESS"):
                     seconds = time.monotonic() - began
                     print(f"{seconds:5.0f} s  {outcome:<22} {event['LogicalResourceId']}")
-            if not status.endswith("_IN_PROGRESS"):
+            # no event tells the status that it had before this began
+            if status == told and not status.endswith("_IN_PROGRESS"):
                 return status, failures
             self.pause(1)
 
-    def _events(self, stack: str) -> list[dict[str, Any]]:
+    def _details(self, reason: str, **where: str) -> str:
+        """What CloudFormation's validation found, which it tells elsewhere."""
+        if "DescribeEvents" not in reason:
+            return ""
+        events = self.client.describe_events(**where, Filters={"FailedEvents": True})
+        return "".join(
+            f"\n  {event['LogicalResourceId']}: {event['ValidationStatusReason']}"
+            for event in events["OperationEvents"]
+            if "ValidationStatusReason" in event
+        )
+
+    def _newest_event(self, stack: str) -> str | None:
+        events = self.client.describe_stack_events(StackName=stack)["StackEvents"]
+        return events[0]["EventId"] if events else None
+
+    def _events_after(self, stack: str, last: str | None) -> list[dict[str, Any]]:
         """Newest first."""
-        try:
-            pages = self.client.get_paginator("describe_stack_events").paginate(StackName=stack)
-            return [event for page in pages for event in page["StackEvents"]]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return []
-            raise
+        found: list[dict[str, Any]] = []
+        pages = self.client.get_paginator("describe_stack_events").paginate(StackName=stack)
+        for page in pages:
+            for event in page["StackEvents"]:
+                if event["EventId"] == last:
+                    return found
+                found.append(event)
+        return found
 
 
 def _reasons(failures: list[dict[str, Any]]) -> str:

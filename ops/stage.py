@@ -34,6 +34,11 @@ class Stage:
         return f"{self.app}-{self.name}"
 
     @property
+    def resources_stack(self) -> str:
+        """Of a stage whose functions and API `chalice deploy` makes."""
+        return f"{self.stack}-resources"
+
+    @property
     def table(self) -> str:
         return f"{self.stack}-jobs"
 

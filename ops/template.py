@@ -1,5 +1,6 @@
 """The stack's template: what Chalice generates, .chalice/resources.json and .chalice/stack.json,
-and what each function gets alike: a name, a role with its own policy, a log group."""
+and what each function gets alike: a name, a role with its own policy, a log group, alarms; and a
+dashboard of it all."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ import json
 import re
 from typing import Any
 
+from ops import dashboard
+from ops.alarms import function_alarms
+from ops.dashboard import Shown
 from ops.gateway import gateway_responses
 from ops.policies import PLACEHOLDER, in_template, read_policy
 from ops.stage import ROOT, Refusal, Stage, read_json
@@ -28,9 +32,10 @@ Template = dict[str, Any]
 
 
 def compose(stage: Stage, generated: Template) -> Template:
-    template = functools.reduce(merged, [_own(), generated])
+    template = functools.reduce(merged, [own_template(), generated])
     routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     routes["x-amazon-apigateway-gateway-responses"] = gateway_responses()
+    routes["info"]["title"] = stage.stack  # API Gateway's metrics know an API by its name alone
     queues = {
         static(stage, resource["Properties"]["QueueName"]): name
         for name, resource in template["Resources"].items()
@@ -40,7 +45,28 @@ def compose(stage: Stage, generated: Template) -> Template:
         _complete(stage, template, logical_id, queues)
         if logical_id not in json.dumps(routes):  # else each would wait for the other
             _tell_public_url(template, logical_id)
+    template["Resources"]["Dashboard"] = dashboard.resource(_shown(stage, template, queues))
     return template
+
+
+def own_template() -> Template:
+    """What is declared beside the code: what jobs live in, and what a deployed stage adds."""
+    template: Template = merged(read_json(RESOURCES), read_json(STACK))
+    return template
+
+
+def chosen_parameters(stage: Stage, template: Template) -> dict[str, str]:
+    """The template's, as .chalice/config.json sets them under template_parameters."""
+    declared = stage.declared("template_parameters")
+    known = own_template()["Parameters"].keys() - {"App", "Stage"}
+    if unknown := sorted(declared.keys() - known):
+        raise Refusal(
+            f"template_parameters in .chalice/config.json has {', '.join(unknown)}; there are:"
+            f" {', '.join(sorted(known))}."
+        )
+    chosen = {name: str(value) for name, value in declared.items()}
+    named = {**chosen, "App": stage.app, "Stage": stage.name}
+    return {name: value for name, value in named.items() if name in template["Parameters"]}
 
 
 def functions(template: Template) -> dict[str, str]:
@@ -55,7 +81,7 @@ def functions(template: Template) -> dict[str, str]:
 def promised_environment(stage: Stage) -> dict[str, str]:
     """What the functions' references will be, as far as names tell; app.py is imported with it
     before there is a stack."""
-    own = _own()
+    own = own_template()
     variables = own["Globals"]["Function"]["Environment"]["Variables"]
     promised = {name: _promise(stage, own, value) for name, value in variables.items()}
     if clash := sorted(promised.keys() & stage.environment.keys()):
@@ -86,23 +112,20 @@ def static(stage: Stage, value: Any) -> str:
     return text.replace("${App}", stage.app).replace("${Stage}", stage.name)
 
 
-def _own() -> Template:
-    template: Template = merged(read_json(RESOURCES), read_json(STACK))
-    return template
-
-
 def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[str, str]) -> None:
     """Gives a function its name, role, log group and the queue that it really waits for."""
     resources, name = template["Resources"], _chalice_name(logical_id)
     function = resources[logical_id]["Properties"]
     statements = read_policy(name)["Statement"]
-    if function.get("Tracing") == "Active":
+    if function.get("Tracing") == "Active":  # "xray": true in config.json
         statements = [*statements, TRACING]
+        resources["RestAPI"]["Properties"]["TracingEnabled"] = True  # a trace begins there
     role, log_group = f"{logical_id}Role", f"{logical_id}LogGroup"
     resources[role] = _role(statements)
     resources[log_group] = _log_group(stage, name, resources)
     resources[logical_id]["DependsOn"] = [log_group]
     function["FunctionName"] = stage.function(name)
+    resources |= function_alarms(logical_id, stage.function(name))
     function["Role"] = {"Fn::GetAtt": [role, "Arn"]}
     if (reserved := function.get("ReservedConcurrentExecutions")) is not None:
         function["ReservedConcurrentExecutions"] = {
@@ -111,6 +134,22 @@ def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[st
     for event in function.get("Events", {}).values():
         if event["Type"] == "SQS":
             _attach(event["Properties"], queues, reserved)
+
+
+def _shown(stage: Stage, template: Template, queues: dict[str, str]) -> Shown:
+    names = functions(template).values()
+    return Shown(
+        stage=stage.name,
+        api=stage.stack,
+        table=stage.table,
+        functions={name: stage.function(name) for name in names},
+        queues={queue.removeprefix(f"{stage.stack}-"): queue for queue in queues},
+        alarms=[
+            static(stage, resource["Properties"]["AlarmName"])
+            for resource in template["Resources"].values()
+            if resource["Type"] == "AWS::CloudWatch::Alarm"
+        ],
+    )
 
 
 def _role(statements: list[Any]) -> dict[str, Any]:

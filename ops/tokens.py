@@ -29,7 +29,6 @@ LONGEST_LABEL = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    logging.disable(logging.WARNING)  # the refusal below says what failed, once and in words
     asked = _parser().parse_args(arguments)
     stage = read_stage(asked.stage)
     try:
@@ -116,4 +115,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # a refusal says what failed, once and in words
     main()

@@ -1,4 +1,4 @@
-"""Imports the bundle as Lambda will: with nothing but it, Python and boto3 to import from."""
+"""Tries the bundle: the template by cfn-lint, the code by importing it as Lambda will."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ for handler in handlers:
 
 
 def try_bundle(code: Path, template: Template, environment: dict[str, str]) -> None:
-    """Raises Refusal with what the import said. `code` is the unpacked bundle."""
+    """With nothing but `code`, the unpacked bundle, Python and boto3 to import from. Raises
+    Refusal with what the import said."""
     handlers = sorted(
         resource["Properties"]["Handler"]
         for resource in template["Resources"].values()
@@ -67,6 +68,15 @@ def try_bundle(code: Path, template: Template, environment: dict[str, str]) -> N
         raise Refusal(
             f"{ran.stderr.strip()}\nThe bundle cannot be imported as Lambda does it; see above."
         )
+
+
+def lint(template: Path) -> None:
+    """Raises Refusal with what cfn-lint finds."""
+    linter = Path(sys.executable).with_name("cfn-lint")  # it has no `python -m` of its own
+    command = [str(linter), "--format", "parseable", str(template)]
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ran.returncode != 0:
+        raise Refusal(f"{ran.stdout}{ran.stderr}\nThe template is not right; see above.")
 
 
 def _origin(name: str) -> str:
