@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-10s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-10s%s\n", n, $$0}'
 
 run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WORKERS=2 AUTH=tokens)
 	@$(BIN)/python -m local

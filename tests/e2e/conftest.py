@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +15,13 @@ from tests.e2e.deployed import Deployed
 from tests.e2e.http import Client
 from tests.e2e.local_aws import EnforcingAws
 from tests.e2e.third_party import ThirdParty
+from tests.e2e.waiting import until
 from tests.flights import write
 
 ROWS = 30_000  # 2.9 MB
-LEASE_SECONDS = "5"
+HEAVY_TIMEOUT = 12  # seconds
+SLOW_SECONDS = 14  # that the source of the long job needs
+LAST = "test_healing.py"
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +53,11 @@ def stage(aws: EnforcingAws) -> Deployed:
     for function in deployed.functions:
         deployed.configure(
             function,
-            LEASE_SECONDS=LEASE_SECONDS,
+            LEASE_SECONDS="5",
             ALLOWED_HOSTS="127.0.0.1",
             ALLOWED_NETWORKS="127.0.0.0/8",
         )
+    deployed.configure("heavy_worker", timeout=HEAVY_TIMEOUT)
     return deployed
 
 
@@ -66,3 +74,40 @@ def bob(stage: Deployed) -> Client:
 @pytest.fixture
 def nobody(stage: Deployed) -> Client:
     return Client(stage.url, stage.aws.certificate)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Jobs that take their time, begun before all tests and looked at by the last of them."""
+
+    lost: dict[str, Any]
+    """Its message went missing."""
+    cut_off: dict[str, Any]
+    """Its worker was killed in the middle."""
+    long: dict[str, Any]
+    """It takes longer than its function may."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun(stage: Deployed, ada: Client, third_party: ThirdParty) -> Begun:
+    with stage.standing_still("default"):
+        lost = ada.submit("fetch", {"url": f"{third_party.url}/now/lost"})
+        stage.take_away("default", lost["id"])
+    params = {
+        "source": f"{third_party.url}/slow/{SLOW_SECONDS}",
+        "group_by": ["carrier"],
+        "metrics": ["count"],
+    }
+    long = ada.submit("report", params)
+    with stage.visible_after("default", 5):  # SQS delivers it again while it has a lease
+        cut_off = ada.submit("fetch", {"url": f"{third_party.url}/held/cut-off"})
+        until(lambda: third_party.calls["/held/cut-off"], 30)
+    for process in stage.aws.processes(stage.stage.function("default_worker")):
+        os.kill(process, signal.SIGKILL)
+    third_party.release("cut-off")
+    return Begun(lost, cut_off, long)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes its time is looked at last."""
+    items.sort(key=lambda item: item.path.name == LAST)

@@ -123,24 +123,35 @@ class Deployed:
     def send(self, lane: str, body: str) -> None:
         self.client("sqs").send_message(QueueUrl=self.queue(lane), MessageBody=body)
 
-    def take_away(self, lane: str, text: str) -> None:
-        """Loses the message that holds the text, which must be in the queue."""
+    def read_message(self, lane: str, text: str) -> str:
+        """The message that holds the text, left where it is."""
         sqs, url = self.client("sqs"), self.queue(lane)
         got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
-        assert any(text in one["Body"] for one in got), got
         for one in got:
-            if text in one["Body"]:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-            else:
-                sqs.change_message_visibility(
-                    QueueUrl=url, ReceiptHandle=one["ReceiptHandle"], VisibilityTimeout=0
-                )
+            sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=one["ReceiptHandle"], VisibilityTimeout=0
+            )
+        (body,) = [one["Body"] for one in got if text in one["Body"]]
+        return str(body)
 
-    def visible_after(self, lane: str, seconds: int) -> None:
-        """How long a message that nobody deleted stays away before it is delivered again."""
-        self.client("sqs").set_queue_attributes(
-            QueueUrl=self.queue(lane), Attributes={"VisibilityTimeout": str(seconds)}
-        )
+    def take_away(self, lane: str, text: str) -> None:
+        """Loses the message that holds the text, and is the only one in the queue."""
+        sqs, url = self.client("sqs"), self.queue(lane)
+        (one,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        assert text in one["Body"], one
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+
+    @contextmanager
+    def visible_after(self, lane: str, seconds: int) -> Iterator[None]:
+        """How long, while inside, a message that nobody deleted stays away before it comes
+        again."""
+        sqs, url, name = self.client("sqs"), self.queue(lane), "VisibilityTimeout"
+        before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(seconds)})
+        try:
+            yield
+        finally:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
 
     @contextmanager
     def standing_still(self, lane: str) -> Iterator[None]:

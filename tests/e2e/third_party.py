@@ -12,7 +12,7 @@ PIECES_A_SECOND = 10
 
 
 class ThirdParty:
-    """GET /now answers at once. GET /held/<name> answers once that name is released.
+    """GET /now/<name> answers at once. GET /held/<name> answers once that name is released.
     GET /slow/<seconds> sends `file` within so many seconds, from the byte asked for on."""
 
     def __init__(self, file: bytes = b"") -> None:
