@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import steps
 from tests.e2e.deployed import Deployed
 from tests.e2e.http import Client
 from tests.e2e.local_aws import EnforcingAws
+from tests.e2e.project import copy_with
 from tests.e2e.third_party import ThirdParty
 from tests.e2e.waiting import until
 from tests.flights import write
@@ -59,6 +61,13 @@ def stage(aws: EnforcingAws) -> Deployed:
         )
     deployed.configure("heavy_worker", timeout=HEAVY_TIMEOUT)
     return deployed
+
+
+@pytest.fixture(scope="session")
+def user_stage(aws: EnforcingAws, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """Another stage beside it, with a user's own tasks. Its name begins as the first one's does."""
+    home = copy_with(Path(steps.__file__), tmp_path_factory.mktemp("user"))
+    return Deployed(aws, "e2e-b", home)
 
 
 @pytest.fixture(scope="session")

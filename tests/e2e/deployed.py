@@ -6,9 +6,10 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -24,9 +25,10 @@ DEPTHS = ("", "NotVisible", "Delayed")  # in the queue, being worked on, sent wi
 
 
 class Deployed:
-    def __init__(self, aws: EnforcingAws, name: str) -> None:
-        """Deploys it."""
+    def __init__(self, aws: EnforcingAws, name: str, home: Path = ROOT) -> None:
+        """Deploys it, from the checkout at `home`."""
         self.aws = aws
+        self.home = home
         self.stage = read_stage(name)
         self._clients: dict[str, Any] = {}
         said = self.command("ops.deploy", name, "--yes")
@@ -36,7 +38,7 @@ class Deployed:
         """What one of the project's commands prints, here."""
         ran = subprocess.run(
             [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
+            cwd=self.home,
             env=dict(self.aws.environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -67,15 +69,25 @@ class Deployed:
     @cached_property
     def functions(self) -> dict[str, dict[str, Any]]:
         """The configurations of its Lambda functions, by the names that Chalice has for them."""
-        listed = self.client("lambda").list_functions()["Functions"]
-        prefix = self.stage.function("")
-        found = {
-            one["FunctionName"].removeprefix(prefix): one
-            for one in listed
-            if one["FunctionName"].startswith(prefix)
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        names = [
+            one["PhysicalResourceId"]
+            for page in pages.paginate(StackName=self.stage.stack)
+            for one in page["StackResourceSummaries"]
+            if one["ResourceType"] == "AWS::Lambda::Function"
+        ]
+        describe = self.client("lambda").get_function_configuration
+        return {
+            name.removeprefix(self.stage.stack).lstrip("-") or "api_handler": describe(
+                FunctionName=name
+            )
+            for name in names
         }
-        bare = next(one for one in listed if one["FunctionName"] == self.stage.stack)
-        return {**found, "api_handler": bare}
+
+    def variable(self, function: str, name: str) -> str:
+        """Of a function's environment, as it was deployed."""
+        value: str = self.functions[function]["Environment"]["Variables"][name]
+        return value
 
     def configure(self, function: str, timeout: int | None = None, **variables: str) -> None:
         """Sets environment variables of a function, and its timeout in seconds."""
@@ -154,27 +166,39 @@ class Deployed:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
 
     @contextmanager
-    def standing_still(self, lane: str) -> Iterator[None]:
-        """No worker takes anything from the lane while inside."""
-        self._take_up(lane, False)
+    def standing_still(self, *lanes: str) -> Iterator[None]:
+        """No worker takes anything from these lanes while inside."""
+        self.take_up(False, *lanes)
         try:
             yield
         finally:
-            self._take_up(lane, True)
+            self.take_up(True, *lanes)
 
-    def _take_up(self, lane: str, enabled: bool) -> None:
-        mappings = self.client("lambda").list_event_source_mappings(
-            FunctionName=self.stage.function(f"{lane}_worker")
-        )["EventSourceMappings"]
-        assert len(mappings) == 1, mappings
-        mapping = mappings[0]["UUID"]
-        self.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=enabled)
-        wanted = "Enabled" if enabled else "Disabled"
-        until(
-            lambda: self.client("lambda").get_event_source_mapping(UUID=mapping)["State"] == wanted,
-            60,
-        )
+    def take_up(self, enabled: bool, *lanes: str) -> None:
+        functions, wanted = self.client("lambda"), "Enabled" if enabled else "Disabled"
+        for lane in lanes:
+            (mapping,) = functions.list_event_source_mappings(
+                FunctionName=self.stage.function(f"{lane}_worker")
+            )["EventSourceMappings"]
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+            look = partial(functions.get_event_source_mapping, UUID=mapping["UUID"])
+            until(partial(_is, look, wanted), 60)
+
+    @contextmanager
+    def unscheduled(self, function: str) -> Iterator[None]:
+        """Its schedule does not fire while inside."""
+        events, name = self.client("events"), self.functions[function]["FunctionArn"]
+        (rule,) = events.list_rule_names_by_target(TargetArn=name)["RuleNames"]
+        events.disable_rule(Name=rule)
+        try:
+            yield
+        finally:
+            events.enable_rule(Name=rule)
 
 
 class InvocationFailed(Exception):
     """A Lambda function raised."""
+
+
+def _is(look: Callable[[], dict[str, Any]], state: str) -> bool:
+    return bool(look()["State"] == state)

@@ -150,7 +150,7 @@ def test_an_erased_job_is_gone_with_all_its_payloads(stage: Deployed, ada: Clien
 
 
 def objects(stage: Deployed, prefix: str) -> list[str]:
-    bucket = stage.functions["api_handler"]["Environment"]["Variables"]["BUCKET"]
+    bucket = stage.variable("api_handler", "BUCKET")
     found = stage.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
     return [one["Key"] for one in found.get("Contents", [])]
 
