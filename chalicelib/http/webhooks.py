@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-from chalicelib.domain.job import JobRecord
+from chalicelib.domain.job import TERMINAL, JobRecord
 from chalicelib.http.representation import JobView, Time, job_view, rfc3339
 
+ENDS = sorted(TERMINAL)
 BODY_AT_MOST = 20 * 1024  # bytes: what is recommended, and paid for with every attempt
 
 
 class WebhookView(msgspec.Struct, frozen=True):
     """What is posted to a webhook's URL."""
 
-    type: str
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [f"job.{end}" for end in ENDS]})]
     timestamp: Time
     data: JobView
 
