@@ -5,18 +5,21 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-15s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-15s%s\n", n, $$0}'
 
 run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WORKERS=2 AUTH=tokens)
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/deploy
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/deploy --ignore=tests/e2e
 	@$(BIN)/python -m pytest tests/contract # in one process: its servers are started once
+
+e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enforced, and driven
+	@$(BIN)/python -m pytest tests/e2e
 
 smoke: app aws ## one job through all of `make run`, over HTTP
 	@$(BIN)/python -m pytest tests/smoke
