@@ -107,7 +107,7 @@ def job(deployed: Deployed) -> str:
 
 
 def test_it_shows_what_changes_and_tells_how_it_goes(first: str) -> None:
-    assert re.search(r"Add +AWS::DynamoDB::Table +JobsTable", first)
+    assert re.search(r"Add +AWS::DynamoDB::Table +1\n", first)
     assert re.search(r"CREATE_COMPLETE +JobsTable", first)
     assert re.search(r"CREATE_COMPLETE +overtime-dev$", first, re.MULTILINE)
     assert re.search(r"^Console +http\S+/$", first, re.MULTILINE)
