@@ -102,7 +102,7 @@ def make_stage(api: str) -> None:
     for name in Observed(STAGE).expected_functions:
         make_function(name, {"AUTH": "tokens", "PUBLIC_URL": api})
     awslambda = STAGE.client("lambda")
-    for lane in ("default", "heavy"):
+    for lane in ("default", "heavy", "webhooks"):
         awslambda.create_event_source_mapping(
             FunctionName=STAGE.function(f"{lane}_worker"),
             EventSourceArn=f"arn:aws:sqs:us-east-1:{STAGE.account}:{STAGE.queue(lane)}",
