@@ -23,12 +23,12 @@ def deploy(stage: Stage, yes: bool) -> None:
     """Raises Refusal where it cannot be done, is not wanted, or failed and was rolled back."""
     if stage.name == LOCAL:
         raise Refusal("The stage local is this machine's: make run")
+    _refuse_two_ways(stage)
     print(f"Building {stage.stack}")
     bundle = build(stage)
     size = bundle.archive.stat().st_size
     print(f"  {bundle.archive.relative_to(ROOT)}: {size / 1e6:.1f} MB, sha256 {bundle.sha256}")
     parameters = chosen_parameters(stage, bundle.template)
-    _refuse_two_ways(stage)
     stack = Stack(stage, stage.stack)
     stack.clear_the_way()
     template = bundle.template

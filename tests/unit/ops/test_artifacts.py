@@ -19,7 +19,7 @@ class Somewhere:
     """A stage in a region."""
 
     def __init__(self, region: str) -> None:
-        self.region, self.artifacts, self.bucket = region, "overtime-dev-deployments", "jobs"
+        self.region, self.artifacts, self.bucket = region, "overtime-dev-code", "jobs"
         self.s3: Any = botocore.session.get_session().create_client("s3", region)
 
     def client(self, service: str) -> Any:
@@ -80,7 +80,7 @@ def test_what_is_there_is_not_sent_again(stage: Any) -> None:
 def test_cloudformation_finds_the_template_under_its_url(stage: Any) -> None:
     url = artifacts.url(stage, "abc.json")
     assert url.startswith("https://s3.")
-    assert url.endswith(".amazonaws.com/overtime-dev-deployments/abc.json")
+    assert url.endswith(".amazonaws.com/overtime-dev-code/abc.json")
 
 
 @pytest.mark.usefixtures("without_policy")
