@@ -244,7 +244,6 @@ def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> N
     ]
     awslambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     STAGE.client("events").disable_rule(Name="sweeps")
-    STAGE.client("s3").delete_bucket_policy(Bucket=STAGE.bucket)
     STAGE.client("s3").delete_public_access_block(Bucket=STAGE.bucket)
     STAGE.client("cloudwatch").delete_alarms(AlarmNames=["overtime-dev-oldest-due"])
     STAGE.client("dynamodb").put_item(
@@ -265,7 +264,6 @@ def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> N
         "overtime-dev-heavy hides messages for 60 s, heavy_worker takes 900 s",
         "overtime-dev-default does not feed default_worker: the mapping is Disabled",
         "The schedule sweeps is disabled",
-        "The bucket answers without TLS, too",
         "public access is not blocked",
         "Alarms are missing: overtime-dev-oldest-due",
         "for a sweep, and there is one a minute",
