@@ -6,11 +6,11 @@ Records are kept as they are, and a write's own clauses are asked whether it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from chalicelib.domain.errors import ConditionFailed, PermanentError
+from chalicelib.domain.errors import ConditionFailed, PermanentError, Unavailable
 from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse
@@ -43,6 +43,14 @@ class MemoryJobs:
         self.records[job_id] = write.applied_to(current)
         return self.records[job_id]
 
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        current = self.records.get(record.id)
+        if current is not None and write.allowed_on(current) and other.id in self.records:
+            raise Unavailable("The other job exists.")
+        after = self.apply(record.id, write)
+        self.records.setdefault(other.id, other)
+        return after
+
     def read(self, job_id: str) -> JobRecord | None:
         return self.records.get(job_id)
 
@@ -53,7 +61,7 @@ class MemoryJobs:
         mine = (
             (owner_position(record), record.id)
             for record in self.records.values()
-            if record.owner == owner and record.status is not Status.ERASING
+            if record.owner == owner and record.status is not Status.ERASING and not record.internal
         )
         older = sorted((key for key in mine if before is None or key[0] < before), reverse=True)
         return older[:limit]
@@ -169,6 +177,25 @@ class MemorySecrets:
 
 
 @dataclass
+class MemorySigningSecrets:
+    """Implements ports.SigningSecrets; by owner the newest, the one before it and until when."""
+
+    secrets: dict[str, tuple[str, str | None, int]] = field(default_factory=dict)
+
+    def of(self, owner: str, now: int) -> tuple[str, ...]:
+        if owner not in self.secrets:
+            return ()
+        current, previous, until = self.secrets[owner]
+        return (current, previous) if previous is not None and now < until else (current,)
+
+    def replace(self, owner: str, old: str | None, new: str, until: int) -> bool:
+        if (self.secrets[owner][0] if owner in self.secrets else None) != old:
+            return False
+        self.secrets[owner] = (new, old, until)
+        return True
+
+
+@dataclass
 class MemoryTokens:
     """Implements ports.TokenStore."""
 
@@ -214,6 +241,8 @@ class MemoryWeb:
         answer = canned.pop(0) if len(canned) > 1 else canned[0]
         if isinstance(answer, Exception):
             raise answer
+        if not max_bytes:
+            return replace(answer, body=b"")
         if len(answer.body) > max_bytes:
             raise PermanentError(f"The answer is over {max_bytes} bytes.")
         return answer

@@ -42,6 +42,10 @@ class JobStore(Protocol):
         """Carry out a write and return the record after it, else raise ConditionFailed with
         the record as it is. Finding the write's own nonce there is success, too."""
 
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        """Carry out a write that is held to `record` and store another, new record: both or
+        none. Otherwise as `apply`."""
+
     def read(self, job_id: str) -> JobRecord | None:
         """The record as of the last write, expired and half-erased ones included."""
 
@@ -112,6 +116,18 @@ class SecretStore(Protocol):
         first of a stage a write."""
 
 
+class SigningSecrets(Protocol):
+    """What webhooks are signed with, `whsec_…` (Standard Webhooks), an owner's own."""
+
+    def of(self, owner: str, now: int) -> tuple[str, ...]:
+        """Those that sign, the newest first: two while one replaces another, none before the
+        first is made."""
+
+    def replace(self, owner: str, old: str | None, new: str, until: int) -> bool:
+        """Have `new` sign from now on, and `old` beside it until then (epoch ms). Nothing
+        happens, and False is returned, where `old` is not the newest (None: where there is one)."""
+
+
 class TokenStore(Protocol):
     def add(self, token: Token) -> None:
         """Keep a token whose id does not exist yet."""
@@ -146,7 +162,8 @@ class Web(Protocol):
         max_bytes: int,
     ) -> HttpResponse:
         """One call, no redirects, over in `timeout` seconds; PermanentError where the stage does
-        not allow the host, OSError where nobody answers in time."""
+        not allow the host, OSError where nobody answers in time. With a `max_bytes` of 0 the
+        answer's body is not read."""
 
     def open(self, url: str, start: int) -> Source:
         """A stream of what a GET answers, read as it arrives; PermanentError where asking again
@@ -203,6 +220,8 @@ class System:
     chance: Callable[[], float]  # from [0, 1)
     tasks: Callable[[], Mapping[str, Task]]
     secrets: SecretStore
+    signing_secrets: SigningSecrets
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Heartbeat], AbstractContextManager[None]]
+    webhook_body: Callable[[JobRecord], str]  # how a job looks in a webhook; JSON text
     rules: Rules = Rules()
