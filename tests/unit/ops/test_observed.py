@@ -12,6 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ops import stage as stages
+from ops.dead_letters import lanes
 from ops.doctor import main
 from ops.observed import Observed
 from ops.observed.functions import Source
@@ -102,7 +103,7 @@ def make_stage(api: str) -> None:
     for name in Observed(STAGE).expected_functions:
         make_function(name, {"AUTH": "tokens", "PUBLIC_URL": api})
     awslambda = STAGE.client("lambda")
-    for lane in ("default", "heavy"):
+    for lane in lanes(STAGE):
         awslambda.create_event_source_mapping(
             FunctionName=STAGE.function(f"{lane}_worker"),
             EventSourceArn=f"arn:aws:sqs:us-east-1:{STAGE.account}:{STAGE.queue(lane)}",
@@ -206,8 +207,7 @@ def test_without_v_only_what_needs_attention_is_said(capsys: pytest.CaptureFixtu
 def test_sources_say_how_much_they_start() -> None:
     found = Observed(STAGE).sources
     assert {(one.function, one.queue, one.maximum) for one in found} == {
-        ("default_worker", "overtime-dev-default", 10),
-        ("heavy_worker", "overtime-dev-heavy", 10),
+        (f"{lane}_worker", f"overtime-dev-{lane}", 10) for lane in lanes(STAGE)
     }
     assert all(isinstance(one, Source) for one in found)
 
