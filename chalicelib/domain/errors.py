@@ -79,7 +79,7 @@ class Unauthorized(ClientError):
 
 
 class Forbidden(ClientError):
-    slug, title = "forbidden", "This caller may not do that"
+    slug, title = "forbidden", "Access is denied"
 
 
 class NotFound(ClientError):
