@@ -102,7 +102,7 @@ def make_stage(api: str) -> None:
     for name in Observed(STAGE).expected_functions:
         make_function(name, {"AUTH": "tokens", "PUBLIC_URL": api})
     awslambda = STAGE.client("lambda")
-    for lane in ("default", "heavy"):
+    for lane in ("default", "heavy", "webhooks"):
         awslambda.create_event_source_mapping(
             FunctionName=STAGE.function(f"{lane}_worker"),
             EventSourceArn=f"arn:aws:sqs:us-east-1:{STAGE.account}:{STAGE.queue(lane)}",
@@ -208,6 +208,7 @@ def test_sources_say_how_much_they_start() -> None:
     assert {(one.function, one.queue, one.maximum) for one in found} == {
         ("default_worker", "overtime-dev-default", 10),
         ("heavy_worker", "overtime-dev-heavy", 10),
+        ("webhooks_worker", "overtime-dev-webhooks", 10),
     }
     assert all(isinstance(one, Source) for one in found)
 
