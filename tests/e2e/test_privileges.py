@@ -38,7 +38,8 @@ EXEMPT = [one for one in permissions() if one.sid in NOT_ENFORCED]
 @pytest.fixture(scope="module")
 def lab(user_stage: Deployed) -> Iterator[Lab]:
     client = user_stage.owner("eve")
-    with user_stage.standing_still(*TASKS), user_stage.unscheduled("sweep"):
+    user_stage.command("ops.webhook_secret", user_stage.stage.name, "eve")
+    with user_stage.standing_still(*TASKS, "webhooks"), user_stage.unscheduled("sweep"):
         yield Lab(user_stage, client)
 
 

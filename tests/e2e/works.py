@@ -7,6 +7,7 @@ raises AssertionError or InvocationFailed where not all is as it should be.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from tests.e2e.permissions import Permission, permissions, without
 
 LARGE = "x" * 5_000  # params over 4 KiB are kept apart
 TASKS = {"default": "steps", "heavy": "heavy-steps"}
+NOBODY = "https://nobody.invalid/hook"
 FAR_AHEAD = "2026-12-01T00:00:00Z"
 
 Act = Callable[[], None]
@@ -34,6 +36,22 @@ class Lab:
 
     def submit(self, *do: str, lane: str = "default", **more: str) -> dict[str, Any]:
         return self.client.submit(TASKS[lane], {"do": list(do), **more})
+
+    def submit_told(self, lane: str = "default") -> dict[str, Any]:
+        """A job with a webhook, to a host that there is not."""
+        body = {"task": TASKS[lane], "params": {}, "webhook": {"url": NOBODY}}
+        answer = self.client.call("POST", "/jobs", body)
+        assert answer.status == 202, answer
+        job: dict[str, Any] = answer.json
+        return job
+
+    def cancel(self, job: dict[str, Any]) -> None:
+        assert self.client.call("POST", f"/jobs/{job['id']}/cancel").status == 200
+
+    def delivery_of(self, job: dict[str, Any]) -> dict[str, Any]:
+        """What tells of the end of a job, of which there is nothing else in the lane."""
+        message = self.stage.read_message("webhooks", '"job"')
+        return {"id": json.loads(message)["job"]}
 
     def deliver(self, job: dict[str, Any], lane: str = "default") -> dict[str, Any]:
         """Invokes the lane's worker with the job's message; returns the job afterwards."""
@@ -55,15 +73,18 @@ class Lab:
         for one in s3.list_objects_v2(Bucket=bucket, Prefix="uploads/")["Contents"]:
             s3.delete_object(Bucket=bucket, Key=one["Key"])
 
-    def lose(self, job: dict[str, Any], lane: str) -> None:
-        """Its message is gone, and it is due since long."""
-        self.stage.client("sqs").purge_queue(QueueUrl=self.stage.queue(lane))
+    def lose(self, job: dict[str, Any], lane: str, *past: str) -> None:
+        """Its message is gone, and it is due since long; so are other times of its record."""
+        self.purge(lane)
         self.stage.client("dynamodb").update_item(
             TableName=self.stage.stage.table,
             Key={"pk": {"S": job["id"]}, "sk": {"S": "job"}},
-            UpdateExpression="SET due_at = :past",
+            UpdateExpression="SET " + ", ".join(f"{name} = :past" for name in ("due_at", *past)),
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
+
+    def purge(self, lane: str) -> None:
+        self.stage.client("sqs").purge_queue(QueueUrl=self.stage.queue(lane))
 
     def erase_half(self, job: dict[str, Any]) -> None:
         """As the API leaves it that is cut off after its first step."""
@@ -189,6 +210,18 @@ def sending(lane: str) -> Callable[[Lab], Act]:
     return prepare
 
 
+def telling(lab: Lab) -> Act:
+    """Of an end that the API makes."""
+    job = lab.submit_told()
+    lab.purge("webhooks")
+
+    def act() -> None:
+        lab.cancel(job)
+        expect(lab.stage.depth("webhooks"), 1)
+
+    return act
+
+
 # ── the workers' ──────────────────────────────────────────────────────────────────────────
 
 
@@ -218,6 +251,37 @@ def trying_again(lane: str) -> Callable[[Lab], Act]:
     return prepare
 
 
+def telling_from(lane: str) -> Callable[[Lab], Act]:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit_told(lane)
+        lab.purge("webhooks")
+
+        def act() -> None:
+            succeeded(lab.deliver(job, lane))
+            expect(lab.stage.depth("webhooks"), 1)
+
+        return act
+
+    return prepare
+
+
+def delivering_webhooks(lab: Lab) -> Act:
+    job = lab.submit_told()
+    lab.purge("webhooks")
+    lab.cancel(job)
+    delivery_of_it = lab.delivery_of(job)
+    lab.purge("webhooks")
+
+    def act() -> None:
+        lab.stage.invoke("webhooks_worker", delivery(encode(Hint(delivery_of_it["id"], 0))))
+        *_, last = lab.client.get(f"/jobs/{job['id']}/events")["events"]
+        expect((last["type"], last["verb"]), ("webhook", "retry_later"))
+        expect(last["detail"].partition(":")[0], "no answer")
+        expect(lab.stage.depth("webhooks"), 1)
+
+    return act
+
+
 # ── the sweeper's ─────────────────────────────────────────────────────────────────────────
 
 
@@ -232,6 +296,31 @@ def reminding(lane: str) -> Callable[[Lab], Act]:
         return act
 
     return prepare
+
+
+def telling_of_deadlines(lab: Lab) -> Act:
+    job = lab.submit_told()
+    lab.purge("webhooks")
+    lab.lose(job, "default", "deadline")
+
+    def act() -> None:
+        lab.sweep()
+        expect(lab.stage.depth("webhooks") >= 1, True)
+
+    return act
+
+
+def reminding_of_webhooks(lab: Lab) -> Act:
+    job = lab.submit_told()
+    lab.purge("webhooks")
+    lab.cancel(job)
+    lab.lose(lab.delivery_of(job), "webhooks")
+
+    def act() -> None:
+        lab.sweep()
+        expect(lab.stage.depth("webhooks") >= 1, True)
+
+    return act
 
 
 def ending_erasures(lab: Lab) -> Act:
@@ -282,12 +371,18 @@ WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
     ("api_handler", "s3:ListBucket", "bucket"): erasing,
     ("api_handler", "sqs:SendMessage", "default"): sending("default"),
     ("api_handler", "sqs:SendMessage", "heavy"): sending("heavy"),
+    ("api_handler", "sqs:SendMessage", "webhooks"): telling,
     **{
         (f"{lane}_worker", *needed): work(lane) for lane in TASKS for needed, work in WORKER.items()
     },
     ("default_worker", "sqs:SendMessage", "default"): trying_again("default"),
     ("heavy_worker", "sqs:SendMessage", "heavy"): trying_again("heavy"),
+    **{(f"{lane}_worker", "sqs:SendMessage", "webhooks"): telling_from(lane) for lane in TASKS},
+    ("webhooks_worker", "dynamodb:GetItem", "table"): delivering_webhooks,
+    ("webhooks_worker", "dynamodb:UpdateItem", "table"): delivering_webhooks,
+    ("webhooks_worker", "sqs:SendMessage", "webhooks"): delivering_webhooks,
     ("sweep", "dynamodb:BatchGetItem", "table"): reminding("default"),
+    ("sweep", "dynamodb:PutItem", "table"): telling_of_deadlines,
     ("sweep", "dynamodb:UpdateItem", "table"): reminding("default"),
     ("sweep", "dynamodb:Query", "due"): reminding("default"),
     ("sweep", "dynamodb:Query", "table"): ending_erasures,
@@ -297,8 +392,10 @@ WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
     ("sweep", "s3:ListBucket", "bucket"): ending_erasures,
     ("sweep", "sqs:SendMessage", "default"): reminding("default"),
     ("sweep", "sqs:SendMessage", "heavy"): reminding("heavy"),
+    ("sweep", "sqs:SendMessage", "webhooks"): telling_of_deadlines,
     ("sweep", "sqs:GetQueueAttributes", "default"): reminding("default"),
     ("sweep", "sqs:GetQueueAttributes", "heavy"): reminding("heavy"),
+    ("sweep", "sqs:GetQueueAttributes", "webhooks"): reminding_of_webhooks,
 }
 
 
