@@ -45,6 +45,12 @@ destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
 resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
 	@$(BIN)/python -m ops.resources $(STAGE)
 
+doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `make run`)
+	@$(BIN)/python -m ops.doctor $(STAGE)
+
+redrive: app ## look into the dead-letter queues of STAGE=dev and send back what can work
+	@$(BIN)/python -m ops.redrive $(STAGE)
+
 rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy
 	@$(BIN)/python -m pytest tests/deploy
 

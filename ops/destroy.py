@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ops import artifacts
+from ops import artifacts, chalice_logs
 from ops.adoption import bucket_exists, table_exists
 from ops.ask import confirm
 from ops.command import run
@@ -37,6 +37,7 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
     if data:
         _remove_data(stage)
     if by_chalice in stacks:
+        chalice_logs.forget(stage)
         print(f"What .chalice/config.json says of the stage {stage.name} is yours to remove.")
 
 
