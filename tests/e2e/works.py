@@ -22,7 +22,6 @@ from tests.e2e.third_party import ThirdParty
 LARGE = "x" * 5_000  # params over 4 KiB are kept apart
 TASKS = {"default": "steps", "heavy": "heavy-steps"}
 LANES = (*TASKS, "webhooks")
-FAR_AHEAD = "2026-12-01T00:00:00Z"
 
 Act = Callable[[], None]
 
