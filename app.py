@@ -8,19 +8,26 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, Response, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, Rate, Response, SQSEvent, WebsocketEvent
 
 from chalicelib import __version__, logs, wiring
-from chalicelib.domain.errors import OvertimeError
+from chalicelib.domain.errors import NotFound, OvertimeError
 from chalicelib.domain.job import JobRecord
 from chalicelib.http import answers
 from chalicelib.http.auth import owner_of
 from chalicelib.http.openapi import describe, task_list
 from chalicelib.http.preferences import matches
 from chalicelib.http.problems import answering
-from chalicelib.http.representation import HealthView, etag, event_view, upload_view
+from chalicelib.http.representation import (
+    HealthView,
+    TicketView,
+    etag,
+    event_view,
+    rfc3339,
+    upload_view,
+)
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
-from chalicelib.service import control, read, sweeper, uploads, worker
+from chalicelib.service import control, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service.ports import System
 from chalicelib.service.submit import Submission, submit
 from chalicelib.settings import read_settings
@@ -30,6 +37,7 @@ settings = read_settings(os.environ)
 logs.configure()
 
 app = Chalice(app_name="overtime")
+app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
 answered = answering(app)  # what a view raises becomes a problem document
 ANY_TYPE = ["*/*"]  # so that a body that is not JSON gets our problem document, not Chalice's
 
@@ -200,6 +208,21 @@ def create_upload() -> Response:
     return answers.json(upload_view(ticket.id, ticket.url, ticket.headers, ticket.expires_at), 201)
 
 
+@app.route("/tickets", methods=["POST"], content_types=ANY_TYPE)
+@answered
+def create_ticket() -> Response:
+    """Get a ticket for a WebSocket, over which you are told how your jobs go.
+
+    Connect to `url` with `?ticket=`, once and within a minute, and send
+    `{"action": "subscribe", "job": "<id>"}`.
+    """
+    call = current_call()
+    if settings.push_url is None:
+        raise NotFound("This stage does not push: set PUSH=websocket and WEBSOCKET_ENDPOINT.")
+    ticket, expires_at = tickets.issue(system(), call.owner, call.base)
+    return answers.json(TicketView(ticket, settings.push_url, rfc3339(expires_at)), 201)
+
+
 @app.route("/tasks", methods=["GET"])
 @answered
 def list_tasks() -> Response:
@@ -241,6 +264,25 @@ def work(event: SQSEvent) -> None:
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
 def sweep(event: CloudWatchEvent) -> None:
     sweeper.sweep(system(), ends_at(event) - 5_000)  # ms, to end of its own accord
+
+
+if settings.by_websocket:
+    app.experimental_feature_flags.update(["WEBSOCKETS"])
+
+    @app.on_ws_connect()
+    @answered
+    def websocket_connect(event: WebsocketEvent) -> Response:
+        query = event.to_dict().get("queryStringParameters") or {}
+        subscribe.connect(system(), event.connection_id, query.get("ticket"))
+        return Response("")
+
+    @app.on_ws_message()
+    def websocket_message(event: WebsocketEvent) -> None:
+        subscribe.receive(system(), event.connection_id, event.body)
+
+    @app.on_ws_disconnect()
+    def websocket_disconnect(event: WebsocketEvent) -> None:
+        subscribe.disconnect(system(), event.connection_id)
 
 
 def ends_at(event: SQSEvent | CloudWatchEvent) -> int:

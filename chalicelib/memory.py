@@ -6,7 +6,7 @@ Records are kept as they are, and a write's own clauses are asked whether it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse
 from chalicelib.domain.writes import Write
-from chalicelib.service.ports import LogLine
+from chalicelib.service.ports import Connection, LogLine, Subscriber
 
 
 @dataclass
@@ -25,6 +25,7 @@ class MemoryJobs:
     records: dict[str, JobRecord] = field(default_factory=dict)
     steps: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
     log_lines: dict[tuple[str, str], dict[str, LogLine]] = field(default_factory=dict)
+    subscriptions: dict[tuple[str, str], dict[Subscriber, int]] = field(default_factory=dict)
 
     def submit(self, record: JobRecord) -> None:
         current = self.records.setdefault(record.id, record)
@@ -90,9 +91,64 @@ class MemoryJobs:
             del self.steps[key]
         for place in [place for place in self.log_lines if place[0] == record.id]:
             del self.log_lines[place]
+        for place in [place for place in self.subscriptions if place[0] == record.id]:
+            del self.subscriptions[place]
         current = self.records.get(record.id)
         if current and current.status is Status.ERASING and current.birth == record.birth:
             del self.records[record.id]
+
+
+@dataclass
+class MemoryConnections:
+    """Implements ports.Connections; subscriptions stand beside the records."""
+
+    jobs: MemoryJobs
+    connections: dict[str, Connection] = field(default_factory=dict)
+    tickets: dict[str, str] = field(default_factory=dict)
+
+    def open(self, connection: Connection, ticket: str, until: int) -> bool:
+        if self.tickets.setdefault(ticket, connection.id) != connection.id:
+            return False
+        self.connections[connection.id] = connection
+        return True
+
+    def find(self, connection_id: str, now: int) -> Connection | None:
+        found = self.connections.get(connection_id)
+        return found if found is not None and found.expires_at > now else None
+
+    def reserve(self, connection: Connection, record: JobRecord, at_most: int) -> bool:
+        current = self.connections.get(connection.id)
+        if current is None:
+            return False
+        jobs = current.jobs | {(record.id, record.birth)}
+        if len(jobs) > at_most and len(jobs) > len(current.jobs):
+            return False
+        self.connections[connection.id] = replace(current, jobs=jobs)
+        return True
+
+    def subscribe(self, record: JobRecord, to: Subscriber, expires_at: int) -> None:
+        self.jobs.subscriptions.setdefault((record.id, record.birth), {})[to] = expires_at
+
+    def subscribers(self, record: JobRecord, now: int) -> list[Subscriber]:
+        there = self.jobs.subscriptions.get((record.id, record.birth), {})
+        return sorted((one for one in there if there[one] > now), key=lambda one: one.address)
+
+    def unsubscribe(self, connection: Connection, job_id: str) -> None:
+        current = self.connections.get(connection.id, connection)
+        gone = frozenset(job for job in current.jobs if job[0] == job_id)
+        self._drop(connection.id, gone)
+        if connection.id in self.connections:
+            self.connections[connection.id] = replace(current, jobs=current.jobs - gone)
+
+    def close(self, connection_id: str) -> None:
+        closed = self.connections.pop(connection_id, None)
+        self._drop(connection_id, closed.jobs if closed else frozenset())
+
+    def _drop(self, address: str, jobs: frozenset[tuple[str, str]]) -> None:
+        for job in jobs:
+            there = self.jobs.subscriptions.get(job, {})
+            for subscriber in [one for one in there if one.address == address]:
+                del there[subscriber]
 
 
 def owner_position(record: JobRecord) -> str:

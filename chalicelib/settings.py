@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -32,6 +33,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """Of the two indexes; may grow, never shrink."""
     allowed_hosts: str = ""
     """That tasks may call: names or patterns, separated by commas."""
+    push: Literal["websocket", "none"] | None = None
+    """How clients are told of changes; by default websocket where there is an endpoint."""
+    websocket_endpoint: str | None = None
+    """Where API Gateway's management API of the WebSocket API is, e.g.
+    `https://a1b2c3.execute-api.eu-central-1.amazonaws.com/prod`."""
+    websocket_url: str | None = None
+    """Where clients connect, if not at the same place."""
 
     def __post_init__(self) -> None:
         if self.auth != "open":
@@ -41,6 +49,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         for name, low, high in BOUNDS:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name.upper()} must be between {low} and {high}")
+
+    @property
+    def by_websocket(self) -> bool:
+        return self.push == "websocket" or (self.push is None and bool(self.websocket_endpoint))
+
+    @property
+    def push_url(self) -> str | None:
+        """Where clients connect to be told of changes; None where they cannot."""
+        if not self.by_websocket or self.websocket_endpoint is None:
+            return None
+        return self.websocket_url or f"ws{self.websocket_endpoint.removeprefix('http')}"
 
     @property
     def queues(self) -> dict[str, str]:

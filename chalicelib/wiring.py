@@ -13,14 +13,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import __version__
+from chalicelib.http import frames
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
-from chalicelib.service.ports import Rules, System
+from chalicelib.service.outbox import ThreadedOutbox
+from chalicelib.service.ports import Pushing, Rules, System
 from chalicelib.settings import Settings
 from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
     from botocore.session import Session
+
+
+outbox = ThreadedOutbox()  # of this process
 
 
 class RealClock:
@@ -68,6 +73,24 @@ def system(settings: Settings) -> System:
             retention=settings.retention_days * 86_400_000,
             longest_wait_seconds=settings.max_wait_seconds,
         ),
+        pushing=_pushing(settings),
+    )
+
+
+def _pushing(settings: Settings) -> Pushing | None:
+    from chalicelib.aws.connections import WebSockets
+    from chalicelib.aws.subscriptions import Subscriptions
+
+    if settings.push_url is None:
+        return None
+    return Pushing(
+        connections=Subscriptions(functools.partial(client, "dynamodb"), settings.table),
+        push=WebSockets(
+            functools.partial(client, "apigatewaymanagementapi", settings.websocket_endpoint)
+        ),
+        outbox=outbox,
+        updated=frames.updated,
+        refused=frames.refused,
     )
 
 
@@ -82,17 +105,21 @@ _clients: dict[str, Any] = {}
 _building = threading.Lock()  # a session cannot build two clients at once
 
 
-def client(service: str) -> Any:
+def client(service: str, endpoint: str | None = None) -> Any:
     """One client a service and process. botocore's own session starts faster than boto3's."""
     with _building:
         if service not in _clients:
             from botocore.config import Config
 
+            pushes = service == "apigatewaymanagementapi"
             config = Config(
-                connect_timeout=2,  # seconds; with all retries it must fit into API Gateway's 29
-                read_timeout=30 if service == "s3" else 5,
-                retries={"mode": "standard", "total_max_attempts": 3},
+                # seconds; with all retries it must fit into API Gateway's 29, a push into its own
+                connect_timeout=1 if pushes else 2,
+                read_timeout={"s3": 30, "apigatewaymanagementapi": 2}.get(service, 5),
+                retries={"mode": "standard", "total_max_attempts": 1 if pushes else 3},
                 signature_version="s3v4" if service == "s3" else None,
             )
-            _clients[service] = _session().create_client(service, config=config)
+            _clients[service] = _session().create_client(
+                service, config=config, endpoint_url=endpoint
+            )
         return _clients[service]

@@ -102,6 +102,12 @@ class UploadView(msgspec.Struct, frozen=True):
     expires_at: Time
 
 
+class TicketView(msgspec.Struct, frozen=True):
+    ticket: Annotated[str, msgspec.Meta(description="For one connection.")]
+    url: Annotated[Url, msgspec.Meta(description="Connect here, with `?ticket=`.")]
+    expires_at: Time
+
+
 class TaskView(msgspec.Struct, frozen=True):
     name: str
     description: str

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
 from chalicelib.domain.job import JobRecord, Status
-from chalicelib.domain.transitions import Stamp, message_delay
+from chalicelib.domain.transitions import UNSEEN, Stamp, Verb, message_delay
 from chalicelib.domain.writes import Write
 from chalicelib.service.ports import System
+from chalicelib.service.push import push_change
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
 
 
 def announce(system: System, record: JobRecord, verb: str) -> None:
-    """What everybody has to do who changed a job: tell the log and, once it is queued, the
-    queue."""
+    """What everybody has to do who changed a job: tell the log, the queue once it is queued,
+    and whoever watches it."""
     logger.info(
         verb,
         extra={
@@ -54,8 +55,10 @@ def announce(system: System, record: JobRecord, verb: str) -> None:
             "error": record.error.type if record.error else None,
         },
     )
-    if record.status is Status.QUEUED:
+    if record.status is Status.QUEUED and verb != Verb.WATCH:
         enqueue(system, record)
+    if verb not in UNSEEN:
+        push_change(system, record)
 
 
 def enqueue(system: System, record: JobRecord) -> None:

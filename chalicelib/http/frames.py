@@ -1,0 +1,29 @@
+"""What is pushed, as JSON text: a job as it is now, or why a message was refused."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chalicelib.domain.errors import OvertimeError
+from chalicelib.domain.job import JobRecord
+from chalicelib.http.problems import ProblemView, problem_view
+from chalicelib.http.representation import JobView, job_view
+
+
+class Updated(msgspec.Struct, frozen=True, tag="job.updated"):
+    job: JobView
+
+
+class Refused(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
+    problem: ProblemView
+    job: str | None = None
+
+
+def updated(record: JobRecord, base: str) -> str:
+    """At most some 80 KB, with all the artifacts that a job may have: API Gateway takes 128."""
+    return msgspec.json.encode(Updated(job_view(record, base, payloads=False))).decode()
+
+
+def refused(error: OvertimeError, job: str | None) -> str:
+    """`job` where the message named one."""
+    return msgspec.json.encode(Refused(problem_view(error), job)).decode()
