@@ -77,7 +77,7 @@ class Heartbeat:
         except Unavailable:
             self.run.give_back(found)
             raise
-        if self.run.record.updated_at != before.updated_at:
+        if found.visible_on(before):
             push_change(self.system, self.run.record)
         if self.run.record.cancel_requested:
             self._tell(JobCanceled("The client canceled this job."))
