@@ -5,6 +5,7 @@ chalicelib/http; what a job does in chalicelib/tasks, which is where yours go.
 """
 
 import os
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from chalicelib import __version__, logs, wiring
 from chalicelib.domain.errors import NotFound, OvertimeError
 from chalicelib.domain.job import JobRecord
 from chalicelib.http import answers
+from chalicelib.http.access import access_lines
 from chalicelib.http.auth import owner_of
 from chalicelib.http.openapi import describe, task_list
 from chalicelib.http.preferences import matches
@@ -34,9 +36,11 @@ from chalicelib.settings import read_settings
 from chalicelib.tasks import registered
 
 settings = read_settings(os.environ)
-logs.configure()
+logs.configure(settings.stage)
 
-app = Chalice(app_name="overtime")
+app = Chalice(app_name="overtime", configure_logs=False)  # logs.py does, for all loggers
+app.register_middleware(logs.within_invocation, "all")
+app.register_middleware(access_lines(time.perf_counter), "http")
 app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
 answered = answering(app)  # what a view raises becomes a problem document
 ANY_TYPE = ["*/*"]  # so that a body that is not JSON gets our problem document, not Chalice's
@@ -49,9 +53,11 @@ def system() -> System:
 def current_call() -> Call:
     request = app.current_request
     assert request is not None  # there is one while a view runs
+    owner = owner_of(settings.auth)
+    logs.bind(owner=owner)
     return Call(
         request,
-        owner_of(settings.auth),
+        owner,
         base_of(request, settings.public_url),
         system().secrets.stage_secret,
         settings.max_wait_seconds,

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+FOR_CLOUDWATCH = {"_aws", "stage", "logger", "function", "request_id", "cold_start"}
+
 
 def readable(line: str) -> list[str]:
-    """Event and fields on one line, a traceback on lines of its own; any other line as it is."""
+    """Event and fields on one line, a traceback on lines of its own; any other line as it is.
+    Metrics, and sweeps that found nothing, are left out."""
     record = _record(line)
     if record is None:
         return [line]
+    if record["event"] == "swept" and not record.get("done"):
+        return []
+    for name in FOR_CLOUDWATCH | _metrics(record):
+        record.pop(name, None)
     at, level = str(record.pop("at", ""))[11:19], record.pop("level", "INFO")
     event, traceback = record.pop("event"), record.pop("traceback", None)
     fields = [f"{name}={_text(value)}" for name, value in record.items()]
@@ -26,6 +33,11 @@ def _record(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return record if isinstance(record, dict) and "event" in record else None
+
+
+def _metrics(record: dict[str, Any]) -> set[str]:
+    directives = record.get("_aws", {}).get("CloudWatchMetrics", [])
+    return {metric["Name"] for directive in directives for metric in directive["Metrics"]}
 
 
 def _text(value: Any) -> str:

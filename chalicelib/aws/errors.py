@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -24,5 +25,6 @@ def unavailable(what: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        logger.warning("aws_failed", extra={"edge": what, "text": str(error)})
+        metrics = {Metric.AWS_FAILURES: 1}
+        logger.warning("aws_failed", extra={"edge": what, "text": str(error), "metrics": metrics})
         raise Unavailable(f"The {what} could not be reached or did not answer.") from error

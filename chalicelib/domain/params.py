@@ -27,6 +27,13 @@ Upload = Annotated[
 ]
 
 
+def require_readable(params_type: Any) -> None:
+    """Raises TypeError for a type that no JSON can be read as, such as a union of two
+    dataclasses: now, and not when somebody submits the first job."""
+    if not hasattr(params_type, "model_validate"):
+        msgspec.json.Decoder(params_type)
+
+
 def decode(params_type: Any, value: Any, at: str = "/params") -> Any:
     """`value` (parsed JSON) as `params_type`. Members that the type does not know are errors.
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from chalicelib.domain.params import require_readable
 from chalicelib.domain.source import Source
 
 T = TypeVar("T")
@@ -171,10 +172,15 @@ def task(
                 f"task {name}: write def {function.__name__}(job: Job, params: YourParams), "
                 "where YourParams is a dataclass, a msgspec.Struct or a pydantic model"
             )
+        params_type = hints[names[1]] if len(names) == 2 else NoParams
+        try:
+            require_readable(params_type)
+        except TypeError as error:
+            raise TypeError(f"task {name}: its params cannot be read from JSON: {error}") from None
         return Task(
             name=name,
             function=function,
-            params_type=hints[names[1]] if len(names) == 2 else NoParams,
+            params_type=params_type,
             result_type=hints.get("return", Any),
             description=inspect.getdoc(function) or "",
             max_attempts=max_attempts,

@@ -70,7 +70,7 @@ TABLE: Mapping[Verb, Transition] = {
     Verb.ERASE: _row({_S, _F, _C}, {Status.ERASING}, "API"),
     Verb.WATCH: _row({_Q, _R, _S, _F, _C}, set(), "API"),  # leads nowhere: the status stays
 }
-UNSEEN = frozenset({Verb.REMIND, Verb.ERASE, Verb.WATCH})  # clients see no other job by them
+UNSEEN = frozenset({Verb.REMIND, Verb.ERASE})  # clients see no other job by them
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("POST", "/uploads"): Operation(
         answers={201: Answer("PUT the bytes to `upload.url`, with its headers.", UploadView)},
-        problems=(400, 413, 415, 422),
+        problems=(400, 413, 415, 422, 503),
         body=UploadBody,
     ),
     ("POST", "/tickets"): Operation(

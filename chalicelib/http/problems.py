@@ -83,12 +83,9 @@ def answering(app: Chalice) -> Callable[[View], View]:
             except Exception as error:
                 if isinstance(error, OvertimeError) and type(error) in STATUS:
                     return problem(error)
-                request_id = _request_id(app)
-                logger.exception(
-                    "request_failed", extra={"view": view.__name__, "request_id": request_id}
-                )
+                logger.exception("request_failed")
                 return problem(
-                    OvertimeError("It has been logged, with this request's id."), request_id
+                    OvertimeError("It has been logged, with this request's id."), _request_id(app)
                 )
 
         return answer

@@ -3,6 +3,7 @@ and learns of a cancel; and what it learns is raised in the task."""
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ class Heartbeat:
         except Unavailable:
             # Only the next beat is lost by it, unless the lease runs out first; and then the
             # conditions on all later writes decide.
-            logger.warning("heartbeat_failed", extra={"job": self.run.id})
+            logger.warning("heartbeat_failed")
 
     def _renew(self) -> None:
         found, before = self.run.take_findings(), self.run.record
@@ -116,9 +117,12 @@ def beating_in_a_thread(heartbeat: Heartbeat) -> Iterator[None]:
             try:
                 heartbeat.beat()
             except Exception:
-                logger.exception("heartbeat_crashed", extra={"job": heartbeat.run.id})
+                logger.exception("heartbeat_crashed")
 
-    thread = threading.Thread(target=beat_until_stopped, name="heartbeat", daemon=True)
+    in_this_context = contextvars.copy_context().run  # its log lines are this job's
+    thread = threading.Thread(
+        target=in_this_context, args=[beat_until_stopped], name="heartbeat", daemon=True
+    )
     thread.start()
     try:
         yield

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.job import SECOND
+from chalicelib.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class ThreadedOutbox:
             try:
                 send()
             except Exception:
-                logger.exception("push_crashed", extra={"metrics": {"PushFailures": 1}})
+                logger.exception("push_crashed", extra={"metrics": {Metric.PUSH_FAILURES: 1}})
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()
@@ -78,4 +79,4 @@ def _seconds_left(event: Any) -> float:
 
 
 def _count_dropped(number: int) -> None:
-    logger.warning("push_dropped", extra={"metrics": {"PushFailures": number}})
+    logger.warning("push_dropped", extra={"metrics": {Metric.PUSH_FAILURES: number}})

@@ -7,6 +7,9 @@ import logging
 
 from chalicelib.domain.errors import Gone, Unavailable
 from chalicelib.domain.job import SECOND, JobRecord
+from chalicelib.logs import bound
+from chalicelib.metrics import Metric
+from chalicelib.service.measures import about
 from chalicelib.service.ports import Pushing, Subscriber, System
 
 logger = logging.getLogger(__name__)
@@ -23,12 +26,17 @@ def push_change(system: System, record: JobRecord) -> None:
 
 
 def _tell(system: System, pushing: Pushing, record: JobRecord) -> None:
+    with bound(**about(record)):  # whoever put it there may be about another job by now
+        _count(*_told(system, pushing, record))
+
+
+def _told(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int]:
+    """How many were told, and how many were not."""
     until = system.clock.now() + CHANGE_AT_MOST
     try:
         subscribers = pushing.connections.subscribers(record, system.clock.now())
     except Unavailable:
-        _count(record, told=0, failed=1)
-        return
+        return 0, 1
     told = gone = 0
     for subscriber in _from_anywhere(subscribers, system.chance()):
         if system.clock.now() >= until:
@@ -41,7 +49,7 @@ def _tell(system: System, pushing: Pushing, record: JobRecord) -> None:
             forget(pushing, subscriber.address)
         except Unavailable:
             continue  # it counts as one who was not told
-    _count(record, told, failed=len(subscribers) - told - gone)
+    return told, len(subscribers) - told - gone
 
 
 def forget(pushing: Pushing, address: str) -> None:
@@ -57,8 +65,8 @@ def _from_anywhere(subscribers: list[Subscriber], chance: float) -> list[Subscri
     return subscribers[start:] + subscribers[:start]
 
 
-def _count(record: JobRecord, told: int, failed: int) -> None:
-    level = logging.WARNING if failed else logging.INFO
-    metrics = {"Pushes": told, "PushFailures": failed}
+def _count(told: int, failed: int) -> None:
     if told or failed:
-        logger.log(level, "pushed", extra={"job": record.id, "metrics": metrics})
+        level = logging.WARNING if failed else logging.INFO
+        metrics = {Metric.PUSHES: told, Metric.PUSH_FAILURES: failed}
+        logger.log(level, "pushed", extra={"metrics": metrics})

@@ -12,6 +12,8 @@ from chalicelib.domain.job import ID, LIVE, Artifact, Entry, JobRecord, Status, 
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.verbs import expire
 from chalicelib.domain.writes import Write
+from chalicelib.logs import bind
+from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.transition import carry_out
 
@@ -25,6 +27,7 @@ def get(system: System, owner: str, job_id: str) -> JobRecord:
     record = system.jobs.read(job_id) if ID.fullmatch(job_id) else None
     if record is None or record.owner != owner or not record.visible(system.clock.now()):
         raise NotFound("There is no such job.")
+    bind(**about(record))
     if _deadline_passed(record, system.clock.now()):
         record = carry_out(system, record, _expire_if_due)
     return record
@@ -70,18 +73,20 @@ def list_jobs(
     found: list[JobRecord] = []
     examined, now = 0, system.clock.now()
     while examined < EXAMINED_AT_MOST:
-        keys = system.jobs.owned(owner, before, limit)
+        # One key more than is shown tells whether another page would show anything.
+        keys = system.jobs.owned(owner, before, limit + 1)
+        at_the_end, keys = len(keys) <= limit, keys[:limit]
         records = {record.id: record for record in system.jobs.read_many([id for _, id in keys])}
-        for position, job_id in keys:
+        for number, (position, job_id) in enumerate(keys, 1):
             before, record = position, records.get(job_id)
             if record is None or not record.visible(now):
                 continue
             if status in (None, record.status) and task in (None, record.task):
                 found.append(record)
             if len(found) == limit:
-                return JobPage(found, before)
+                return JobPage(found, None if at_the_end and number == len(keys) else before)
         examined += len(keys)
-        if len(keys) < limit:
+        if at_the_end:
             return JobPage(found, None)
     return JobPage(found, before)
 

@@ -72,7 +72,7 @@ class Run(Job):
             self._progress = Progress(percent, message[:MESSAGE_AT_MOST])
 
     def log(self, message: str) -> None:
-        logger.info("job_log", extra={"job": self.id, "attempt": self.attempt, "text": message})
+        logger.info("job_log", extra={"text": message})
         with self._news():
             self._logged += 1
             if self._logged > LINES_AT_MOST:

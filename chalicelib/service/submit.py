@@ -22,8 +22,10 @@ from chalicelib.domain.job import DAY, JobRecord, Status, payload_prefix
 from chalicelib.domain.params import decode, differences, digest, encode
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Verb
+from chalicelib.logs import bind
 from chalicelib.service import uploads
 from chalicelib.service.control import clear_away
+from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.stash import PARAMS_INLINE, fetch, stash
 from chalicelib.service.transition import announce, enqueue
@@ -71,6 +73,7 @@ def submit(system: System, asked: Submission) -> Accepted:
         if existing is None or not existing.visible(system.clock.now()):
             raise
         return _replay(system, asked, existing, body_digest)
+    bind(job=job_id, task=task.name, attempt=0, owner=asked.owner)
     for _ in range(3):
         record = _new_record(system, asked, task, job_id, body_digest)
         try:
@@ -143,6 +146,7 @@ def _new_record(
 
 
 def _replay(system: System, asked: Submission, existing: JobRecord, body_digest: str) -> Accepted:
+    bind(**about(existing))
     if existing.request_digest != body_digest:
         before = {
             "task": existing.task,

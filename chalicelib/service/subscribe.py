@@ -26,6 +26,8 @@ from chalicelib.domain.job import HOUR, MINUTE, JobRecord, Status
 from chalicelib.domain.params import encode
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
+from chalicelib.logs import bind
+from chalicelib.metrics import Metric
 from chalicelib.service import tickets
 from chalicelib.service.ports import Connection, Pushing, Subscriber, System
 from chalicelib.service.push import forget
@@ -61,6 +63,7 @@ def receive(system: System, connection_id: str, body: str) -> None:
         connection = pushing.connections.find(connection_id, system.clock.now())
         if connection is None:
             raise Unauthorized("The connection has had its time: connect again.")
+        bind(owner=connection.owner)
         asked = _parse(body)
         job = asked.job
         answer = _carry_out(system, pushing, connection, asked)
@@ -126,7 +129,7 @@ def _answer(pushing: Pushing, connection_id: str, text: str) -> None:
     except Unavailable:
         logger.warning(
             "answer_not_sent",
-            extra={"connection": connection_id, "metrics": {"PushFailures": 1}},
+            extra={"connection": connection_id, "metrics": {Metric.PUSH_FAILURES: 1}},
         )
 
 

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.job import LIVE, JobRecord, Status, Urgency
+from chalicelib.domain.job import LIVE, SECOND, JobRecord, Status, Urgency
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
+from chalicelib.logs import bound
+from chalicelib.metrics import Metric
 from chalicelib.service.control import clear_away
+from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.transition import carry_out
 
@@ -30,15 +33,31 @@ def sweep(system: System, ends_at: int) -> Counter[str]:
     dies half way, do no harm: every step is a conditional write of its own.
     """
     done: Counter[str] = Counter()
-    for record in _records(system, Urgency.MUST, ends_at):
-        done[_visit(system, record)] += 1
-    late = itertools.islice(_records(system, Urgency.REMIND, ends_at), REMINDERS_LOOKED_AT)
+    most_late = 0
+
+    def due(urgency: Urgency) -> Iterator[JobRecord]:
+        nonlocal most_late
+        for record in _records(system, urgency, ends_at):
+            if record.due_at is not None:
+                most_late = max(most_late, system.clock.now() - record.due_at)
+            yield record
+
+    def visit(record: JobRecord) -> None:
+        with bound(**about(record)):
+            done[_visit(system, record)] += 1
+
+    for record in due(Urgency.MUST):
+        visit(record)
+    late = itertools.islice(due(Urgency.REMIND), REMINDERS_LOOKED_AT)
     for record in _missing_from_queue(system, late):
         if system.clock.now() >= ends_at:
             break
-        done[_visit(system, record)] += 1
-    if done:
-        logger.info("swept", extra={"done": dict(done)})
+        visit(record)
+    metrics = {
+        Metric.OLDEST_DUE_SECONDS: most_late / SECOND,
+        Metric.SWEEP_VISITS: done.total(),
+    }
+    logger.info("swept", extra={"done": dict(done), "metrics": metrics})
     return done
 
 
@@ -76,7 +95,7 @@ def _visit(system: System, record: JobRecord) -> str:
     except NotFound:
         return "nothing"
     except Exception:
-        logger.exception("visit_failed", extra={"job": record.id, "task": record.task})
+        logger.exception("visit_failed")
         return "error"
 
 

@@ -10,6 +10,7 @@ from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
 from chalicelib.domain.job import JobRecord, Status
 from chalicelib.domain.transitions import UNSEEN, Stamp, Verb, message_delay
 from chalicelib.domain.writes import Write
+from chalicelib.service.measures import measured
 from chalicelib.service.ports import System
 from chalicelib.service.push import push_change
 
@@ -42,20 +43,19 @@ def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
 
 
 def announce(system: System, record: JobRecord, verb: str) -> None:
-    """What everybody has to do who changed a job: tell the log, the queue once it is queued,
-    and whoever watches it."""
+    """What everybody has to do who changed a job: tell the log, with what there is to measure,
+    the queue once it is queued, and whoever watches it."""
+    if verb == Verb.WATCH:
+        return  # it changed nothing that concerns anybody
     logger.info(
         verb,
         extra={
-            "job": record.id,
-            "task": record.task,
-            "owner": record.owner,
-            "attempt": record.attempt,
             "status": str(record.status),
             "error": record.error.type if record.error else None,
+            "metrics": measured(record, verb),
         },
     )
-    if record.status is Status.QUEUED and verb != Verb.WATCH:
+    if record.status is Status.QUEUED:
         enqueue(system, record)
     if verb not in UNSEEN:
         push_change(system, record)
@@ -70,7 +70,7 @@ def enqueue(system: System, record: JobRecord) -> None:
     try:
         system.messages.send(record, delay)
     except Unavailable:
-        logger.warning("message_not_sent", extra={"job": record.id, "lane": record.lane})
+        logger.warning("message_not_sent", extra={"lane": record.lane})
 
 
 def stamp(system: System) -> Stamp:

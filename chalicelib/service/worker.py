@@ -35,7 +35,10 @@ from chalicelib.domain.retry import backoff_seconds
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Stamp, Verb
 from chalicelib.domain.writes import Write
+from chalicelib.logs import bind, bound
+from chalicelib.metrics import Metric
 from chalicelib.service.heartbeat import Heartbeat
+from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.run import Run
 from chalicelib.service.stash import RESULT_INLINE, fetch, stash
@@ -58,11 +61,12 @@ def deliver(system: System, bodies: Sequence[str], ends_at: int) -> None:
     failure: Exception | None = None
     for number, body in enumerate(bodies):
         too_late = number > 0 and ends_at - system.clock.now() < 2 * margin
-        try:
-            _work(system, _parse(body), ends_at - margin, too_late)
-        except Exception as error:
-            logger.exception("delivery_failed", extra={"text": body[:200]})
-            failure = error
+        with bound():
+            try:
+                _work(system, _parse(body), ends_at - margin, too_late)
+            except Exception as error:
+                logger.exception("delivery_failed", extra={"text": body[:200]})
+                failure = error
     if failure is not None:
         raise failure
 
@@ -75,6 +79,7 @@ def _parse(body: str) -> Hint:
 
 
 def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
+    bind(job=hint.job)
     if too_late:
         record = system.jobs.read(hint.job)
         if record is not None and record.status is Status.QUEUED:
@@ -82,7 +87,9 @@ def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
         return
     record = _claim(system, hint)
     if record is None:
+        logger.info("nothing_to_claim")
         return
+    bind(**about(record))
     announce(system, record, Verb.CLAIM)
     run = Run(system, record, ends_at)
     heartbeat = Heartbeat(run)
@@ -133,8 +140,7 @@ def _run(run: Run, task: Task | None) -> Outcome:
         if isinstance(outcome, (Failed, Retry)):
             # The client sees type and message; where it came from is for us.
             where = "".join(traceback.format_exception(error))
-            extra = {"job": run.id, "attempt": run.attempt, "traceback": where}
-            logger.warning("attempt_failed", extra=extra)
+            logger.warning("attempt_failed", extra={"traceback": where})
         return outcome
 
 
@@ -149,6 +155,7 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
     """Write the outcome. If somebody else holds the lease by now, nothing is written."""
     system = run.system
     if isinstance(outcome, Lost):
+        _note_loss()
         return
     run.store_logs()
     if isinstance(outcome, Succeeded):
@@ -162,6 +169,7 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         if record.lease_token != run.lease_token:
+            _note_loss()
             return None
         match outcome:
             case Succeeded():
@@ -182,6 +190,10 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
                 return None
 
     carry_out(system, run.record, decide)
+
+
+def _note_loss() -> None:
+    logger.warning("lease_lost", extra={"metrics": {Metric.LEASE_LOST: 1}})
 
 
 def _delay(system: System, task: Task | None, attempt: int, outcome: Retry) -> int:

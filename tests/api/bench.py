@@ -44,6 +44,7 @@ class Context:
     """What a handler needs of Lambda's."""
 
     aws_request_id = "6f1d4c1e-request"
+    function_name = "overtime-local"
 
     def __init__(self, seconds: float = 300) -> None:
         self.seconds = seconds

@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.errors import ConditionFailed, PermanentError
-from chalicelib.logs import JsonLines
 from tests.api.bench import Context, Service, is_problem
 from tests.aws import ENVIRONMENT
+from tests.lines import lines
 
 
 class Raises:
@@ -54,24 +54,26 @@ def test_a_500_tells_no_internals(service: Service) -> None:
 
 
 def test_the_traceback_is_in_the_log_under_the_id_that_the_client_was_told(
-    service: Service, caplog: pytest.LogCaptureFixture
+    service: Service,
 ) -> None:
     service.replace(jobs=Raises(RuntimeError(SECRET)))
-    answer = service.through_api_gateway("GET", "/jobs")
+    with lines() as said:
+        answer = service.through_api_gateway("GET", "/jobs")
     assert answer.json_body["request_id"] == Context.aws_request_id
-    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
-    line = json.loads(JsonLines().format(record))
+    [line] = [line for line in said if line["level"] == "ERROR"]
     assert line["event"] == "request_failed"
-    assert (line["view"], line["request_id"]) == ("list_jobs", Context.aws_request_id)
+    assert (line["route"], line["request_id"]) == ("/jobs", Context.aws_request_id)
     assert line["traceback"].endswith(f"RuntimeError: {SECRET}")
 
 
 def test_only_a_500_bears_an_id_and_is_logged_as_an_error(
-    service: Service, caplog: pytest.LogCaptureFixture
+    service: Service,
 ) -> None:
-    for answer in (service.get("/jobs?x=1"), service.get("/jobs/x"), service.post("/jobs", [])):
-        assert "request_id" not in answer.json_body
-    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    with lines() as said:
+        for answer in (service.get("/jobs?x=1"), service.get("/jobs/x"), service.post("/jobs", [])):
+            assert "request_id" not in answer.json_body
+    assert [line["event"] for line in said] == ["request"] * 3
+    assert {line["level"] for line in said} == {"INFO"}
 
 
 @pytest.mark.parametrize("error", [ConditionFailed(None), PermanentError(SECRET)])
@@ -99,6 +101,15 @@ def test_when_the_bucket_refuses_nothing_is_accepted(service: Service) -> None:
     assert is_problem(answer, 503, "unavailable")
     assert service.items() == []
     assert service.messages() == []
+
+
+def test_without_credentials_an_upload_is_refused_for_now_and_not_as_a_bug(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring.client("s3")._request_signer, "_credentials", None)
+    answer = service.post("/uploads", {"size": 1})
+    assert is_problem(answer, 503, "unavailable")
+    assert answer.headers["Retry-After"]
 
 
 def test_when_the_queue_refuses_the_job_is_accepted_all_the_same(service: Service) -> None:

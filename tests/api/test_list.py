@@ -71,6 +71,14 @@ def test_pages_together_hold_every_job_once(service: Service) -> None:
     assert list(chain(*pages)) == oldest_first[::-1]
 
 
+@pytest.mark.parametrize("path", ["/jobs?limit=3", "/jobs?limit=3&task=echo"])
+def test_a_list_that_fills_its_pages_ends_with_the_last_of_them(
+    service: Service, path: str
+) -> None:
+    submitted(service, 6)
+    assert [len(page) for page in walk(service, path)] == [3, 3]
+
+
 def test_a_job_submitted_between_two_pages_moves_nothing(service: Service) -> None:
     oldest_first = submitted(service, 4)
     first = service.get("/jobs?limit=2")

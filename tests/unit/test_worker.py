@@ -21,11 +21,12 @@ from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, Hint, JobRecord
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import Job, task
 from chalicelib.memory import Message
-from chalicelib.service import control, worker
+from chalicelib.service import control
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.sweeper import sweep
 from chalicelib.service.worker import BadMessage, deliver
 from chalicelib.tasks.testing import OWNER, Bench
+from tests.lines import lines
 
 
 def queued(bench: Bench, function: Callable[[Job], Any], **asked: Any) -> JobRecord:
@@ -235,13 +236,12 @@ def test_a_table_that_does_not_answer_is_raised_so_that_sqs_delivers_again() -> 
         delivered(bench, record)
 
 
-def test_the_service_log_has_the_traceback_and_the_client_has_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench, said = Bench(), {}
-    monkeypatch.setattr(worker.logger, "warning", lambda event, extra: said.update({event: extra}))
-    after = delivered(bench, queued(bench, raising(ValueError("no"))))
-    assert "Traceback" in said["attempt_failed"]["traceback"]
+def test_the_service_log_has_the_traceback_and_the_client_has_not() -> None:
+    bench = Bench()
+    with lines() as said:
+        after = delivered(bench, queued(bench, raising(ValueError("no"))))
+    [failed] = [line for line in said if line["event"] == "attempt_failed"]
+    assert "Traceback" in failed["traceback"]
     assert after.error is not None
     assert "Traceback" not in after.error.detail
 

@@ -1,0 +1,51 @@
+"""What the log says of a job, and what a change of it tells CloudWatch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.domain.job import SECOND, JobRecord, Status
+from chalicelib.domain.transitions import Verb
+from chalicelib.metrics import Metric
+
+
+def about(record: JobRecord) -> dict[str, Any]:
+    """To be bound (logs.py) as soon as it is known which job all that follows is about."""
+    return {
+        "job": record.id,
+        "task": record.task,
+        "attempt": record.attempt,
+        "owner": record.owner,
+    }
+
+
+def measured(record: JobRecord, verb: str) -> dict[Metric, float]:
+    """Of a record just after `verb`.
+
+    WaitSeconds: from when the job was submitted, or might run, to its first claim.
+    RunSeconds: from a claim to the end of that run, whatever end; a rescue ends none, since
+        nobody knows when the worker died.
+    Attempts: how many a finished job took.
+    """
+    found: dict[Metric, float] = {}
+    if verb == Verb.SUBMIT:
+        found[Metric.SUBMITTED] = 1
+    if verb == Verb.CLAIM and record.started_at == record.updated_at:
+        found[Metric.WAIT_SECONDS] = max(record.updated_at - record.not_before, 0) / SECOND
+    if verb == Verb.RESCUE:
+        found[Metric.RESCUED] = 1
+    elif (claimed_at := _claimed_at(record)) is not None and record.status is not Status.RUNNING:
+        found[Metric.RUN_SECONDS] = max(record.updated_at - claimed_at, 0) / SECOND
+    if record.finished:
+        found[Metric.FINISHED] = 1
+        if record.attempt:
+            found[Metric.ATTEMPTS] = record.attempt
+    return found
+
+
+def _claimed_at(record: JobRecord) -> int | None:
+    """When the run began that the last transition ended; None where it ended none."""
+    if len(record.history) < 2 or record.history[-2].status is not Status.RUNNING:
+        return None
+    claims = (entry.at for entry in reversed(record.history) if entry.verb == Verb.CLAIM)
+    return next(claims, None)

@@ -1,0 +1,61 @@
+"""What `@task` refuses to register: mistakes are told when the code loads, not by the first job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.tasks import Job, task
+
+
+@dataclass
+class Circle:
+    radius: float
+
+
+@dataclass
+class Square:
+    side: float
+
+
+@dataclass
+class Drawing:
+    shape: Circle | Square
+
+
+def either(job: Job, params: Circle | Square) -> None: ...
+
+
+def somewhere_inside(job: Job, params: Drawing) -> None: ...
+
+
+def unannotated(job, params) -> None: ...
+
+
+def too_many(job: Job, params: Circle, more: Square) -> None: ...
+
+
+@pytest.mark.parametrize("function", [either, somewhere_inside])
+def test_params_that_json_cannot_tell_apart_are_refused(function: Any) -> None:
+    with pytest.raises(TypeError, match=r"task draw: its params .*more than one dataclass"):
+        task("draw")(function)
+
+
+@pytest.mark.parametrize("function", [unannotated, too_many])
+def test_a_function_that_is_no_task_is_told_what_one_looks_like(function: Any) -> None:
+    with pytest.raises(TypeError, match=r"task draw: write def \w+\(job: Job, params: YourParams"):
+        task("draw")(function)
+
+
+@pytest.mark.parametrize("name", ["", "Draw", "a b", "-a", "a" * 65, "ä"])
+def test_a_name_that_no_url_or_metric_could_bear_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a task"):
+        task(name)
+
+
+@pytest.mark.parametrize("wrong", [{"max_attempts": 0}, {"timeout": 4}, {"backoff": -1}])
+def test_numbers_that_make_no_sense_are_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="task draw"):
+        task("draw", **wrong)
