@@ -37,6 +37,7 @@ class Supervisor:
             *self.lane("work", "default_worker", "QUEUE_DEFAULT", settings.workers),
             *self.lane("heavy", "heavy_worker", "QUEUE_HEAVY", settings.heavy_workers),
             Child("sweep", "sweep", "local.sweep"),
+            Child("push", "websocket_message", "local.sockets"),
         ]
 
     @staticmethod
