@@ -5,13 +5,13 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke simulate mutants faults check fix clean app aws
+.PHONY: help run test smoke simulate mutants faults deploy destroy resources token tokens revoke check fix clean app aws
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-8s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-10s%s\n", n, $$0}'
 
-run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=8001 WORKERS=2)
+run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=8001 WORKERS=2 AUTH=tokens)
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
@@ -32,12 +32,22 @@ JOBS ?= 2000
 faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 clients
 	@$(BIN)/python -m tests.faults $(JOBS) 16
 
+STAGE ?= dev
+deploy: app ## create or update STAGE=dev on AWS, as one CloudFormation stack
+	@$(BIN)/python -m ops.deploy $(STAGE)
+
+destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
+	@$(BIN)/python -m ops.destroy $(STAGE) $(if $(DATA),--data)
+
+resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
+	@$(BIN)/python -m ops.resources $(STAGE)
+
 check: app ## style, types, import and layout rules, the CloudFormation template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/cfn-lint .chalice/resources.json
+	@$(BIN)/cfn-lint .chalice/resources.json # the whole template is linted where it is built
 	@$(BIN)/python -m pytest tests/unit/test_layout.py
 
 fix: app ## repair what can be repaired of style
@@ -47,6 +57,15 @@ fix: app ## repair what can be repaired of style
 clean: ## forget the local AWS's data and all caches (the environments stay)
 	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+token: app ## a token for jobs of OWNER=ada, shown once (STAGE=dev EXPIRES=90d LABEL=…)
+	@$(BIN)/python -m ops.tokens issue '$(STAGE)' '$(OWNER)' --expires='$(EXPIRES)' --label='$(LABEL)'
+
+tokens: app ## the tokens there are (STAGE=dev)
+	@$(BIN)/python -m ops.tokens list '$(STAGE)'
+
+revoke: app ## refuse TOKEN=<id> from now on (STAGE=dev)
+	@$(BIN)/python -m ops.tokens revoke '$(STAGE)' '$(TOKEN)'
 
 app: # what runs and tests the project
 	@$(PYTHON) local/install.py app

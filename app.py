@@ -6,31 +6,34 @@ chalicelib/http; what a job does in chalicelib/tasks, which is where yours go.
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, Response, SQSEvent, WebsocketEvent
+from chalice.app import (
+    AuthRequest,
+    AuthResponse,
+    Chalice,
+    CloudWatchEvent,
+    Rate,
+    Response,
+    SQSEvent,
+    WebsocketEvent,
+)
 
 from chalicelib import __version__, logs, wiring
-from chalicelib.domain.errors import NotFound, OvertimeError
+from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord
-from chalicelib.http import answers
+from chalicelib.http import answers, frames
 from chalicelib.http.access import access_lines
-from chalicelib.http.auth import owner_of
+from chalicelib.http.auth import PUBLIC, admit, guard, owner_of
 from chalicelib.http.openapi import describe, task_list
 from chalicelib.http.preferences import matches
-from chalicelib.http.problems import answering
-from chalicelib.http.representation import (
-    HealthView,
-    TicketView,
-    etag,
-    event_view,
-    rfc3339,
-    upload_view,
-)
+from chalicelib.http.problems import View, answering
+from chalicelib.http.representation import HealthView, etag, event_view, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
 from chalicelib.service import control, read, subscribe, sweeper, tickets, uploads, worker
-from chalicelib.service.ports import System
+from chalicelib.service.ports import Bearers, System
 from chalicelib.service.submit import Submission, submit
 from chalicelib.settings import read_settings
 from chalicelib.tasks import registered
@@ -50,10 +53,26 @@ def system() -> System:
     return wiring.system(settings)
 
 
+def bearers() -> Bearers:
+    return wiring.bearers(settings)
+
+
+@app.authorizer(name="authorize", ttl_seconds=60)  # so a revoked token is refused in a minute
+def authorize(request: AuthRequest) -> AuthResponse:
+    return admit(request.token, bearers().owner_of)
+
+
+def route(method: str, path: str) -> Callable[[View], View]:
+    """Every route is declared by this, so that none can forget to ask for credentials."""
+    asks = None if path in PUBLIC else guard(settings.auth, authorize)
+    declare = app.route(path, methods=[method], content_types=ANY_TYPE, authorizer=asks)
+    return lambda view: declare(answered(view))
+
+
 def current_call() -> Call:
     request = app.current_request
     assert request is not None  # there is one while a view runs
-    owner = owner_of(settings.auth)
+    owner = owner_of(settings.auth, request.context)
     logs.bind(owner=owner)
     return Call(
         request,
@@ -68,8 +87,7 @@ def current_call() -> Call:
 # ── jobs ──────────────────────────────────────────────────────────────────────────────────
 
 
-@app.route("/jobs", methods=["POST"], content_types=ANY_TYPE)
-@answered
+@route("POST", "/jobs")
 def submit_job() -> Response:
     """Submit a job.
 
@@ -94,8 +112,7 @@ def submit_job() -> Response:
     return answers.accepted(call, job, replayed=accepted.replayed)
 
 
-@app.route("/jobs/{job_id}", methods=["GET"])
-@answered
+@route("GET", "/jobs/{job_id}")
 def get_job(job_id: str) -> Response:
     """Tell how a job goes.
 
@@ -112,8 +129,7 @@ def get_job(job_id: str) -> Response:
     return answers.job_unless_known(call, job)
 
 
-@app.route("/jobs", methods=["GET"])
-@answered
+@route("GET", "/jobs")
 def list_jobs() -> Response:
     """List your jobs, newest first.
 
@@ -132,8 +148,7 @@ def list_jobs() -> Response:
     return answers.job_page(call, page.jobs, query.following(page.next))
 
 
-@app.route("/jobs/{job_id}/result", methods=["GET"])
-@answered
+@route("GET", "/jobs/{job_id}/result")
 def get_result(job_id: str) -> Response:
     """Fetch a job's result."""
     result = read.result(system(), current_call().owner, job_id)
@@ -142,16 +157,14 @@ def get_result(job_id: str) -> Response:
     return answers.see(read.download_url(system(), result))
 
 
-@app.route("/jobs/{job_id}/artifacts/{name}", methods=["GET"])
-@answered
+@route("GET", "/jobs/{job_id}/artifacts/{name}")
 def get_artifact(job_id: str, name: str) -> Response:
     """Fetch a file that a job attached."""
     artifact = read.artifact(system(), current_call().owner, job_id, name)
     return answers.see(read.download_url(system(), artifact))
 
 
-@app.route("/jobs/{job_id}/events", methods=["GET"])
-@answered
+@route("GET", "/jobs/{job_id}/events")
 def list_events(job_id: str) -> Response:
     """Tell a job's history: transitions and log lines, oldest first."""
     call = current_call()
@@ -162,8 +175,7 @@ def list_events(job_id: str) -> Response:
     )
 
 
-@app.route("/jobs/{job_id}/cancel", methods=["POST"], content_types=ANY_TYPE)
-@answered
+@route("POST", "/jobs/{job_id}/cancel")
 def cancel_job(job_id: str) -> Response:
     """Cancel a job.
 
@@ -174,8 +186,7 @@ def cancel_job(job_id: str) -> Response:
     return answers.canceled(call, control.cancel(system(), call.owner, job_id))
 
 
-@app.route("/jobs/{job_id}/retry", methods=["POST"], content_types=ANY_TYPE)
-@answered
+@route("POST", "/jobs/{job_id}/retry")
 def retry_job(job_id: str) -> Response:
     """Run a failed or canceled job again.
 
@@ -190,8 +201,7 @@ def retry_job(job_id: str) -> Response:
     return answers.show_job(call, control.retry(system(), call.owner, job_id, unchanged), 202)
 
 
-@app.route("/jobs/{job_id}", methods=["DELETE"])
-@answered
+@route("DELETE", "/jobs/{job_id}")
 def erase_job(job_id: str) -> Response:
     """Erase a finished job, with its params, result, artifacts and history."""
     control.erase(system(), current_call().owner, job_id)
@@ -201,8 +211,7 @@ def erase_job(job_id: str) -> Response:
 # ── what goes into jobs, and what there is ────────────────────────────────────────────────
 
 
-@app.route("/uploads", methods=["POST"], content_types=ANY_TYPE)
-@answered
+@route("POST", "/uploads")
 def create_upload() -> Response:
     """Get a place to put a file for a job's params.
 
@@ -214,8 +223,7 @@ def create_upload() -> Response:
     return answers.json(upload_view(ticket.id, ticket.url, ticket.headers, ticket.expires_at), 201)
 
 
-@app.route("/tickets", methods=["POST"], content_types=ANY_TYPE)
-@answered
+@route("POST", "/tickets")
 def create_ticket() -> Response:
     """Get a ticket for a WebSocket, over which you are told how your jobs go.
 
@@ -223,28 +231,23 @@ def create_ticket() -> Response:
     `{"action": "subscribe", "job": "<id>"}`.
     """
     call = current_call()
-    if settings.push_url is None:
-        raise NotFound("This stage does not push: set PUSH=websocket and WEBSOCKET_ENDPOINT.")
-    ticket, expires_at = tickets.issue(system(), call.owner, call.base)
-    return answers.json(TicketView(ticket, settings.push_url, rfc3339(expires_at)), 201)
+    ticket = tickets.issue(system(), call.owner, call.base)
+    return answers.json(ticket_view(ticket.text, ticket.url, ticket.expires_at), 201)
 
 
-@app.route("/tasks", methods=["GET"])
-@answered
+@route("GET", "/tasks")
 def list_tasks() -> Response:
     """List the tasks that can be submitted, with JSON Schemas of their params and results."""
     return answers.json(task_list(registered().values()))
 
 
-@app.route("/openapi.json", methods=["GET"])
-@answered
+@route("GET", "/openapi.json")
 def openapi() -> Response:
     """Describe this API as OpenAPI 3.1."""
     return answers.json(describe(app, registered().values(), __version__))
 
 
-@app.route("/health", methods=["GET"])
-@answered
+@route("GET", "/health")
 def health() -> Response:
     """Say that the API answers."""
     return answers.json(HealthView("ok", __version__))
@@ -278,8 +281,7 @@ if settings.by_websocket:
     @app.on_ws_connect()
     @answered
     def websocket_connect(event: WebsocketEvent) -> Response:
-        query = event.to_dict().get("queryStringParameters") or {}
-        subscribe.connect(system(), event.connection_id, query.get("ticket"))
+        subscribe.connect(system(), event.connection_id, frames.ticket_in(event.to_dict()))
         return Response("")
 
     @app.on_ws_message()

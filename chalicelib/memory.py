@@ -14,6 +14,7 @@ from chalicelib.domain.errors import ConditionFailed, PermanentError
 from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse
+from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
 from chalicelib.service.ports import Connection, LogLine, Subscriber
 
@@ -221,6 +222,25 @@ class MemorySecrets:
 
     def stage_secret(self) -> bytes:
         return self.secret
+
+
+@dataclass
+class MemoryTokens:
+    """Implements ports.TokenStore."""
+
+    tokens: dict[str, Token] = field(default_factory=dict)
+
+    def add(self, token: Token) -> None:
+        self.tokens[token.id] = token
+
+    def find(self, token_id: str) -> Token | None:
+        return self.tokens.get(token_id)
+
+    def all(self) -> Iterator[Token]:
+        return iter(list(self.tokens.values()))
+
+    def remove(self, token_id: str) -> bool:
+        return self.tokens.pop(token_id, None) is not None
 
 
 @dataclass

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
+
+LOCAL = "local"
 
 
 class SettingsError(ValueError):
     """What is wrong with the environment, and how to mend it."""
+
+
+class Auth(StrEnum):
+    """How callers show who they are."""
+
+    TOKENS = "tokens"  # that the stage itself has issued
+    JWT = "jwt"  # of an OpenID Connect issuer
+    IAM = "iam"  # by AWS signatures, which API Gateway checks
+    OPEN = "open"  # not at all: all are one owner
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
@@ -21,7 +34,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     queue_default: str
     """URL of the lane's queue, or its name."""
     queue_heavy: str
-    auth: str
+    auth: Auth
+    jwt_issuer: str = ""
+    """`iss` of the tokens, exactly; its OpenID Connect discovery tells where the keys are."""
+    jwt_audience: str = ""
+    """`aud` that tokens must be for."""
+    jwt_jwks_url: str = ""
+    """Where the keys are, for an issuer without discovery."""
     public_url: str | None = None
     """What links begin with, e.g. `https://jobs.example.com`; else the request's own host."""
     max_wait_seconds: int = 25
@@ -42,13 +61,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """Where clients connect, if not at the same place."""
 
     def __post_init__(self) -> None:
-        if self.auth != "open":
-            raise ValueError(f"AUTH={self.auth} is not a mode there is; there is: open")
-        if self.stage != "local":
-            raise ValueError(f"AUTH=open is for the local stage only, and this is {self.stage}")
+        match self.auth:
+            case Auth.OPEN if self.stage != LOCAL:
+                raise ValueError(f"AUTH=open is for the local stage only, and this is {self.stage}")
+            case Auth.IAM if self.stage == LOCAL:
+                raise ValueError("AUTH=iam needs API Gateway, which the local stage has not")
+            case Auth.JWT:
+                self._check_issuer()
+        if not (self.websocket_endpoint or "http://").startswith(("http://", "https://")):
+            raise ValueError("WEBSOCKET_ENDPOINT must be a URL that begins with https://")
         for name, low, high in BOUNDS:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name.upper()} must be between {low} and {high}")
+
+    def _check_issuer(self) -> None:
+        if not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("AUTH=jwt needs JWT_ISSUER and JWT_AUDIENCE")
+        schemes = ("https", "http") if self.stage == LOCAL else ("https",)
+        for name in ("jwt_issuer", "jwt_jwks_url"):
+            url = urlsplit(getattr(self, name))
+            if url.geturl() and not (url.scheme in schemes and url.hostname):
+                raise ValueError(f"{name.upper()} must be a URL that begins with https://")
+        issuer = urlsplit(self.jwt_issuer)
+        if issuer.query or issuer.fragment:  # OpenID Connect Discovery 1.0, section 3
+            raise ValueError("JWT_ISSUER must be a URL without query and fragment")
 
     @property
     def by_websocket(self) -> bool:
@@ -81,6 +117,9 @@ BOUNDS = (
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError naming the variable at fault."""
+    auth = environment.get("AUTH")
+    if auth is not None and auth not in list(Auth):
+        raise SettingsError(f"AUTH={auth} is not a mode there is; there are: {', '.join(Auth)}.")
     try:
         return msgspec.convert(environment, Settings, strict=False)
     except msgspec.ValidationError as error:

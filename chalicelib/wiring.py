@@ -17,8 +17,9 @@ from chalicelib.http import frames
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
 from chalicelib.service.outbox import ThreadedOutbox
-from chalicelib.service.ports import Pushing, Rules, System
-from chalicelib.settings import Settings
+from chalicelib.service.ports import Bearers, Pushing, Rules, System
+from chalicelib.service.tokens import Tokens
+from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class RealClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def _fresh() -> str:
+    return secrets.token_hex(16)
 
 
 @functools.cache
@@ -58,7 +63,7 @@ def system(settings: Settings) -> System:
         payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
         web=OutgoingWeb(hosts, f"overtime/{__version__}"),
         clock=RealClock(),
-        fresh=lambda: secrets.token_hex(16),
+        fresh=_fresh,
         chance=random.random,
         tasks=registered,
         secrets=Secrets(
@@ -84,6 +89,7 @@ def _pushing(settings: Settings) -> Pushing | None:
     if settings.push_url is None:
         return None
     return Pushing(
+        url=settings.push_url,
         connections=Subscriptions(functools.partial(client, "dynamodb"), settings.table),
         push=WebSockets(
             functools.partial(client, "apigatewaymanagementapi", settings.websocket_endpoint)
@@ -92,6 +98,22 @@ def _pushing(settings: Settings) -> Pushing | None:
         updated=frames.updated,
         refused=frames.refused,
     )
+
+
+@functools.cache
+def bearers(settings: Settings) -> Bearers:
+    """Who tells whose a bearer token is. The issuer's check is loaded where it is used alone."""
+    if settings.auth is Auth.JWT:
+        from chalicelib.oidc import Oidc
+
+        schemes = ("https", "http") if settings.stage == LOCAL else ("https",)
+        return Oidc(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url or None, schemes
+        )
+    from chalicelib.aws.tokens_table import TokensTable
+
+    store = TokensTable(functools.partial(client, "dynamodb"), settings.table)
+    return Tokens(store, RealClock().now, _fresh)
 
 
 @functools.cache

@@ -12,6 +12,13 @@ from local.settings import Refusal, Settings, read_settings, require_free_port
 from local.supervisor import Supervisor
 
 EXAMPLE = '{"task": "fetch", "params": {"url": "%s/health"}}'  # needs nothing but this run
+CREDENTIALS = {
+    "open": "",
+    "tokens": """
+    -H "Authorization: Bearer $(make token STAGE=local OWNER=$USER)" \\""",
+    "jwt": """
+    -H "Authorization: Bearer $TOKEN" \\""",
+}
 
 
 def main() -> int:
@@ -39,7 +46,7 @@ def greet(settings: Settings) -> None:
     say(f"""
 Overtime runs at {settings.url} (stop: Ctrl-C; changes are reloaded). Try:
 
-  curl -i {settings.url}/jobs -H 'Content-Type: application/json' \\
+  curl -i {settings.url}/jobs -H 'Content-Type: application/json' \\{CREDENTIALS[settings.mode]}
     -d '{EXAMPLE % settings.url}'
 """)
 

@@ -19,11 +19,15 @@ from typing import Any, cast
 from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import (
+    ForbiddenError,
+    InvalidAuthorizerError,
     LambdaContext,
     LambdaEventConverter,
     LocalChalice,
     LocalGateway,
+    LocalGatewayAuthorizer,
     LocalGatewayException,
+    NotAuthorizedError,
     RouteMatcher,
 )
 
@@ -40,9 +44,17 @@ class Answer:
 # slug and title of the problems that the app names as well; the others bear their status's phrase
 PROBLEMS = {
     400: ("malformed-request", "The request is malformed"),
+    401: ("unauthorized", "Credentials are missing or not valid"),
+    403: ("forbidden", "This caller may not do that"),
     413: ("body-too-large", "The body is too large"),
     500: ("internal-error", "Internal error"),
+    503: ("unavailable", "The service cannot answer now"),
 }
+
+
+CREDENTIALS = (
+    "Send Authorization: Bearer and a token; yours is missing, unknown, revoked or expired."
+)
 
 
 def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
@@ -61,6 +73,7 @@ class Gateway(LocalGateway):
         self._routes = app.routes
         self._matcher = RouteMatcher(list(app.routes))
         self.event_converter = _Events(self._matcher, app.api.binary_types)
+        self._authorizer = _Authorizer(app)
 
     def answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
         try:
@@ -74,11 +87,30 @@ class Gateway(LocalGateway):
             return problem(405, f"This path takes {allowed}.", ("Allow", allowed))
         try:
             return _to_answer(self.handle_request(method, target, cast(Any, headers), body))
-        except LocalGatewayException as refusal:  # an authorizer's
-            return problem(refusal.CODE, "The authorizer of this path refuses the request.")
+        except NotAuthorizedError:
+            return problem(401, CREDENTIALS, ("WWW-Authenticate", "Bearer"))
+        except ForbiddenError:
+            return problem(403, "The authorizer does not let this caller through.")
+        except InvalidAuthorizerError:
+            return problem(503, "The credentials cannot be checked now.", ("Retry-After", "2"))
         except Exception:  # a view's result that JSON cannot hold, for one
             traceback.print_exc()
             return problem(500, "The request failed; the log tells why.")
+
+
+class _Authorizer(LocalGatewayAuthorizer):
+    """An authorizer that fails refuses, if it says so by this very word; else it cannot tell."""
+
+    def authorize(self, raw_path: str, lambda_event: Any, lambda_context: LambdaContext) -> Any:
+        try:
+            return super().authorize(raw_path, lambda_event, lambda_context)
+        except LocalGatewayException:
+            raise
+        except Exception as error:
+            if str(error) == "Unauthorized":
+                raise NotAuthorizedError({}) from None
+            traceback.print_exc()
+            raise InvalidAuthorizerError({}) from None
 
 
 class _Events(LambdaEventConverter):

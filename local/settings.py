@@ -12,6 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"  # never 0.0.0.0: the local stage lets everybody in
 
+AUTH = ("AUTH", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL")
+MODES = ("open", "tokens", "jwt")  # `iam` needs API Gateway
+
 
 class Refusal(SystemExit):
     """It cannot go on; the message is one plain sentence, and a process that dies of it says it."""
@@ -25,8 +28,14 @@ class Settings:
     workers: int
     heavy_workers: int
     sweep_seconds: int
+    auth: Mapping[str, str]
+    """How callers show who they are: what differs from .chalice/config.json."""
     state: Path
     """The folder of the local AWS's data and log."""
+
+    @property
+    def mode(self) -> str:
+        return self.auth.get("AUTH", "open")
 
     @property
     def url(self) -> str:
@@ -53,8 +62,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         workers=number("WORKERS", 2, 0, 64),
         heavy_workers=number("HEAVY_WORKERS", 1, 0, 64),
         sweep_seconds=number("SWEEP_SECONDS", 5, 1, 3600),
+        auth={name: text for name in AUTH if (text := environment.get(name, "").strip())},
         state=(ROOT / (environment.get("STATE") or ".local")).resolve(),
     )
+    if settings.mode not in MODES:
+        raise Refusal(f"AUTH={settings.mode} cannot be run here; there are: {', '.join(MODES)}.")
     ports = {"PORT": settings.port, "AWS_PORT": settings.aws_port, "WS_PORT": settings.ws_port}
     for (one, port), (other, same) in itertools.combinations(ports.items(), 2):
         if port == same:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import secrets
 import socket
@@ -187,6 +188,7 @@ def listen(port: int, sockets: Sockets) -> Server:
 def main() -> None:
     leash.hold()
     stopping = leash.stop_on_sigterm()
+    logging.getLogger("websockets").setLevel(logging.WARNING)  # the functions log enough
     sockets = Sockets(load_app().handler_map)
     server = listen(read_settings().ws_port, sockets)
     threading.Thread(target=server.serve_forever, daemon=True).start()

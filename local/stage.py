@@ -44,7 +44,10 @@ def read_function(name: str, settings: Settings) -> Function:
         name=name,
         seconds=config.lambda_timeout or LAMBDA_DEFAULT_SECONDS,
         megabytes=config.lambda_memory_size or LAMBDA_DEFAULT_MEGABYTES,
-        environment=with_chosen_ports(config.environment_variables, settings),
+        environment={
+            **with_chosen_ports(config.environment_variables, settings),
+            **settings.auth,
+        },
     )
 
 

@@ -4,7 +4,7 @@ Exception
 └── OvertimeError
     ├── ClientError            the caller can mend it: answered with a 4xx problem document
     │   ├── MalformedRequest, InvalidRequest, UnsupportedMediaType, BodyTooLarge
-    │   ├── Unauthorized, NotFound, ResultTooSoon, ...
+    │   ├── Unauthorized, Forbidden, NotFound, ResultTooSoon, ...
     │   └── KeyReused          an Idempotency-Key came back with another body
     ├── Unavailable            AWS did not answer: repeat the call
     ├── Gone                   a push found nobody to take it
@@ -77,6 +77,10 @@ class BodyTooLarge(ClientError):
 
 class Unauthorized(ClientError):
     slug, title = "unauthorized", "Credentials are missing or not valid"
+
+
+class Forbidden(ClientError):
+    slug, title = "forbidden", "This caller may not do that"
 
 
 class NotFound(ClientError):

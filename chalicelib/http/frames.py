@@ -1,6 +1,9 @@
-"""What is pushed, as JSON text: a job as it is now, or why a message was refused."""
+"""What a WebSocket brings and gets: a ticket; a job as it is now, or why a message was refused."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -27,3 +30,9 @@ def updated(record: JobRecord, base: str) -> str:
 def refused(error: OvertimeError, job: str | None) -> str:
     """`job` where the message named one."""
     return msgspec.json.encode(Refused(problem_view(error), job)).decode()
+
+
+def ticket_in(event: Mapping[str, Any]) -> str | None:
+    """Of API Gateway's $connect event, which has the query only where there was one."""
+    ticket: str | None = (event.get("queryStringParameters") or {}).get("ticket")
+    return ticket

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalice.app import Chalice
+from chalice.app import Authorizer, Chalice
 
 from chalicelib.domain.params import json_schema
 from chalicelib.domain.task import Task
 from chalicelib.http.operations import (
+    CREDENTIALS,
     OPERATIONS,
     PATH,
+    PROBLEM_HEADERS,
     PROBLEMS,
     QUERY,
     REQUEST_HEADERS,
@@ -46,16 +48,20 @@ class Schemas:
 def describe(app: Chalice, tasks: Iterable[Task], version: str) -> Json:
     schemas = Schemas()
     paths: dict[str, Json] = {}
+    schemes: dict[str, Json] = {}
     for path, methods in sorted(app.routes.items()):
         for method, route in methods.items():
-            operation = OPERATIONS[method, path]
+            operation, asks = OPERATIONS[method, path], route.authorizer
             paths.setdefault(path, {})[method.lower()] = {
                 **_words(route.view_function),
                 "operationId": route.view_function.__name__,
                 "parameters": list(_parameters(path, operation)),
                 **_request_body(operation, schemas, tasks),
-                "responses": _responses(operation, schemas),
+                "responses": _responses(operation, schemas, asks),
+                "security": [] if asks is None else [{asks.name: []}],
             }
+            if asks is not None:
+                schemes[asks.name], _ = CREDENTIALS[asks.name]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -64,7 +70,7 @@ def describe(app: Chalice, tasks: Iterable[Task], version: str) -> Json:
             "description": "Slow work behind an API that answers at once.",
         },
         "paths": paths,
-        "components": {"schemas": schemas.definitions},
+        "components": {"schemas": schemas.definitions, "securitySchemes": schemes},
     }
 
 
@@ -133,7 +139,8 @@ def _submit_body(task: Task, schemas: Schemas) -> Json:
     }
 
 
-def _responses(operation: Operation, schemas: Schemas) -> Json:
+def _responses(operation: Operation, schemas: Schemas, asks: Authorizer | None) -> Json:
+    refusals = () if asks is None else CREDENTIALS[asks.name][1]
     responses: Json = {}
     for status, answer in operation.answers.items():
         responses[str(status)] = {
@@ -141,10 +148,10 @@ def _responses(operation: Operation, schemas: Schemas) -> Json:
             **_response_headers(answer.headers),
             **_content("application/json", answer.model, schemas),
         }
-    for status in (*operation.problems, 500):
+    for status in sorted({*refusals, *operation.problems, 500}):
         responses[str(status)] = {
             "description": PROBLEMS[status],
-            **_response_headers(("Retry-After",) if status in (409, 503) else ()),
+            **_response_headers(PROBLEM_HEADERS.get(status, ())),
             **_content("application/problem+json", ProblemView, schemas),
         }
     return responses

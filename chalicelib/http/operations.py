@@ -117,6 +117,21 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/health"): Operation(answers={200: Answer("It is well.", HealthView)}),
 }
 
+# By authorizer: how OpenAPI describes what it asks for, and how it refuses.
+CREDENTIALS: Mapping[str, tuple[Json, tuple[int, ...]]] = {
+    "authorize": ({"type": "http", "scheme": "bearer"}, (401, 403, 503)),
+    "sigv4": (
+        {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "AWS Signature Version 4 for the service execute-api.",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        },
+        (403,),
+    ),
+}
+
 TEXT = {"type": "string"}
 _TAG = '(W/)?"[!#-~]*"'
 _TAGS = {
@@ -157,6 +172,12 @@ RESPONSE_HEADERS: Mapping[str, str] = {
     "Operation-Location": "As Location, for clients of long-running operations.",
     "Preference-Applied": "What was done of Prefer. RFC 7240.",
     "Retry-After": "Seconds after which to ask again.",
+    "WWW-Authenticate": "What to send: `Bearer`. RFC 6750.",
+}
+PROBLEM_HEADERS: Mapping[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    503: ("Retry-After",),
 }
 SOMETIMES = frozenset({"Idempotency-Replayed", "Link", "Preference-Applied", "Retry-After"})
 QUERY: Mapping[str, tuple[str, Json]] = {
@@ -174,6 +195,8 @@ PATH: Mapping[str, Json] = {
 }
 PROBLEMS = {
     400: "Malformed request.",
+    401: "Credentials are missing or not valid.",
+    403: "This caller may not do that.",
     404: "There is none, or it is somebody else's.",
     409: "Not in the job's present status.",
     412: "The job has changed since.",

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 STATUS: Mapping[type[OvertimeError], int] = {
     errors.MalformedRequest: 400,
     errors.Unauthorized: 401,
+    errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.JobFinished: 409,
     errors.JobNotFinished: 409,
@@ -34,9 +35,10 @@ STATUS: Mapping[type[OvertimeError], int] = {
     errors.KeyReused: 422,
     errors.Unavailable: 503,
 }
-RETRY_AFTER: Mapping[type[OvertimeError], str] = {
-    errors.JobNotFinished: "2",
-    errors.Unavailable: "2",
+HEADERS: Mapping[type[OvertimeError], Mapping[str, str]] = {
+    errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
+    errors.JobNotFinished: {"Retry-After": "2"},
+    errors.Unavailable: {"Retry-After": "2"},
 }
 INTERNAL = 500
 
@@ -111,9 +113,8 @@ def problem(error: OvertimeError, request_id: str | None = None) -> Response:
     headers: HeadersType = {
         "Content-Type": "application/problem+json",
         "Cache-Control": "no-store",
+        **HEADERS.get(kind, {}),
     }
-    if kind in RETRY_AFTER:
-        headers["Retry-After"] = RETRY_AFTER[kind]
     text = msgspec.json.encode(document).decode()
     return Response(text, headers=headers, status_code=document.status)
 

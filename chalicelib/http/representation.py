@@ -230,6 +230,10 @@ def event_view(event: Any) -> EventView:
     )
 
 
+def ticket_view(ticket: str, url: str, expires_at: int) -> TicketView:
+    return TicketView(ticket, url, rfc3339(expires_at))
+
+
 def upload_view(
     upload_id: str, url: str, headers: Mapping[str, str], expires_at: int
 ) -> UploadView:

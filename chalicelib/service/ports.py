@@ -15,6 +15,7 @@ from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
 
 if TYPE_CHECKING:
@@ -112,6 +113,26 @@ class SecretStore(Protocol):
         first of a stage a write."""
 
 
+class TokenStore(Protocol):
+    def add(self, token: Token) -> None:
+        """Keep a token whose id does not exist yet."""
+
+    def find(self, token_id: str) -> Token | None:
+        """As of the last write: a token that has been removed is not found."""
+
+    def all(self) -> Iterator[Token]:
+        """In no order."""
+
+    def remove(self, token_id: str) -> bool:
+        """Whether there was one."""
+
+
+class Bearers(Protocol):
+    def owner_of(self, text: str) -> str:
+        """Who it is that shows this bearer token. Raises Unauthorized, its detail for the log
+        alone; and Unavailable where that cannot be told now."""
+
+
 class Web(Protocol):
     def request(
         self,
@@ -191,6 +212,7 @@ class Outbox(Protocol):
 class Pushing:
     """All that pushing takes, on a stage that does."""
 
+    url: str  # where clients connect
     connections: Connections
     push: Push
     outbox: Outbox

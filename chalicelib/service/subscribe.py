@@ -54,6 +54,7 @@ def connect(system: System, connection_id: str, ticket_text: str | None) -> None
     connection = Connection(connection_id, ticket.owner, ticket.base, expires_at)
     if not _pushing(system).connections.open(connection, ticket.id, ticket.expires_at):
         raise Unauthorized("The ticket has been used: get a fresh one from POST /tickets.")
+    logger.info("connected", extra={"connection": connection_id, "owner": ticket.owner})
 
 
 def receive(system: System, connection_id: str, body: str) -> None:
@@ -67,7 +68,9 @@ def receive(system: System, connection_id: str, body: str) -> None:
         asked = _parse(body)
         job = asked.job
         answer = _carry_out(system, pushing, connection, asked)
+        logger.info(asked.action, extra={"connection": connection_id, "job": job})
     except (ClientError, Unavailable) as error:
+        logger.info("message_refused", extra={"connection": connection_id, "error": error.slug})
         answer = pushing.refused(error, job)
     except Exception:
         logger.exception("message_failed", extra={"connection": connection_id})
@@ -77,6 +80,7 @@ def receive(system: System, connection_id: str, body: str) -> None:
 
 def disconnect(system: System, connection_id: str) -> None:
     _pushing(system).connections.close(connection_id)
+    logger.info("disconnected", extra={"connection": connection_id})
 
 
 def watch(system: System, owner: str, job_id: str, to: Subscriber, until: int) -> JobRecord:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from chalicelib.domain.errors import Unauthorized
+from chalicelib.domain.errors import NotFound, Unauthorized
 from chalicelib.domain.job import SECOND
 from chalicelib.domain.params import encode
 from chalicelib.domain.seals import seal, unseal
@@ -18,7 +18,16 @@ SCOPE = ("ticket",)
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Whose it is, and what links begin with where it came from."""
+    """`url` is where it admits, `expires_at` until when (epoch ms)."""
+
+    text: str
+    url: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a ticket says: whose it is, and what links begin with where it came from."""
 
     id: str
     owner: str
@@ -26,19 +35,21 @@ class Ticket:
     expires_at: int
 
 
-def issue(system: System, owner: str, base: str) -> tuple[str, int]:
-    """A ticket for one connection, and until when (epoch ms) it admits."""
-    expires_at = system.clock.now() + TICKET_LIVES
-    ticket = Ticket(system.fresh(), owner, base, expires_at)
-    return seal(system.secrets.stage_secret(), SCOPE, encode(ticket)), expires_at
+def issue(system: System, owner: str, base: str) -> Ticket:
+    """For one connection. Raises NotFound on a stage that does not push."""
+    if system.pushing is None:
+        raise NotFound("This stage does not push: set PUSH, and WEBSOCKET_ENDPOINT with it.")
+    admission = Admission(system.fresh(), owner, base, system.clock.now() + TICKET_LIVES)
+    text = seal(system.secrets.stage_secret(), SCOPE, encode(admission))
+    return Ticket(text, system.pushing.url, admission.expires_at)
 
 
-def examine(system: System, text: str | None) -> Ticket:
+def examine(system: System, text: str | None) -> Admission:
     """Raises Unauthorized for one that is missing, forged or expired."""
     if not text:
         raise Unauthorized("Connect with ?ticket=, which POST /tickets gives.")
     content = unseal(system.secrets.stage_secret(), SCOPE, text)
-    ticket = None if content is None else msgspec.json.decode(content, type=Ticket)
-    if ticket is None or ticket.expires_at <= system.clock.now():
+    admission = None if content is None else msgspec.json.decode(content, type=Admission)
+    if admission is None or admission.expires_at <= system.clock.now():
         raise Unauthorized("The ticket is not valid any more: get a fresh one from POST /tickets.")
-    return ticket
+    return admission

@@ -153,7 +153,7 @@ def test_erased_jobs_are_not_listed(service: Service) -> None:
 
 def test_others_jobs_are_not_listed(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     service.submitted()
-    monkeypatch.setattr("app.owner_of", lambda mode: "somebody else")
+    monkeypatch.setattr("app.owner_of", lambda auth, context: "somebody else")
     assert ids(service.get("/jobs")) == []
 
 
@@ -219,7 +219,7 @@ def test_a_cursor_of_another_owner_is_refused(
 ) -> None:
     submitted(service, 2)
     cursor = cursor_of(service, "/jobs?limit=1")
-    monkeypatch.setattr("app.owner_of", lambda mode: "somebody else")
+    monkeypatch.setattr("app.owner_of", lambda auth, context: "somebody else")
     assert is_problem(service.get(f"/jobs?cursor={cursor}"), 400, "malformed-request")
 
 

@@ -138,7 +138,7 @@ def test_another_owners_job_looks_as_if_it_were_not_there(
 ) -> None:
     job_id = service.submitted()
     unknown = service.get(f"/jobs/{'0' * 32}")
-    monkeypatch.setattr("app.owner_of", lambda mode: "somebody else")
+    monkeypatch.setattr("app.owner_of", lambda auth, context: "somebody else")
     assert service.get(f"/jobs/{job_id}").body == unknown.body
     for path in ("/result", "/events", "/artifacts/half.txt"):
         assert is_problem(service.get(f"/jobs/{job_id}{path}"), 404, "not-found")

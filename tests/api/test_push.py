@@ -312,8 +312,7 @@ def test_somebody_elses_job_and_an_unknown_one_are_refused_alike(
     service: Service, sockets: Sockets
 ) -> None:
     job = service.submitted()
-    ticket, _ = tickets.issue(service.system, "eve", BASE)
-    eve = sockets.connected(ticket)
+    eve = sockets.connected(tickets.issue(service.system, "eve", BASE).text)
     eve.subscribe(job, "0" * 32, "nonsense")
     answers = eve.take()
     assert [problem_of(one) for one in answers] == ["404 /problems/not-found"] * 3

@@ -35,11 +35,6 @@ def test_a_ticket_says_where_to_connect_and_until_when(service: Service) -> None
     assert service.clock.now() == 1_800_000_000_000
 
 
-def test_a_stage_may_say_where_clients_connect(service: Service) -> None:
-    service.set(websocket_url="wss://push.example.com")
-    assert service.post("/tickets").json_body["url"] == "wss://push.example.com"
-
-
 def test_a_fresh_ticket_lets_in(sockets: Sockets) -> None:
     assert sockets.browser().connect(sockets.ticket())["statusCode"] == 200
 
@@ -106,7 +101,7 @@ def test_links_in_what_is_pushed_begin_as_where_the_ticket_came_from(
 
 
 def test_a_stage_that_does_not_push_says_which_setting_it_takes(service: Service) -> None:
-    service.set(push="none")
+    service.replace(pushing=None)
     answer = service.post("/tickets")
     assert is_problem(answer, 404, "not-found")
     assert "PUSH" in answer.json_body["detail"]

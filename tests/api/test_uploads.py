@@ -69,7 +69,7 @@ def test_anothers_upload_is_simply_not_there(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_id = service.upload(b"x")
-    monkeypatch.setattr("app.owner_of", lambda mode: "somebody else")
+    monkeypatch.setattr("app.owner_of", lambda auth, context: "somebody else")
     refused = service.submit("picture", {"source": upload_id})
     assert pointers(refused) == ["/params/source"]
 

@@ -1,0 +1,45 @@
+"""Tokens: what a caller shows, and what the stage keeps of it.
+
+A token is `ot_<id>_<secret>`. The id finds it in the store; the secret has 256 random bits, so
+that its plain SHA-256 tells nobody anything and needs no salt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_FORM = re.compile(r"ot_([0-9a-f]{16})_[0-9a-f]{64}")
+OWNER = re.compile(r"[!-~]{1,128}")  # printable ASCII without blanks
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is kept. Times in epoch milliseconds; `expires_at` None: it has no end."""
+
+    id: str
+    owner: str
+    digest: str
+    created_at: int
+    expires_at: int | None
+    label: str
+
+    def expired(self, now: int) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+def token_text(token_id: str, secret: str) -> str:
+    """Of 16 and 64 hex digits."""
+    return f"ot_{token_id}_{secret}"
+
+
+def token_id(text: str) -> str | None:
+    """None where `text` is no token at all."""
+    match = _FORM.fullmatch(text)
+    return match and match[1]
+
+
+def token_digest(text: str) -> str:
+    """Of the whole token, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

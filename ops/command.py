@@ -1,0 +1,21 @@
+"""Runs a command, so that whatever AWS or Ctrl-C does to it ends in a sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.stage import Refusal
+
+
+def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:
+    """Lines appear as they are printed, into a pipe or a file, too."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        main(arguments)
+    except (ClientError, BotoCoreError) as error:
+        raise Refusal(f"AWS answers: {error}") from None
+    except KeyboardInterrupt:
+        raise Refusal("\nStopped. What CloudFormation has begun, it goes on with.") from None

@@ -1,0 +1,114 @@
+"""Creates or updates a stage on AWS, as one CloudFormation stack: python -m ops.deploy STAGE"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+
+from ops import artifacts, local_aws
+from ops.adoption import imports_of_what_is_left, template_of
+from ops.ask import confirm
+from ops.bundle import Bundle, build
+from ops.command import run
+from ops.quota import require_concurrency
+from ops.stack import ChangeSet, Stack
+from ops.stage import LOCAL, ROOT, Refusal, Stage, read_stage
+from ops.template import Template, chosen_parameters, functions
+
+
+def deploy(stage: Stage, yes: bool) -> None:
+    """Raises Refusal where it cannot be done, is not wanted, or failed and was rolled back."""
+    if stage.name == LOCAL:
+        raise Refusal("The stage local is this machine's: make run")
+    print(f"Building {stage.stack}")
+    bundle = build(stage)
+    size = bundle.archive.stat().st_size
+    print(f"  {bundle.archive.relative_to(ROOT)}: {size / 1e6:.1f} MB, sha256 {bundle.sha256}")
+    parameters = chosen_parameters(stage, bundle.template)
+    _refuse_two_ways(stage)
+    stack = Stack(stage, stage.stack)
+    stack.clear_the_way()
+    template = bundle.template
+    if stack.status is None:
+        require_concurrency(stage, template, parameters)
+        _take_over(stage, stack, template)
+    if endpoint := local_aws.endpoint():
+        template = local_aws.adapted(template, endpoint)
+    proposed = stack.propose(parameters, TemplateURL=_send(stage, bundle, template))
+    if proposed is None:
+        print(f"{stack.name} is as it should be already.")
+    else:
+        show_and_ask(stack, proposed, yes)
+        stack.carry_out(proposed)
+    _report(stage, template, stack.outputs)
+
+
+def show_and_ask(stack: Stack, proposed: ChangeSet, yes: bool) -> None:
+    """Asks only where data is at stake. Raises Refusal when it is not to be."""
+    print(f"{stack.name} changes:")
+    for change in proposed.changes:
+        print(change)
+    endangered = [change.name for change in proposed.changes if change.endangers_data]
+    if not endangered:
+        return
+    try:
+        confirm(f"This may lose what is in {', '.join(endangered)}. Go on?", yes)
+    except Refusal:
+        stack.withdraw(proposed)
+        raise
+
+
+def _refuse_two_ways(stage: Stage) -> None:
+    if Stack(stage, stage.resources_stack).status is not None:
+        raise Refusal(
+            f"The stage {stage.name} is deployed by `make resources` and `chalice deploy`: go on"
+            f" with `make resources STAGE={stage.name}`, or take another name for this one."
+        )
+
+
+def _take_over(stage: Stage, stack: Stack, template: Template) -> None:
+    if not (left := imports_of_what_is_left(stage)):
+        return
+    names = " and ".join(name for one in left for name in one["ResourceIdentifier"].values())
+    print(f"An earlier {stack.name} left {names}: taken over, with all that is in it.")
+    proposed = stack.propose(
+        {"App": stage.app, "Stage": stage.name},
+        ResourcesToImport=left,
+        TemplateBody=json.dumps(template_of(left, template)),
+    )
+    assert proposed is not None  # a new stack is a change
+    stack.carry_out(proposed)
+
+
+def _send(stage: Stage, bundle: Bundle, template: Template) -> str:
+    """Puts bundle and template where CloudFormation finds them; returns the template's URL."""
+    artifacts.create_bucket(stage)
+    key, sent = artifacts.send(stage, bundle.archive.read_bytes(), "zip")
+    print(f"  {'sent to' if sent else 'is there already:'} s3://{stage.artifacts}/{key}")
+    located = copy.deepcopy(template)
+    for logical_id in functions(located):
+        code = {"Bucket": stage.artifacts, "Key": key}
+        located["Resources"][logical_id]["Properties"]["CodeUri"] = code
+    text = json.dumps(located, sort_keys=True)
+    return artifacts.url(stage, artifacts.send(stage, text.encode(), "json")[0])
+
+
+def _report(stage: Stage, template: Template, outputs: dict[str, str]) -> None:
+    api = outputs["EndpointURL"].rstrip("/")
+    if endpoint := local_aws.endpoint():
+        api = local_aws.finish(stage, template, endpoint, outputs["RestAPIId"])
+    print(f"\nAPI      {api}\nConsole  {api}/\n\n  curl {api}/health")
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="ops.deploy", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("--yes", action="store_true", help="do not ask before data may be lost")
+    chosen = parser.parse_args(arguments)
+    deploy(read_stage(chosen.stage), chosen.yes)
+
+
+if __name__ == "__main__":
+    run(main, sys.argv[1:])

@@ -1,0 +1,68 @@
+"""Takes a stage away, but for its data unless told: python -m ops.destroy STAGE [--data]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ops import artifacts
+from ops.adoption import bucket_exists, table_exists
+from ops.ask import confirm
+from ops.command import run
+from ops.stack import Stack
+from ops.stage import LOCAL, ROOT, Refusal, Stage, read_stage
+
+
+def destroy(stage: Stage, data: bool, yes: bool) -> None:
+    """Raises Refusal where it is not wanted, or something could not be deleted."""
+    if stage.name == LOCAL:
+        raise Refusal("The stage local is this machine's: make clean")
+    deployed = ROOT / ".chalice" / "deployed" / f"{stage.name}.json"
+    by_chalice = Stack(stage, stage.resources_stack)
+    if by_chalice.status is not None and deployed.exists():
+        raise Refusal(f"First take away what Chalice made: chalice delete --stage {stage.name}")
+    stacks = [one for one in (Stack(stage, stage.stack), by_chalice) if one.status is not None]
+    kept = [name for name in (stage.table, stage.bucket) if _exists(stage, name)]
+    gone = [one.name for one in stacks] + (kept if data else [])
+    if not gone:
+        stays = f" There are {' and '.join(kept)}: DATA=1 removes them." if kept else ""
+        raise Refusal(f"Nothing is deployed as {stage.stack}.{stays}")
+    if kept and not data:
+        print(f"{' and '.join(kept)} stay, with all jobs; DATA=1 would remove them, too.")
+    for_ever = ", with all jobs, for ever" if data and kept else ""
+    confirm(f"This removes {', '.join(gone)}{for_ever}. Go on?", yes)
+    for one in stacks:
+        one.delete()
+    if artifacts.remove_bucket(stage, stage.artifacts):
+        print(f"{stage.artifacts} is removed.")
+    if data:
+        _remove_data(stage)
+    if by_chalice in stacks:
+        print(f"What .chalice/config.json says of the stage {stage.name} is yours to remove.")
+
+
+def _exists(stage: Stage, name: str) -> bool:
+    return table_exists(stage, name) if name == stage.table else bucket_exists(stage, name)
+
+
+def _remove_data(stage: Stage) -> None:
+    if table_exists(stage, stage.table):
+        dynamodb = stage.client("dynamodb")
+        dynamodb.delete_table(TableName=stage.table)
+        dynamodb.get_waiter("table_not_exists").wait(TableName=stage.table)
+        print(f"{stage.table} is removed.")
+    if artifacts.remove_bucket(stage, stage.bucket):
+        print(f"{stage.bucket} is removed.")
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="ops.destroy", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("--data", action="store_true", help="table and bucket, too")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    chosen = parser.parse_args(arguments)
+    destroy(read_stage(chosen.stage), chosen.data, chosen.yes)
+
+
+if __name__ == "__main__":
+    run(main, sys.argv[1:])

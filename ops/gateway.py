@@ -1,0 +1,86 @@
+"""What API Gateway answers by itself, before any of our code is asked: problem documents, too."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chalicelib.domain import errors
+
+FORBIDDEN = ("forbidden", "Access is denied")
+THROTTLED = ("too-many-requests", "Too many requests")
+NOT_FOUND = (errors.NotFound.slug, errors.NotFound.title)
+UNAUTHORIZED = (errors.Unauthorized.slug, errors.Unauthorized.title)
+MALFORMED = (errors.MalformedRequest.slug, errors.MalformedRequest.title)
+TOO_LARGE = (errors.BodyTooLarge.slug, errors.BodyTooLarge.title)
+MEDIA_TYPE = (errors.UnsupportedMediaType.slug, errors.UnsupportedMediaType.title)
+UNAVAILABLE = (errors.Unavailable.slug, errors.Unavailable.title)
+INTERNAL = (errors.OvertimeError.slug, errors.OvertimeError.title)
+
+NOTHING_HERE = "There is nothing under this path, or not with this method."
+REPEAT = "Repeat the request; a submit with its Idempotency-Key, since it may have been accepted."
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+SOON = {"Retry-After": "1"}
+LATER = {"Retry-After": "2"}
+
+# Every type of gateway response there is, so that none falls back on a body of AWS's own. The two
+# defaults are used by those that have no type, above all by a function that crashed or was at its
+# concurrency: whether it wrote anything is not known, as with `unavailable` elsewhere.
+# type, status, problem, detail (None: API Gateway's own words), headers
+RESPONSES: tuple[tuple[str, int, tuple[str, str], str | None, dict[str, str]], ...] = (
+    ("UNAUTHORIZED", 401, UNAUTHORIZED, "Send Authorization: Bearer <token>.", CHALLENGE),
+    ("ACCESS_DENIED", 403, FORBIDDEN, "These credentials do not allow this.", {}),
+    ("EXPIRED_TOKEN", 403, FORBIDDEN, "The credentials of the signature have expired.", {}),
+    ("INVALID_SIGNATURE", 403, FORBIDDEN, "The request's signature is not valid.", {}),
+    ("INVALID_API_KEY", 403, FORBIDDEN, "The API key is not valid.", {}),
+    ("WAF_FILTERED", 403, FORBIDDEN, "The firewall of this stage refused the request.", {}),
+    ("MISSING_AUTHENTICATION_TOKEN", 404, NOT_FOUND, NOTHING_HERE, {}),
+    ("RESOURCE_NOT_FOUND", 404, NOT_FOUND, NOTHING_HERE, {}),
+    ("BAD_REQUEST_BODY", 400, MALFORMED, None, {}),
+    ("BAD_REQUEST_PARAMETERS", 400, MALFORMED, None, {}),
+    ("DEFAULT_4XX", 400, MALFORMED, None, {}),
+    ("REQUEST_TOO_LARGE", 413, TOO_LARGE, "Send what is this large by way of POST /uploads.", {}),
+    ("UNSUPPORTED_MEDIA_TYPE", 415, MEDIA_TYPE, "Send Content-Type: application/json.", {}),
+    ("THROTTLED", 429, THROTTLED, "This stage takes no more requests a second.", SOON),
+    ("QUOTA_EXCEEDED", 429, THROTTLED, "The quota of this API key is used up.", LATER),
+    ("API_CONFIGURATION_ERROR", 500, INTERNAL, "The API is not configured rightly.", {}),
+    ("AUTHORIZER_CONFIGURATION_ERROR", 500, INTERNAL, "The authorizer gave no valid answer.", {}),
+    ("AUTHORIZER_FAILURE", 503, UNAVAILABLE, "The credentials could not be checked.", LATER),
+    ("INTEGRATION_FAILURE", 503, UNAVAILABLE, REPEAT, LATER),
+    ("INTEGRATION_TIMEOUT", 504, UNAVAILABLE, REPEAT, LATER),
+    ("DEFAULT_5XX", 503, UNAVAILABLE, REPEAT, LATER),
+)
+
+
+def gateway_responses() -> dict[str, Any]:
+    """As the OpenAPI extension x-amazon-apigateway-gateway-responses has them: so they go live
+    with the routes, in one deployment of the API."""
+    return {
+        kind: {
+            "statusCode": str(status),
+            "responseParameters": {
+                f"gatewayresponse.header.{name}": f"'{value}'"
+                for name, value in {
+                    "Content-Type": "application/problem+json",
+                    "Cache-Control": "no-store",
+                    **headers,
+                }.items()
+            },
+            "responseTemplates": {"application/json": _problem(status, *problem, detail)},
+        }
+        for kind, status, problem, detail, headers in RESPONSES
+    }
+
+
+def _problem(status: int, slug: str, title: str, detail: str | None) -> str:
+    document: dict[str, Any] = {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail or "",
+        "request_id": "$context.requestId",
+    }
+    text = json.dumps(document)
+    if detail is None:  # API Gateway puts in its own message, quotes and all
+        text = text.replace('"detail": ""', '"detail": $context.error.messageString')
+    return text

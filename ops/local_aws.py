@@ -1,0 +1,50 @@
+"""What a deployment to the local AWS needs otherwise. AWS_ENDPOINT_URL says that it is one."""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import Any
+
+from ops.stage import Stage
+from ops.template import Template
+from ops.template import functions as template_functions
+
+
+def endpoint() -> str | None:
+    """None where the deployment goes to AWS."""
+    return os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def adapted(template: Template, url: str) -> Template:
+    """Functions call the local AWS, too; and its WebSocket stage deploys itself."""
+    adapted = copy.deepcopy(template)
+    adapted["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = url
+    resources = adapted["Resources"]
+    if resources.pop("WebsocketAPIDeployment", None):
+        stage = resources["WebsocketAPIStage"]
+        stage["Properties"].pop("DeploymentId")
+        stage["Properties"]["AutoDeploy"] = True
+        stage.pop("DependsOn", None)
+    return adapted
+
+
+def finish(stage: Stage, template: Template, url: str, api_id: str) -> str:
+    """Returns the API's URL, after the two things that its API Gateway leaves out: the gateway
+    responses of an imported API, and the domain in a request's context, which links begin with."""
+    gateway: Any = stage.client("apigateway")
+    api = template["Resources"]["RestAPI"]["Properties"]
+    responses = api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
+    for kind, response in responses.items():
+        gateway.put_gateway_response(restApiId=api_id, responseType=kind, **response)
+    gateway.create_deployment(restApiId=api_id, stageName=api["StageName"])
+    api_url = f"{url}/restapis/{api_id}/{api['StageName']}/_user_request_"
+    functions: Any = stage.client("lambda")
+    for logical_id in template_functions(template):
+        name = template["Resources"][logical_id]["Properties"]["FunctionName"]
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]
+        chosen = {**variables["Variables"], "PUBLIC_URL": api_url}
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": chosen}
+        )
+    return api_url

@@ -1,0 +1,119 @@
+"""The tokens of a stage with AUTH=tokens.
+
+python -m ops.tokens issue STAGE OWNER [--expires 90d] [--label TEXT]
+python -m ops.tokens list STAGE
+python -m ops.tokens revoke STAGE ID
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from chalicelib.aws.tokens_table import TokensTable
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.job import DAY, HOUR, MINUTE
+from chalicelib.domain.token import OWNER, Token, token_id
+from chalicelib.service.tokens import Tokens
+from ops.stage import Refusal, Stage, read_stage
+
+UNITS = {"d": DAY, "h": HOUR, "m": MINUTE}
+LONGEST_LABEL = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = _parser().parse_args(arguments)
+    stage = read_stage(asked.stage)
+    try:
+        match asked.command:
+            case "issue":
+                issue(stage, asked.owner, asked.expires, asked.label)
+            case "list":
+                show(stage)
+            case "revoke":
+                revoke(stage, asked.token)
+    except Unavailable as error:
+        raise Refusal(
+            f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
+            " `make run` running, for STAGE=local), and do your AWS credentials reach it?"
+        ) from None
+
+
+def issue(stage: Stage, owner: str, expires: str, label: str) -> None:
+    if not OWNER.fullmatch(owner):
+        raise Refusal(
+            f"OWNER={owner} cannot own jobs: 1 to 128 letters, digits and signs, no blanks."
+        )
+    if len(label) > LONGEST_LABEL or not label.isprintable():
+        raise Refusal(f"LABEL must be one line of at most {LONGEST_LABEL} characters.")
+    token, text = tokens(stage).issue(owner, label, lifetime(expires))
+    end = f"until {_time(token.expires_at)}" if token.expires_at else "until it is revoked"
+    print(f"For {owner} on {stage.name}, {end}. It is shown this once:", file=sys.stderr)
+    print(text)
+
+
+def show(stage: Stage) -> None:
+    rows = [("ID", "OWNER", "CREATED", "EXPIRES", "LABEL")]
+    rows += [_row(token) for token in tokens(stage).issued()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def revoke(stage: Stage, named: str) -> None:
+    """By its id, or by the token itself."""
+    wanted = token_id(named) or named
+    if not tokens(stage).revoke(wanted):
+        raise Refusal(f"{stage.name} has no token {wanted}: make tokens STAGE={stage.name}")
+    print(f"Revoked {wanted}. Whoever has used it within the last minute may for a minute more.")
+
+
+def tokens(stage: Stage) -> Tokens:
+    table = TokensTable(functools.partial(stage.client, "dynamodb"), stage.table)
+    return Tokens(table, lambda: time.time_ns() // 1_000_000, lambda: secrets.token_hex(16))
+
+
+def lifetime(text: str) -> int | None:
+    """In milliseconds; None where nothing is said."""
+    if not text:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,5})([dhm])", text)
+    if match is None:
+        raise Refusal(f"EXPIRES={text} is no duration: say 90d, 12h or 30m.")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def _row(token: Token) -> tuple[str, str, str, str, str]:
+    end = "never" if token.expires_at is None else _time(token.expires_at)
+    return token.id, token.owner, _time(token.created_at), end, token.label
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ops.tokens", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    issue = commands.add_parser("issue", help="make a token and print it, this once")
+    issue.add_argument("stage")
+    issue.add_argument("owner", help="whose jobs are reached with it")
+    issue.add_argument("--expires", default="", help="90d, 12h or 30m from now; else never")
+    issue.add_argument("--label", default="", help="what it is for")
+    commands.add_parser("list", help="what tokens there are").add_argument("stage")
+    revoke = commands.add_parser("revoke", help="refuse it from now on")
+    revoke.add_argument("stage")
+    revoke.add_argument("token", help="its id")
+    return parser
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # a refusal says what failed, once and in words
+    main()
