@@ -250,6 +250,10 @@ class MemoryWeb:
     answers: dict[tuple[str, str], list[HttpResponse | Exception]] = field(default_factory=dict)
     requests: list[tuple[str, str, Mapping[str, str], bytes | None]] = field(default_factory=list)
 
+    def check(self, url: str) -> None:
+        if not url.startswith("https://"):
+            raise PermanentError(f"{url!r} is not an https URL.")
+
     def request(
         self,
         method: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -50,8 +51,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     due_shards: int = 4
     owner_shards: int = 1
     """Of the two indexes; may grow, never shrink."""
-    allowed_hosts: str = ""
-    """That tasks may call: names or patterns, separated by commas."""
+    allowed_hosts: str = "*"
+    """That jobs may call by HTTPS, at public addresses only: names or patterns such as
+    `*.example.com`, with a port where it is not 443, separated by commas."""
+    allowed_networks: str = ""
+    """Where jobs may call anything, also by plain HTTP and on any port, such as `10.1.0.0/16`,
+    separated by commas. Whoever may submit jobs can then reach all that is in there."""
+    aws_lambda_runtime_api: str | None = None
+    """Set by Lambda; never to be called by a job."""
     push: Literal["websocket", "none"] | None = None
     """How clients are told of changes; by default websocket where there is an endpoint."""
     websocket_endpoint: str | None = None
@@ -73,6 +80,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         for name, low, high in BOUNDS:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name.upper()} must be between {low} and {high}")
+        try:
+            _ = self.networks
+        except ValueError as error:
+            raise ValueError(f"ALLOWED_NETWORKS: {error}") from None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return _listed(self.allowed_hosts)
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(one) for one in _listed(self.allowed_networks))
 
     def _check_issuer(self) -> None:
         if not (self.jwt_issuer and self.jwt_audience):
@@ -113,6 +132,10 @@ BOUNDS = (
     ("due_shards", 1, 256),
     ("owner_shards", 1, 256),
 )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -50,9 +50,10 @@ def system(settings: Settings) -> System:
     from chalicelib.aws.jobs_table import JobsTable
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.secrets import Secrets
-    from chalicelib.web import OutgoingWeb
+    from chalicelib.web.guard import Guard
+    from chalicelib.web.outgoing import OutgoingWeb
 
-    hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
+    runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
     return System(
         jobs=JobsTable(
             functools.partial(client, "dynamodb"),
@@ -61,7 +62,9 @@ def system(settings: Settings) -> System:
         ),
         messages=JobsQueue(functools.partial(client, "sqs"), settings.queues),
         payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
-        web=OutgoingWeb(hosts, f"overtime/{__version__}"),
+        web=OutgoingWeb(
+            Guard(settings.hosts, settings.networks, runtime), f"overtime/{__version__}"
+        ),
         clock=RealClock(),
         fresh=_fresh,
         chance=random.random,

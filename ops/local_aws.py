@@ -19,10 +19,13 @@ def endpoint() -> str | None:
 def adapted(template: Template, url: str) -> Template:
     """Functions call the local AWS, too; and its WebSocket stage deploys itself."""
     adapted = copy.deepcopy(template)
-    adapted["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = url
+    variables = adapted["Globals"]["Function"]["Environment"]["Variables"]
+    variables["AWS_ENDPOINT_URL"] = url
     resources = adapted["Resources"]
     if resources.pop("WebsocketAPIDeployment", None):
         stage = resources["WebsocketAPIStage"]
+        path = f"_aws/execute-api/${{WebsocketAPI}}/{stage['Properties']['StageName']}"
+        variables["WEBSOCKET_ENDPOINT"] = {"Fn::Sub": f"{url}/{path}"}
         stage["Properties"].pop("DeploymentId")
         stage["Properties"]["AutoDeploy"] = True
         stage.pop("DependsOn", None)

@@ -1,5 +1,6 @@
 """The stack's template: what Chalice generates, .chalice/resources.json and .chalice/stack.json,
-and what each function gets alike: a name, a role with its own policy, a log group."""
+and what each function gets alike: a name, a role with its own policy, a log group, alarms; and a
+dashboard of it all."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ import json
 import re
 from typing import Any
 
+from ops import dashboard
+from ops.absent import is_present, without_the_absent
+from ops.alarms import function_alarms
+from ops.dashboard import Shown
 from ops.gateway import gateway_responses
 from ops.policies import PLACEHOLDER, in_template, read_policy
 from ops.stage import ROOT, Refusal, Stage, read_json
@@ -28,9 +33,10 @@ Template = dict[str, Any]
 
 
 def compose(stage: Stage, generated: Template) -> Template:
-    template = functools.reduce(merged, [own_template(), generated])
+    template = without_the_absent(functools.reduce(merged, [own_template(), generated]))
     routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     routes["x-amazon-apigateway-gateway-responses"] = gateway_responses()
+    routes["info"]["title"] = stage.stack  # API Gateway's metrics know an API by its name alone
     queues = {
         static(stage, resource["Properties"]["QueueName"]): name
         for name, resource in template["Resources"].items()
@@ -40,6 +46,7 @@ def compose(stage: Stage, generated: Template) -> Template:
         _complete(stage, template, logical_id, queues)
         if logical_id not in json.dumps(routes):  # else each would wait for the other
             _tell_public_url(template, logical_id)
+    template["Resources"]["Dashboard"] = dashboard.resource(_shown(stage, template, queues))
     return template
 
 
@@ -113,12 +120,13 @@ def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[st
     statements = read_policy(name)["Statement"]
     if function.get("Tracing") == "Active":  # "xray": true in config.json
         statements = [*statements, TRACING]
-        resources["RestAPI"]["Properties"]["TracingEnabled"] = True
+        resources["RestAPI"]["Properties"]["TracingEnabled"] = True  # a trace begins there
     role, log_group = f"{logical_id}Role", f"{logical_id}LogGroup"
-    resources[role] = _role(statements)
+    resources[role] = _role([one for one in in_template(statements) if is_present(one, template)])
     resources[log_group] = _log_group(stage, name, resources)
     resources[logical_id]["DependsOn"] = [log_group]
     function["FunctionName"] = stage.function(name)
+    resources |= function_alarms(logical_id, stage.function(name))
     function["Role"] = {"Fn::GetAtt": [role, "Arn"]}
     if (reserved := function.get("ReservedConcurrentExecutions")) is not None:
         function["ReservedConcurrentExecutions"] = {
@@ -127,6 +135,22 @@ def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[st
     for event in function.get("Events", {}).values():
         if event["Type"] == "SQS":
             _attach(event["Properties"], queues, reserved)
+
+
+def _shown(stage: Stage, template: Template, queues: dict[str, str]) -> Shown:
+    names = functions(template).values()
+    return Shown(
+        stage=stage.name,
+        api=stage.stack,
+        table=stage.table,
+        functions={name: stage.function(name) for name in names},
+        queues={queue.removeprefix(f"{stage.stack}-"): queue for queue in queues},
+        alarms=[
+            static(stage, resource["Properties"]["AlarmName"])
+            for resource in template["Resources"].values()
+            if resource["Type"] == "AWS::CloudWatch::Alarm"
+        ],
+    )
 
 
 def _role(statements: list[Any]) -> dict[str, Any]:
@@ -148,7 +172,7 @@ def _role(statements: list[Any]) -> dict[str, Any]:
                     "PolicyName": "own",
                     "PolicyDocument": {
                         "Version": "2012-10-17",
-                        "Statement": in_template(statements),
+                        "Statement": statements,
                     },
                 }
             ],

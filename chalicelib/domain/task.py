@@ -98,9 +98,8 @@ class Job(ABC):
     ) -> HttpResponse:
         """Call a third party once, without following redirects.
 
-        `timeout` is in seconds, for connecting and for each read. Raises PermanentError where
-        the host is not allowed on this stage or the answer is over `max_bytes`, OSError where
-        nobody answers.
+        `timeout` is in seconds, for all of it. Raises PermanentError where the host is not
+        allowed on this stage or the answer is over `max_bytes`, OSError where nobody answers.
         """
 
     @abstractmethod

@@ -134,6 +134,9 @@ class Bearers(Protocol):
 
 
 class Web(Protocol):
+    def check(self, url: str) -> None:
+        """Raises PermanentError where a URL's looks tell that the stage does not allow it."""
+
     def request(
         self,
         method: str,
@@ -143,10 +146,12 @@ class Web(Protocol):
         timeout: float,
         max_bytes: int,
     ) -> HttpResponse:
-        """One call, no redirects; PermanentError where the stage does not allow the host."""
+        """One call, no redirects, over in `timeout` seconds; PermanentError where the stage does
+        not allow the host, OSError where nobody answers in time."""
 
     def open(self, url: str, start: int) -> Source:
-        """A stream of what a GET answers; PermanentError on a 4xx, OSError on other failures."""
+        """A stream of what a GET answers, read as it arrives; PermanentError where asking again
+        cannot help, OSError on other failures."""
 
 
 @dataclass(frozen=True, slots=True)

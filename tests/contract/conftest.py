@@ -18,8 +18,9 @@ from chalicelib.aws.jobs_queue import JobsQueue
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.payloads import Payloads
 from chalicelib.aws.secrets import Secrets
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemorySecrets
-from chalicelib.service.ports import JobStore, MessageQueue, PayloadStore, SecretStore
+from chalicelib.aws.tokens_table import TokensTable
+from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemorySecrets, MemoryTokens
+from chalicelib.service.ports import JobStore, MessageQueue, PayloadStore, SecretStore, TokenStore
 from tests import records
 from tests.aws import create_table
 from tests.contract.dynamodb_local import dynamodb_local, missing
@@ -47,6 +48,7 @@ class Stores:
     jobs: JobStore
     secrets: Callable[[Callable[[], bytes]], SecretStore]
     """Of one more process, whose fresh random bytes are these."""
+    tokens: TokenStore
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
     table_client: Any = None
@@ -59,6 +61,7 @@ def _aws(name: str, dynamodb: Any, sqs: Any = None, s3: Any = None) -> Stores:
     stores = Stores(
         JobsTable(lambda: dynamodb, table, SHARDS),
         lambda fresh: Secrets(lambda: dynamodb, table, fresh),
+        TokensTable(lambda: dynamodb, table),
         table_client=dynamodb,
         table=table,
     )
@@ -81,7 +84,13 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
 
         def memory() -> Stores:
             secrets = MemorySecrets()
-            return Stores(MemoryJobs(), lambda fresh: secrets, MemoryQueue(), MemoryPayloads())
+            return Stores(
+                MemoryJobs(),
+                lambda fresh: secrets,
+                MemoryTokens(),
+                MemoryQueue(),
+                MemoryPayloads(),
+            )
 
         def moto() -> Stores:
             return _aws("moto", client("dynamodb"), client("sqs"), client("s3"))

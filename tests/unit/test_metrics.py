@@ -196,6 +196,14 @@ def test_a_job_that_never_ran_took_neither_time_nor_attempts() -> None:
     assert measured(done, Verb.CANCEL) == {Metric.FINISHED: 1}
 
 
+def test_an_end_between_two_attempts_tells_of_no_run() -> None:
+    record = running()
+    waits = verbs.retry_later(record, later(record, 3), verbs.Findings(), PROBLEM, NOW)
+    record = waits.applied_to(record)
+    done = verbs.cancel(record, later(record, 60)).applied_to(record)
+    assert measured(done, Verb.CANCEL) == {Metric.FINISHED: 1, Metric.ATTEMPTS: 1}
+
+
 def test_a_rescue_tells_of_no_run() -> None:
     record = running(max_attempts=1)
     lost = verbs.rescue(record, stamp(NOW + LEASE)).applied_to(record)

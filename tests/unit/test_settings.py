@@ -70,9 +70,59 @@ def test_a_stage_that_anybody_may_use_is_refused_anywhere_but_here(stage: str) -
         read_settings(with_(STAGE=stage))
 
 
-def test_a_mode_that_there_is_not_is_refused() -> None:
-    with pytest.raises(SettingsError, match="AUTH=none"):
-        read_settings(with_(AUTH="none"))
+@pytest.mark.parametrize("auth", ["none", "", "Tokens", "tokens "])
+def test_a_mode_that_there_is_not_is_refused(auth: str) -> None:
+    with pytest.raises(SettingsError, match=rf"AUTH={auth} .*tokens, jwt, iam, open"):
+        read_settings(with_(AUTH=auth))
+
+
+JWT = {
+    "STAGE": "dev",
+    "AUTH": "jwt",
+    "JWT_ISSUER": "https://login.example.com/tenant/",
+    "JWT_AUDIENCE": "https://jobs.example.com",
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"STAGE": "dev", "AUTH": "tokens"},
+        {"AUTH": "tokens"},
+        {"STAGE": "dev", "AUTH": "iam"},
+        JWT,
+        {**JWT, "JWT_JWKS_URL": "https://keys.example.com/jwks"},
+        {**JWT, "STAGE": "local", "JWT_ISSUER": "http://127.0.0.1:9000"},
+        {"STAGE": "dev", "AUTH": "tokens", "JWT_ISSUER": "", "JWT_AUDIENCE": ""},
+    ],
+)
+def test_the_modes_there_are(changes: dict[str, str]) -> None:
+    assert read_settings(with_(**changes)).auth == changes["AUTH"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"JWT_ISSUER": ""}, "JWT_ISSUER and JWT_AUDIENCE"),
+        ({"JWT_AUDIENCE": ""}, "JWT_ISSUER and JWT_AUDIENCE"),
+        ({"JWT_ISSUER": "http://login.example.com"}, "JWT_ISSUER must be a URL.*https"),
+        ({"JWT_ISSUER": "login.example.com"}, "JWT_ISSUER must be a URL.*https"),
+        ({"JWT_ISSUER": "https://"}, "JWT_ISSUER must be a URL.*https"),
+        ({"JWT_ISSUER": "https://login.example.com/?a=b"}, "JWT_ISSUER.*query"),
+        ({"JWT_ISSUER": "https://login.example.com/#a"}, "JWT_ISSUER.*fragment"),
+        ({"JWT_JWKS_URL": "http://login.example.com/jwks"}, "JWT_JWKS_URL must be a URL.*https"),
+        ({"JWT_JWKS_URL": "file:///etc/passwd"}, "JWT_JWKS_URL must be a URL.*https"),
+        ({"STAGE": "local", "JWT_JWKS_URL": "file:///etc/passwd"}, "JWT_JWKS_URL"),
+    ],
+)
+def test_an_issuer_that_cannot_be_trusted_is_refused(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        read_settings(with_(**{**JWT, **changes}))
+
+
+def test_signatures_of_aws_cannot_be_checked_here() -> None:
+    with pytest.raises(SettingsError, match="AUTH=iam needs API Gateway"):
+        read_settings(with_(AUTH="iam"))
 
 
 def test_an_error_tells_where_to_mend_it() -> None:
@@ -85,6 +135,25 @@ def test_a_queue_is_named_by_its_url_or_its_name() -> None:
     assert settings.queue_name("default") == "overtime-default"
     assert settings.queue_name("heavy") == "overtime-heavy"
     assert set(settings.queues) == {"default", "heavy"}
+
+
+def test_by_default_jobs_may_call_any_public_host_and_nothing_inside() -> None:
+    settings = read_settings(ENVIRONMENT)
+    assert (settings.hosts, settings.networks) == (("*",), ())
+
+
+def test_hosts_and_networks_are_lists() -> None:
+    given = with_(ALLOWED_HOSTS="a.example, *.b.example:8443,", ALLOWED_NETWORKS="10.1.0.0/16,::1")
+    settings = read_settings(given)
+    assert settings.hosts == ("a.example", "*.b.example:8443")
+    assert [str(network) for network in settings.networks] == ["10.1.0.0/16", "::1/128"]
+    assert read_settings(with_(ALLOWED_HOSTS="")).hosts == ()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "inside", "*"])
+def test_a_network_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="ALLOWED_NETWORKS"):
+        read_settings(with_(ALLOWED_NETWORKS=text))
 
 
 def test_the_local_stages_own_environment_is_complete() -> None:

@@ -1,0 +1,1 @@
+"""Calls to third parties: what may be called at all, and calling it."""

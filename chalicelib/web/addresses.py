@@ -1,0 +1,60 @@
+"""Which addresses lie outside: in the public internet, and nowhere else.
+
+A table of our own (IANA's special-purpose registries, RFC 6890, as of 2026), since what
+`ipaddress` calls global differs between releases of Python.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+INSIDE_4 = tuple(
+    IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",  # this network, unspecified
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared between a provider and its customers
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local: instance metadata, Lambda's runtime
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarking
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/3",  # multicast, reserved, broadcast
+    )
+)
+OUTSIDE_6 = IPv6Network("2000::/3")  # all that is allocated as global unicast
+INSIDE_6 = tuple(
+    IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocol assignments: Teredo, benchmarking, ORCHID
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, which holds an IPv4 address
+        "3fff::/20",  # documentation
+    )
+)
+# What DNS64 makes of a host that has only an IPv4 address, where a subnet has only IPv6
+NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def is_public(address: Address) -> bool:
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in INSIDE_4)
+    if address in NAT64:
+        return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
+    return address in OUTSIDE_6 and not any(address in network for network in INSIDE_6)
+
+
+def parse_address(text: str) -> Address | None:
+    """None for what is not one in its usual form: 127.1, 0177.0.0.1 and fe80::1%eth0 are not."""
+    try:
+        return None if "%" in text else ip_address(text)
+    except ValueError:
+        return None

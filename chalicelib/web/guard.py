@@ -1,0 +1,146 @@
+"""Where a stage may call: whatever URL a client gives, there is no way in.
+
+A URL is judged twice: by its looks, and by every address that its host has when it is called.
+The call then goes to the very addresses that were judged, so that a name which resolves to
+something else a moment later gains nothing by it.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import urllib.parse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from chalicelib.domain.errors import PermanentError
+from chalicelib.web.addresses import Address, Network, is_public, parse_address
+
+PRINTABLE = re.compile(r"[\x21-\x7e]+")  # urlsplit would drop line breaks and tabs in silence
+NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+A_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # what many resolvers read as (part of) an address
+PORTS = {"https": 443, "http": 80}
+
+Resolve = Callable[[str, int], Iterable[str]]
+
+
+def resolve(host: str, port: int) -> Iterable[str]:
+    """All addresses of a name, as the system's resolver has them. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return dict.fromkeys(str(place[0]) for *_, place in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL, taken apart once: nothing reads it differently later."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str  # and query
+
+    @property
+    def place(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`hosts` are names or patterns that may be called by HTTPS at public addresses, on port
+    443 unless they name another (`*`, `*.example.com`, `api.example.com:8443`). In `networks`
+    everything may be called, also by plain HTTP and on any port; but for `never`, hosts and
+    ports as they stand in URLs."""
+
+    hosts: tuple[str, ...] = ("*",)
+    networks: tuple[Network, ...] = ()
+    never: tuple[str, ...] = ()
+    resolve: Resolve = resolve
+
+    def judge(self, url: str) -> Target:
+        """By its looks. Raises PermanentError."""
+        target = _parse(url)
+        if not (_matches(target.host, self.hosts) or _matches(target.place, self.hosts)):
+            raise PermanentError(
+                f"The host {target.host} is not allowed here: the stage's ALLOWED_HOSTS would "
+                "have to list it."
+            )
+        address = parse_address(target.host)
+        if address is not None:
+            self._judge_address(target, address)
+        elif not self.networks:
+            self._judge_public(target)
+        return target
+
+    def addresses(self, target: Target) -> list[Address]:
+        """Where the host may be called. Raises PermanentError if any of its addresses is
+        inside, OSError if it has none."""
+        literal = parse_address(target.host)
+        texts = [target.host] if literal else self.resolve(target.host, target.port)
+        addresses = [parse_address(text) for text in texts]
+        if not addresses:
+            raise OSError(f"The host {target.host} has no address.")
+        allowed = [one for one in addresses if one is not None]
+        if len(allowed) < len(addresses):
+            raise PermanentError(f"The host {target.host} has an address that is none.")
+        for address in allowed:
+            self._judge_address(target, address)
+        return allowed
+
+    def _judge_address(self, target: Target, address: Address) -> None:
+        if f"{address}:{target.port}" in self.never:
+            raise PermanentError(f"The host {target.host} is this service's own runtime.")
+        if any(address in network for network in self.networks):
+            return
+        if not is_public(address):
+            raise PermanentError(
+                f"The host {target.host} is not in the public internet: only what the stage's "
+                "ALLOWED_NETWORKS lists may be called there."
+            )
+        self._judge_public(target)
+
+    def _judge_public(self, target: Target) -> None:
+        if target.scheme != "https":
+            raise PermanentError("Only https URLs may be called: plain http is open to everybody.")
+        with_port = [rule for rule in self.hosts if ":" in rule]
+        if target.port != PORTS["https"] and not _matches(target.place, with_port):
+            raise PermanentError(
+                f"The port {target.port} is not allowed here: the stage's ALLOWED_HOSTS would "
+                f"have to list {target.place}."
+            )
+
+
+def _matches(name: str, rules: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, rule.lower()) for rule in rules)
+
+
+def _parse(url: str) -> Target:
+    if not PRINTABLE.fullmatch(url) or "\\" in url:
+        raise PermanentError(
+            "A URL holds printable ASCII only: write names as xn--, others as %XX."
+        )
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise PermanentError(f"{url!r} is not a URL: {error}") from None
+    if parts.scheme not in PORTS:
+        raise PermanentError(f"{url!r} is not an http or https URL.")
+    if "@" in parts.netloc:
+        raise PermanentError("A URL may not carry a user or a password.")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise PermanentError(f"{url!r} names a port that there is not.")
+    _require_host(f"[{host}]" if "[" in parts.netloc else host)
+    query = f"?{parts.query}" if parts.query else ""
+    return Target(parts.scheme, host, port or PORTS[parts.scheme], (parts.path or "/") + query)
+
+
+def _require_host(host: str) -> None:
+    """A name or an address in its one usual form; 2130706433, 127.1 and 0x7f.1 are neither."""
+    in_brackets = host.startswith("[")
+    address = parse_address(host.strip("[]") if in_brackets else host)
+    if address is not None and (address.version == 6) == in_brackets:
+        return
+    last = host.rpartition(".")[2]
+    if not NAME.fullmatch(host) or len(host) > 253 or A_NUMBER.fullmatch(last):
+        raise PermanentError(f"{host!r} is neither a host's name nor an address as it is written.")
