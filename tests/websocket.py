@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,20 +30,24 @@ def ticket(api: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]
     return got
 
 
-def refusal(url: str, text: str | None) -> int:
+def refusal(url: str, text: str | None, certificate: Path | None = None) -> int:
     """The status with which a connection is refused; 101 where it is not."""
     try:
-        with connected(url, text):
+        with connected(url, text, certificate):
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code
 
 
 @contextmanager
-def connected(url: str, text: str | None) -> Iterator[Subscriptions]:
-    """With a ticket's text, or without one."""
+def connected(
+    url: str, text: str | None, certificate: Path | None = None
+) -> Iterator[Subscriptions]:
+    """With a ticket's text, or without one; `certificate` is the only authority to be trusted."""
+    trust = ssl.create_default_context(cafile=certificate) if certificate else None
     query = f"?{urlencode({'ticket': text})}" if text is not None else ""
-    with connect(f"{url}{query}", open_timeout=OPEN_SECONDS, proxy=None) as connection:
+    opening = connect(f"{url}{query}", ssl=trust, open_timeout=OPEN_SECONDS, proxy=None)
+    with opening as connection:
         yield Subscriptions(connection)
 
 
