@@ -20,6 +20,7 @@ from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import LogLine, Rules, System
 from chalicelib.service.sweeper import sweep
 from chalicelib.service.worker import deliver
+from tests.simulation.audience import Audience
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
 from tests.simulation.scheduler import Process, Scheduler
@@ -50,6 +51,7 @@ class World:
         self.random = self.scheduler.random
         self.watch = Watch(lambda: self.scheduler.time)
         self.jobs = MemoryJobs()
+        self.audience = Audience(self.jobs.records)
         self.payloads = MemoryPayloads()
         self.messages: list[Message] = []
         self.tasks: dict[str, Task] = {}
@@ -129,6 +131,7 @@ class World:
             interrupts=lambda: _Interrupts(),
             beating=self._beating,
             rules=Rules(lease=LEASE, retention=RETENTION),
+            pushing=self.audience.pushing(self),
         )
 
     def fresh(self) -> str:
@@ -271,6 +274,7 @@ class _Jobs:
                 raise
             if before is not None and after is not before:
                 self._world.watch.written(before, write, after, self._process)
+                self._world.audience.written(before, after)
             return after
 
         return self._world.call(f"jobs.{write.verb} {job_id[-4:]}", effect)
