@@ -32,6 +32,7 @@ from chalicelib.http.preferences import matches
 from chalicelib.http.problems import View, answering
 from chalicelib.http.representation import HealthView, etag, event_view, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
+from chalicelib.invocation import ends_at
 from chalicelib.service import control, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service.ports import Bearers, System
 from chalicelib.service.submit import Submission, submit
@@ -46,7 +47,6 @@ app.register_middleware(logs.within_invocation, "all")
 app.register_middleware(access_lines(time.perf_counter), "http")
 app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
 answered = answering(app)  # what a view raises becomes a problem document
-ANY_TYPE = ["*/*"]  # so that a body that is not JSON gets our problem document, not Chalice's
 
 
 def system() -> System:
@@ -65,7 +65,8 @@ def authorize(request: AuthRequest) -> AuthResponse:
 def route(method: str, path: str) -> Callable[[View], View]:
     """Every route is declared by this, so that none can forget to ask for credentials."""
     asks = None if path in PUBLIC else guard(settings.auth, authorize)
-    declare = app.route(path, methods=[method], content_types=ANY_TYPE, authorizer=asks)
+    any_type = ["*/*"]  # a body that is not JSON gets our problem document, not Chalice's
+    declare = app.route(path, methods=[method], content_types=any_type, authorizer=asks)
     return lambda view: declare(answered(view))
 
 
@@ -231,8 +232,7 @@ def create_ticket() -> Response:
     `{"action": "subscribe", "job": "<id>"}`.
     """
     call = current_call()
-    ticket = tickets.issue(system(), call.owner, call.base)
-    return answers.json(ticket_view(ticket.text, ticket.url, ticket.expires_at), 201)
+    return answers.json(ticket_view(tickets.issue(system(), call.owner, call.base)), 201)
 
 
 @route("GET", "/tasks")
@@ -267,12 +267,12 @@ def heavy_worker(event: SQSEvent) -> None:
 
 
 def work(event: SQSEvent) -> None:
-    worker.deliver(system(), [message.body for message in event], ends_at(event))
+    worker.deliver(system(), [message.body for message in event], ends_at(event, system().clock))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
 def sweep(event: CloudWatchEvent) -> None:
-    sweeper.sweep(system(), ends_at(event) - 5_000)  # ms, to end of its own accord
+    sweeper.sweep(system(), ends_at(event, system().clock) - 5_000)  # ms, to end of its own accord
 
 
 if settings.by_websocket:
@@ -293,7 +293,8 @@ if settings.by_websocket:
         subscribe.disconnect(system(), event.connection_id)
 
 
-def ends_at(event: SQSEvent | CloudWatchEvent) -> int:
-    """When Lambda ends this invocation, in epoch milliseconds."""
-    context: Any = event.context  # Lambda's, which Chalice types as a dict
-    return system().clock.now() + int(context.get_remaining_time_in_millis())
+if settings.by_appsync:
+
+    @app.lambda_function(name="authorize_push")
+    def authorize_push(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return frames.may(subscribe.is_allowed(system(), **frames.operation_in(event)))

@@ -17,7 +17,7 @@ from chalicelib.http import frames
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
 from chalicelib.service.outbox import ThreadedOutbox
-from chalicelib.service.ports import Bearers, Pushing, Rules, System
+from chalicelib.service.ports import Bearers, Push, Pushing, Rules, System
 from chalicelib.service.tokens import Tokens
 from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
@@ -86,21 +86,41 @@ def system(settings: Settings) -> System:
 
 
 def _pushing(settings: Settings) -> Pushing | None:
-    from chalicelib.aws.connections import WebSockets
     from chalicelib.aws.subscriptions import Subscriptions
 
     if settings.push_url is None:
         return None
     return Pushing(
         url=settings.push_url,
+        host=settings.appsync_http_domain if settings.by_appsync else None,
         connections=Subscriptions(functools.partial(client, "dynamodb"), settings.table),
-        push=WebSockets(
-            functools.partial(client, "apigatewaymanagementapi", settings.websocket_endpoint)
-        ),
+        push=_event_api(settings) if settings.by_appsync else _websockets(settings),
         outbox=outbox,
         updated=frames.updated,
         refused=frames.refused,
     )
+
+
+def _websockets(settings: Settings) -> Push:
+    from chalicelib.aws.connections import WebSockets
+
+    endpoint = settings.websocket_endpoint
+    return WebSockets(functools.partial(client, "apigatewaymanagementapi", endpoint))
+
+
+def _event_api(settings: Settings) -> Push:
+    from chalicelib.aws.event_api import EventApi
+
+    return EventApi(_signer, f"https://{settings.appsync_http_domain}/event")
+
+
+@functools.cache
+def _signer() -> Any:
+    """Signs for AppSync with the function's own credentials (Signature Version 4)."""
+    from botocore.auth import SigV4Auth
+
+    credentials: Any = _session().get_credentials()
+    return SigV4Auth(credentials, "appsync", _session().get_config_variable("region"))
 
 
 @functools.cache

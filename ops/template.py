@@ -5,7 +5,6 @@ dashboard of it all."""
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import re
 from typing import Any
@@ -20,6 +19,7 @@ from ops.stage import ROOT, Refusal, Stage, read_json
 
 RESOURCES = ROOT / ".chalice" / "resources.json"
 STACK = ROOT / ".chalice" / "stack.json"
+APPSYNC = ROOT / ".chalice" / "appsync.json"
 FUNCTION = "AWS::Serverless::Function"
 NAMES = ("TableName", "BucketName", "QueueName")
 TRACING = {
@@ -33,7 +33,10 @@ Template = dict[str, Any]
 
 
 def compose(stage: Stage, generated: Template) -> Template:
-    template = without_the_absent(functools.reduce(merged, [own_template(), generated]))
+    own = own_template()
+    if "AuthorizePush" in generated["Resources"]:  # PUSH=appsync
+        own = merged(own, read_json(APPSYNC))
+    template = without_the_absent(merged(own, generated))
     routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     routes["x-amazon-apigateway-gateway-responses"] = gateway_responses()
     routes["info"]["title"] = stage.stack  # API Gateway's metrics know an API by its name alone

@@ -36,3 +36,18 @@ def ticket_in(event: Mapping[str, Any]) -> str | None:
     """Of API Gateway's $connect event, which has the query only where there was one."""
     ticket: str | None = (event.get("queryStringParameters") or {}).get("ticket")
     return ticket
+
+
+def operation_in(event: Mapping[str, Any]) -> dict[str, str]:
+    """Of the question that AppSync asks its Lambda authorizer."""
+    asked = event["requestContext"]
+    return {
+        "ticket": event.get("authorizationToken") or "",
+        "operation": asked["operation"],
+        "channel": asked.get("channel") or "",
+    }
+
+
+def may(allowed: bool) -> dict[str, Any]:
+    """The answer to it. Kept for no time at all: AppSync would give it to another channel."""
+    return {"isAuthorized": allowed, "ttlOverride": 0}

@@ -102,10 +102,11 @@ class UploadView(msgspec.Struct, frozen=True):
     expires_at: Time
 
 
-class TicketView(msgspec.Struct, frozen=True):
+class TicketView(msgspec.Struct, frozen=True, omit_defaults=True):
     ticket: Annotated[str, msgspec.Meta(description="For one connection.")]
     url: Annotated[Url, msgspec.Meta(description="Connect here, with `?ticket=`.")]
     expires_at: Time
+    host: Annotated[str | None, msgspec.Meta(description="For AppSync's `header-` only.")] = None
 
 
 class TaskView(msgspec.Struct, frozen=True):
@@ -230,8 +231,8 @@ def event_view(event: Any) -> EventView:
     )
 
 
-def ticket_view(ticket: str, url: str, expires_at: int) -> TicketView:
-    return TicketView(ticket, url, rfc3339(expires_at))
+def ticket_view(ticket: Any) -> TicketView:
+    return TicketView(ticket.text, ticket.url, rfc3339(ticket.expires_at), ticket.host)
 
 
 def upload_view(

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.job import SECOND
+from chalicelib.invocation import milliseconds_left
 from chalicelib.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
 WAITING_AT_MOST = 200
+SPARED = 0.5  # seconds: a push is not worth a time-out of Lambda's
 
 
 class ThreadedOutbox:
@@ -52,7 +54,8 @@ class ThreadedOutbox:
         try:
             return invoke(event)
         finally:
-            self.drain(min(self.patience, _seconds_left(event)))
+            left = milliseconds_left(event) / SECOND - SPARED
+            self.drain(max(0.0, min(self.patience, left)))
 
     def _run(self) -> None:
         while True:
@@ -70,12 +73,6 @@ class ThreadedOutbox:
             self._changed.wait_for(lambda: self._waiting)
             self._sending = True
             return self._waiting.pop(next(iter(self._waiting)))
-
-
-def _seconds_left(event: Any) -> float:
-    """Of the invocation, with some to spare: a push is not worth a time-out of Lambda's."""
-    context = getattr(event, "lambda_context", None) or event.context
-    return max(0.0, float(context.get_remaining_time_in_millis()) / SECOND - 0.5)
 
 
 def _count_dropped(number: int) -> None:

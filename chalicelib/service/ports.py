@@ -218,6 +218,7 @@ class Pushing:
     """All that pushing takes, on a stage that does."""
 
     url: str  # where clients connect
+    host: str | None  # what they have to name there, if anything
     connections: Connections
     push: Push
     outbox: Outbox

@@ -7,6 +7,7 @@ sent: a change before that mark is in what is sent, one after it finds the subsc
 from __future__ import annotations
 
 import logging
+import re
 from typing import Literal
 
 import msgspec
@@ -22,7 +23,7 @@ from chalicelib.domain.errors import (
     Unauthorized,
     Unavailable,
 )
-from chalicelib.domain.job import HOUR, MINUTE, JobRecord, Status
+from chalicelib.domain.job import DAY, HOUR, ID, MINUTE, JobRecord, Status
 from chalicelib.domain.params import encode
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
@@ -37,6 +38,8 @@ from chalicelib.service.transition import carry_out
 logger = logging.getLogger(__name__)
 
 CONNECTION_LIVES = 2 * HOUR + 5 * MINUTE  # API Gateway's quota, and some slack
+CHANNEL_LIVES = DAY  # AppSync ends a connection after as long
+CHANNEL = re.compile(rf"/?jobs/({ID.pattern})")
 SUBSCRIPTIONS_AT_MOST = 100  # of a connection: they are listed in its item
 
 
@@ -83,10 +86,33 @@ def disconnect(system: System, connection_id: str) -> None:
     logger.info("disconnected", extra={"connection": connection_id})
 
 
+def is_allowed(system: System, ticket: str, operation: str, channel: str) -> bool:
+    """Whether AppSync may let the ticket's owner do this. A subscription marks the job as
+    watched; the subscriber then reads the job, since nothing is sent before it is in place."""
+    try:
+        admission = tickets.examine(system, ticket)
+        bind(owner=admission.owner)
+        if operation == "EVENT_SUBSCRIBE":
+            job_id = _job_of(channel)
+            to = Subscriber(f"/jobs/{job_id}", admission.base)
+            watch(system, admission.owner, job_id, to, system.clock.now() + CHANNEL_LIVES)
+    except ClientError as error:
+        logger.info("refused", extra={"operation": operation, "error": error.slug})
+        return False
+    return operation in ("EVENT_CONNECT", "EVENT_SUBSCRIBE")
+
+
 def watch(system: System, owner: str, job_id: str, to: Subscriber, until: int) -> JobRecord:
     """Have a job's changes told to a subscriber; returns the job as it is then. Raises NotFound
     for somebody else's job."""
     return _watch(system, _pushing(system), get(system, owner, job_id), to, until)
+
+
+def _job_of(channel: str) -> str:
+    found = CHANNEL.fullmatch(channel)
+    if found is None:
+        raise NotFound("The channels are /jobs/<id>.")
+    return found[1]
 
 
 def _parse(body: str) -> Asked:

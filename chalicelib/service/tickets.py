@@ -18,10 +18,11 @@ SCOPE = ("ticket",)
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`url` is where it admits, `expires_at` until when (epoch ms)."""
+    """`url` is where it admits, `expires_at` until when (epoch ms); `host` is AppSync's."""
 
     text: str
     url: str
+    host: str | None
     expires_at: int
 
 
@@ -38,10 +39,10 @@ class Admission:
 def issue(system: System, owner: str, base: str) -> Ticket:
     """For one connection. Raises NotFound on a stage that does not push."""
     if system.pushing is None:
-        raise NotFound("This stage does not push: set PUSH, and WEBSOCKET_ENDPOINT with it.")
+        raise NotFound("This stage does not push: see PUSH in docs/push.md.")
     admission = Admission(system.fresh(), owner, base, system.clock.now() + TICKET_LIVES)
     text = seal(system.secrets.stage_secret(), SCOPE, encode(admission))
-    return Ticket(text, system.pushing.url, admission.expires_at)
+    return Ticket(text, system.pushing.url, system.pushing.host, admission.expires_at)
 
 
 def examine(system: System, text: str | None) -> Admission:

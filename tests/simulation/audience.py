@@ -57,6 +57,7 @@ class Audience:
     def pushing(self, world: World) -> Pushing:
         return Pushing(
             url="",
+            host=None,
             connections=_Connections(world),
             push=_Push(world),
             outbox=_AtOnce(),
