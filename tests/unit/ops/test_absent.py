@@ -79,3 +79,40 @@ def test_on_the_local_aws_it_lies_behind_the_one_port(with_websockets: dict[str,
     endpoint = environment(local)["WEBSOCKET_ENDPOINT"]["Fn::Sub"]
     assert endpoint == "http://127.0.0.1:4566/_aws/execute-api/${WebsocketAPI}/api"
     assert "WebsocketAPIDeployment" not in local["Resources"]
+
+
+def test_a_stage_that_chose_appsync_has_an_event_api_whose_authorizer_it_is() -> None:
+    made = generated()
+    made["Resources"] |= {
+        "AuthorizePush": {"Type": "AWS::Serverless::Function", "Properties": {}},
+        "AuthorizePushLogGroup": {
+            "Type": "AWS::Logs::LogGroup",
+            "Properties": {"RetentionInDays": 30},
+        },
+    }
+    template = compose(STAGE, made)
+    resources = template["Resources"]
+    config = resources["EventApi"]["Properties"]["EventConfig"]
+    authorizer = config["AuthProviders"][1]["LambdaAuthorizerConfig"]
+    name = resources["AuthorizePush"]["Properties"]["FunctionName"]
+    uri = authorizer["AuthorizerUri"]["Fn::Sub"]
+    assert uri.replace("${App}", STAGE.app).replace("${Stage}", STAGE.name).endswith(f":{name}")
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 0
+    for kind in ("ConnectionAuthModes", "DefaultSubscribeAuthModes"):
+        assert config[kind] == [{"AuthType": "AWS_LAMBDA"}]
+    channels = resources["JobsChannels"]["Properties"]
+    assert channels["Name"] == "jobs"
+    assert channels["PublishAuthModes"] == [{"AuthType": "AWS_IAM"}]
+    assert channels["SubscribeAuthModes"] == [{"AuthType": "AWS_LAMBDA"}]
+    assert {"APPSYNC_HTTP_DOMAIN", "APPSYNC_REALTIME_DOMAIN"} <= environment(template).keys()
+    assert "WEBSOCKET_ENDPOINT" not in environment(template)
+    assert rights(template)[-1] == "Publish"
+
+
+def test_any_other_stage_has_none_of_it(
+    without: dict[str, Any], with_websockets: dict[str, Any]
+) -> None:
+    for template in (without, with_websockets):
+        text = json.dumps(template)
+        assert "EventApi" not in text
+        assert "appsync" not in text
