@@ -5,18 +5,21 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test smoke simulate mutants faults deploy destroy resources token tokens revoke check fix clean app aws
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-10s%s\n", n, $$0}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-15s%s\n", n, $$0}'
 
 run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=8001 WORKERS=2 AUTH=tokens)
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/deploy --ignore=tests/e2e
 	@$(BIN)/python -m pytest tests/contract # in one process: its servers are started once
+
+e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enforced, and driven
+	@$(BIN)/python -m pytest tests/e2e
 
 smoke: app aws ## one job through all of `make run`, over HTTP
 	@$(BIN)/python -m pytest tests/smoke
@@ -42,6 +45,15 @@ destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
 resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
 	@$(BIN)/python -m ops.resources $(STAGE)
 
+doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `make run`)
+	@$(BIN)/python -m ops.doctor $(STAGE)
+
+redrive: app ## look into the dead-letter queues of STAGE=dev and send back what can work
+	@$(BIN)/python -m ops.redrive $(STAGE)
+
+rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy
+	@$(BIN)/python -m pytest tests/deploy
+
 check: app ## style, types, import and layout rules, the CloudFormation template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -57,6 +69,10 @@ fix: app ## repair what can be repaired of style
 clean: ## forget the local AWS's data and all caches (the environments stay)
 	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+OVERLAP ?= 24h
+webhook-secret: app ## sign OWNER=ada's webhooks with a new secret, shown once (STAGE=dev OVERLAP=24h)
+	@$(BIN)/python -m ops.webhook_secret '$(STAGE)' '$(OWNER)' --overlap='$(OVERLAP)' $(if $(YES),--yes)
 
 token: app ## a token for jobs of OWNER=ada, shown once (STAGE=dev EXPIRES=90d LABEL=…)
 	@$(BIN)/python -m ops.tokens issue '$(STAGE)' '$(OWNER)' --expires='$(EXPIRES)' --label='$(LABEL)'

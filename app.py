@@ -10,16 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from chalice.app import (
-    AuthRequest,
-    AuthResponse,
-    Chalice,
-    CloudWatchEvent,
-    Rate,
-    Response,
-    SQSEvent,
-    WebsocketEvent,
-)
+from chalice import AuthResponse, Chalice, Rate, Response
+from chalice.app import AuthRequest, CloudWatchEvent, SQSEvent, WebsocketEvent
 
 from chalicelib import __version__, logs, wiring
 from chalicelib.domain.errors import OvertimeError
@@ -104,6 +96,7 @@ def submit_job() -> Response:
         run_at=body.run_at_ms,
         cancel_after=call.cancel_after,
         key=call.idempotency_key,
+        webhook=body.webhook.seen_from(call.base) if body.webhook else None,
     )
     accepted = submit(system(), asked)
     job = accepted.job
@@ -263,6 +256,11 @@ def default_worker(event: SQSEvent) -> None:
 
 @app.on_sqs_message(queue=settings.queue_name("heavy"), batch_size=1, name="heavy_worker")
 def heavy_worker(event: SQSEvent) -> None:
+    work(event)
+
+
+@app.on_sqs_message(queue=settings.queue_name("webhooks"), batch_size=1, name="webhooks_worker")
+def webhooks_worker(event: SQSEvent) -> None:
     work(event)
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from chalicelib.domain.errors import ConditionFailed, PermanentError
+from chalicelib.domain.errors import ConditionFailed, PermanentError, Unavailable
 from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse
 from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
-from chalicelib.service.ports import Connection, LogLine, Subscriber
+from chalicelib.service.ports import LogLine
+from chalicelib.service.push_ports import Subscriber
 
 
 @dataclass
@@ -44,6 +45,14 @@ class MemoryJobs:
         self.records[job_id] = write.applied_to(current)
         return self.records[job_id]
 
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        current = self.records.get(record.id)
+        if current is not None and write.allowed_on(current) and other.id in self.records:
+            raise Unavailable("The other job exists.")
+        after = self.apply(record.id, write)
+        self.records.setdefault(other.id, other)
+        return after
+
     def read(self, job_id: str) -> JobRecord | None:
         return self.records.get(job_id)
 
@@ -54,7 +63,7 @@ class MemoryJobs:
         mine = (
             (owner_position(record), record.id)
             for record in self.records.values()
-            if record.owner == owner and record.status is not Status.ERASING
+            if record.owner == owner and record.status is not Status.ERASING and not record.internal
         )
         older = sorted((key for key in mine if before is None or key[0] < before), reverse=True)
         return older[:limit]
@@ -97,59 +106,6 @@ class MemoryJobs:
         current = self.records.get(record.id)
         if current and current.status is Status.ERASING and current.birth == record.birth:
             del self.records[record.id]
-
-
-@dataclass
-class MemoryConnections:
-    """Implements ports.Connections; subscriptions stand beside the records."""
-
-    jobs: MemoryJobs
-    connections: dict[str, Connection] = field(default_factory=dict)
-    tickets: dict[str, str] = field(default_factory=dict)
-
-    def open(self, connection: Connection, ticket: str, until: int) -> bool:
-        if self.tickets.setdefault(ticket, connection.id) != connection.id:
-            return False
-        self.connections[connection.id] = connection
-        return True
-
-    def find(self, connection_id: str, now: int) -> Connection | None:
-        found = self.connections.get(connection_id)
-        return found if found is not None and found.expires_at > now else None
-
-    def reserve(self, connection: Connection, record: JobRecord, at_most: int) -> bool:
-        current = self.connections.get(connection.id)
-        if current is None:
-            return False
-        jobs = current.jobs | {(record.id, record.birth)}
-        if len(jobs) > at_most and len(jobs) > len(current.jobs):
-            return False
-        self.connections[connection.id] = replace(current, jobs=jobs)
-        return True
-
-    def subscribe(self, record: JobRecord, to: Subscriber, expires_at: int) -> None:
-        self.jobs.subscriptions.setdefault((record.id, record.birth), {})[to] = expires_at
-
-    def subscribers(self, record: JobRecord, now: int) -> list[Subscriber]:
-        there = self.jobs.subscriptions.get((record.id, record.birth), {})
-        return sorted((one for one in there if there[one] > now), key=lambda one: one.address)
-
-    def unsubscribe(self, connection: Connection, job_id: str) -> None:
-        current = self.connections.get(connection.id, connection)
-        gone = frozenset(job for job in current.jobs if job[0] == job_id)
-        self._drop(connection.id, gone)
-        if connection.id in self.connections:
-            self.connections[connection.id] = replace(current, jobs=current.jobs - gone)
-
-    def close(self, connection_id: str) -> None:
-        closed = self.connections.pop(connection_id, None)
-        self._drop(connection_id, closed.jobs if closed else frozenset())
-
-    def _drop(self, address: str, jobs: frozenset[tuple[str, str]]) -> None:
-        for job in jobs:
-            there = self.jobs.subscriptions.get(job, {})
-            for subscriber in [one for one in there if one.address == address]:
-                del there[subscriber]
 
 
 def owner_position(record: JobRecord) -> str:
@@ -225,6 +181,25 @@ class MemorySecrets:
 
 
 @dataclass
+class MemorySigningSecrets:
+    """Implements ports.SigningSecrets; by owner the newest, the one before it and until when."""
+
+    secrets: dict[str, tuple[str, str | None, int]] = field(default_factory=dict)
+
+    def of(self, owner: str, now: int) -> tuple[str, ...]:
+        if owner not in self.secrets:
+            return ()
+        current, previous, until = self.secrets[owner]
+        return (current, previous) if previous is not None and now < until else (current,)
+
+    def replace(self, owner: str, old: str | None, new: str, until: int) -> bool:
+        if (self.secrets[owner][0] if owner in self.secrets else None) != old:
+            return False
+        self.secrets[owner] = (new, old, until)
+        return True
+
+
+@dataclass
 class MemoryTokens:
     """Implements ports.TokenStore."""
 
@@ -270,6 +245,8 @@ class MemoryWeb:
         answer = canned.pop(0) if len(canned) > 1 else canned[0]
         if isinstance(answer, Exception):
             raise answer
+        if not max_bytes:
+            return replace(answer, body=b"")
         if len(answer.body) > max_bytes:
             raise PermanentError(f"The answer is over {max_bytes} bytes.")
         return answer

@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     queue_default: str
     """URL of the lane's queue, or its name."""
     queue_heavy: str
+    queue_webhooks: str
     auth: Auth
     jwt_issuer: str = ""
     """`iss` of the tokens, exactly; its OpenID Connect discovery tells where the keys are."""
@@ -128,7 +129,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     @property
     def queues(self) -> dict[str, str]:
         """By lane."""
-        return {"default": self.queue_default, "heavy": self.queue_heavy}
+        return {
+            "default": self.queue_default,
+            "heavy": self.queue_heavy,
+            "webhooks": self.queue_webhooks,
+        }
 
     def queue_name(self, lane: str) -> str:
         return self.queues[lane].rpartition("/")[2]

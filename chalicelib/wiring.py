@@ -10,14 +10,19 @@ import random
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import __version__
+from chalicelib.domain.task import Task
 from chalicelib.http import frames
+from chalicelib.http.webhooks import webhook_body
+from chalicelib.service.delivering import deliver_webhook
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
 from chalicelib.service.outbox import ThreadedOutbox
-from chalicelib.service.ports import Bearers, Push, Pushing, Rules, System
+from chalicelib.service.ports import Bearers, Rules, System
+from chalicelib.service.push_ports import Push, Pushing
 from chalicelib.service.tokens import Tokens
 from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
@@ -44,12 +49,19 @@ def _fresh() -> str:
 
 
 @functools.cache
+def tasks() -> Mapping[str, Task]:
+    """The users', and our own beside them."""
+    return {**registered(), deliver_webhook.name: deliver_webhook}
+
+
+@functools.cache
 def system(settings: Settings) -> System:
     from chalicelib.aws.items import Shards
     from chalicelib.aws.jobs_queue import JobsQueue
     from chalicelib.aws.jobs_table import JobsTable
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.secrets import Secrets
+    from chalicelib.aws.signing_secrets import SigningSecrets
     from chalicelib.web.guard import Guard
     from chalicelib.web.outgoing import OutgoingWeb
 
@@ -68,14 +80,16 @@ def system(settings: Settings) -> System:
         clock=RealClock(),
         fresh=_fresh,
         chance=random.random,
-        tasks=registered,
+        tasks=tasks,
         secrets=Secrets(
             functools.partial(client, "dynamodb"),
             settings.table,
             fresh=functools.partial(secrets.token_bytes, 32),
         ),
+        signing_secrets=SigningSecrets(functools.partial(client, "dynamodb"), settings.table),
         interrupts=SignalInterrupts,
         beating=beating_in_a_thread,
+        webhook_body=webhook_body,
         rules=Rules(
             lease=settings.lease_seconds * 1_000,
             retention=settings.retention_days * 86_400_000,

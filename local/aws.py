@@ -26,8 +26,10 @@ STOP_SECONDS = 30  # it writes its state while it stops, and only then
 
 
 class LocalAws:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, **otherwise: str) -> None:
+        """`otherwise` are settings of its own: SERVICES, for one."""
         self.settings = settings
+        self.otherwise = otherwise
         self.log = settings.state / "ministack.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -70,6 +72,7 @@ class LocalAws:
             # listeners of its own that nothing here needs
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
+            **self.otherwise,
         }
 
     def _answers(self) -> bool:

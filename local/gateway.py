@@ -45,7 +45,7 @@ class Answer:
 PROBLEMS = {
     400: ("malformed-request", "The request is malformed"),
     401: ("unauthorized", "Credentials are missing or not valid"),
-    403: ("forbidden", "This caller may not do that"),
+    403: ("forbidden", "Access is denied"),
     413: ("body-too-large", "The body is too large"),
     500: ("internal-error", "Internal error"),
     503: ("unavailable", "The service cannot answer now"),

@@ -6,18 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 TELL = {"Fn::If": ["SomebodyIsTold", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+# It refuses by raising, so that any stranger makes it err. Where it really fails the API answers
+# 503, on which there is an alarm.
+AUTHORIZER = "Authorize"
 
 
 def function_alarms(logical_id: str, function: str) -> dict[str, Any]:
     """`function` is its full name: overtime-dev-sweep."""
-    return {
-        f"{logical_id}ErrorsAlarm": _alarm(
-            logical_id,
-            f"{function}-errors",
-            "Invocations raise, time out, crash or run out of memory: its log says which.",
-            "Errors",
-            3,
-        ),
+    alarms = {
         f"{logical_id}ThrottlesAlarm": _alarm(
             logical_id,
             f"{function}-throttles",
@@ -26,6 +22,15 @@ def function_alarms(logical_id: str, function: str) -> dict[str, Any]:
             10,
         ),
     }
+    if logical_id != AUTHORIZER:
+        alarms[f"{logical_id}ErrorsAlarm"] = _alarm(
+            logical_id,
+            f"{function}-errors",
+            "Invocations raise, time out, crash or run out of memory: its log says which.",
+            "Errors",
+            3,
+        )
+    return alarms
 
 
 def _alarm(

@@ -5,21 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ops import artifacts
+from ops import artifacts, chalice_logs
 from ops.adoption import bucket_exists, table_exists
 from ops.ask import confirm
 from ops.command import run
 from ops.stack import Stack
-from ops.stage import LOCAL, ROOT, Refusal, Stage, read_stage
+from ops.stage import LOCAL, ROOT, Refusal, Stage, read_json, read_stage
 
 
 def destroy(stage: Stage, data: bool, yes: bool) -> None:
     """Raises Refusal where it is not wanted, or something could not be deleted."""
     if stage.name == LOCAL:
         raise Refusal("The stage local is this machine's: make clean")
-    deployed = ROOT / ".chalice" / "deployed" / f"{stage.name}.json"
     by_chalice = Stack(stage, stage.resources_stack)
-    if by_chalice.status is not None and deployed.exists():
+    if by_chalice.status is not None and _deployed_by_chalice(stage):
         raise Refusal(f"First take away what Chalice made: chalice delete --stage {stage.name}")
     stacks = [one for one in (Stack(stage, stage.stack), by_chalice) if one.status is not None]
     kept = [name for name in (stage.table, stage.bucket) if _exists(stage, name)]
@@ -38,7 +37,14 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
     if data:
         _remove_data(stage)
     if by_chalice in stacks:
+        chalice_logs.forget(stage)
         print(f"What .chalice/config.json says of the stage {stage.name} is yours to remove.")
+
+
+def _deployed_by_chalice(stage: Stage) -> bool:
+    """As Chalice remembers it on this machine; after `chalice delete`, an empty list."""
+    memory = ROOT / ".chalice" / "deployed" / f"{stage.name}.json"
+    return memory.exists() and bool(read_json(memory).get("resources"))
 
 
 def _exists(stage: Stage, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.domain import errors
 
-FORBIDDEN = ("forbidden", "Access is denied")
+FORBIDDEN = (errors.Forbidden.slug, errors.Forbidden.title)
 THROTTLED = ("too-many-requests", "Too many requests")
 NOT_FOUND = (errors.NotFound.slug, errors.NotFound.title)
 UNAUTHORIZED = (errors.Unauthorized.slug, errors.Unauthorized.title)
@@ -19,6 +19,7 @@ INTERNAL = (errors.OvertimeError.slug, errors.OvertimeError.title)
 
 NOTHING_HERE = "There is nothing under this path, or not with this method."
 REPEAT = "Repeat the request; a submit with its Idempotency-Key, since it may have been accepted."
+UNCHECKED = "The credentials could not be checked. Repeat the request."
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 SOON = {"Retry-After": "1"}
 LATER = {"Retry-After": "2"}
@@ -44,8 +45,8 @@ RESPONSES: tuple[tuple[str, int, tuple[str, str], str | None, dict[str, str]], .
     ("THROTTLED", 429, THROTTLED, "This stage takes no more requests a second.", SOON),
     ("QUOTA_EXCEEDED", 429, THROTTLED, "The quota of this API key is used up.", LATER),
     ("API_CONFIGURATION_ERROR", 500, INTERNAL, "The API is not configured rightly.", {}),
-    ("AUTHORIZER_CONFIGURATION_ERROR", 500, INTERNAL, "The authorizer gave no valid answer.", {}),
-    ("AUTHORIZER_FAILURE", 503, UNAVAILABLE, "The credentials could not be checked.", LATER),
+    ("AUTHORIZER_CONFIGURATION_ERROR", 503, UNAVAILABLE, UNCHECKED, LATER),
+    ("AUTHORIZER_FAILURE", 503, UNAVAILABLE, UNCHECKED, LATER),
     ("INTEGRATION_FAILURE", 503, UNAVAILABLE, REPEAT, LATER),
     ("INTEGRATION_TIMEOUT", 504, UNAVAILABLE, REPEAT, LATER),
     ("DEFAULT_5XX", 503, UNAVAILABLE, REPEAT, LATER),

@@ -16,12 +16,19 @@ def endpoint() -> str | None:
     return os.environ.get("AWS_ENDPOINT_URL") or None
 
 
+ONLY_OVER_TLS = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
+
+
 def adapted(template: Template, url: str) -> Template:
-    """Functions call the local AWS, too; and its WebSocket stage deploys itself."""
+    """Functions call the local AWS, too, over plain HTTP if it speaks that only; and its WebSocket
+    stage deploys itself."""
     adapted = copy.deepcopy(template)
     variables = adapted["Globals"]["Function"]["Environment"]["Variables"]
     variables["AWS_ENDPOINT_URL"] = url
     resources = adapted["Resources"]
+    for name in [name for name, one in resources.items() if one["Type"] in ONLY_OVER_TLS]:
+        if url.startswith("http://"):
+            del resources[name]
     if resources.pop("WebsocketAPIDeployment", None):
         stage = resources["WebsocketAPIStage"]
         path = f"_aws/execute-api/${{WebsocketAPI}}/{stage['Properties']['StageName']}"

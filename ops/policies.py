@@ -65,10 +65,13 @@ def rendered(document: Any, values: Mapping[str, str]) -> Any:
 
 
 def values_of(stage: Stage) -> dict[str, str]:
+    """What the placeholders come to in this account and region."""
+    partition = stage.client("sts").meta.partition
     return {
         "App": stage.app,
         "Stage": stage.name,
         "AWS::Region": stage.region,
         "AWS::AccountId": stage.account,
-        "AWS::Partition": stage.client("sts").meta.partition,
+        "AWS::Partition": partition,
+        "AWS::URLSuffix": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
     }

@@ -104,7 +104,7 @@ class Stack:
         try:
             arn = self.client.create_change_set(
                 StackName=self.name,
-                ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
+                ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}",
                 ChangeSetType="IMPORT" if "ResourcesToImport" in arguments else kind,
                 Capabilities=CAPABILITIES,
                 Parameters=[

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
-import re
 import secrets
 import sys
 import time
@@ -19,12 +18,11 @@ from datetime import UTC, datetime
 
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.job import DAY, HOUR, MINUTE
 from chalicelib.domain.token import OWNER, Token, token_id
 from chalicelib.service.tokens import Tokens
+from ops.duration import milliseconds
 from ops.stage import Refusal, Stage, read_stage
 
-UNITS = {"d": DAY, "h": HOUR, "m": MINUTE}
 LONGEST_LABEL = 100
 
 
@@ -84,10 +82,10 @@ def lifetime(text: str) -> int | None:
     """In milliseconds; None where nothing is said."""
     if not text:
         return None
-    match = re.fullmatch(r"([1-9]\d{0,5})([dhm])", text)
-    if match is None:
-        raise Refusal(f"EXPIRES={text} is no duration: say 90d, 12h or 30m.")
-    return int(match[1]) * UNITS[match[2]]
+    lasts = milliseconds("EXPIRES", text)
+    if not lasts:
+        raise Refusal(f"EXPIRES={text} is over at once: say 90d, 12h or 30m.")
+    return lasts
 
 
 def _row(token: Token) -> tuple[str, str, str, str, str]:

@@ -34,7 +34,7 @@ def create_all(dynamodb: Any, sqs: Any, s3: Any) -> None:
     """What the local stage's settings name."""
     create_table(dynamodb, ENVIRONMENT["TABLE"])
     s3.create_bucket(Bucket=ENVIRONMENT["BUCKET"])
-    for lane in ("DEFAULT", "HEAVY"):
+    for lane in ("DEFAULT", "HEAVY", "WEBHOOKS"):
         sqs.create_queue(QueueName=ENVIRONMENT[f"QUEUE_{lane}"].rpartition("/")[2])
 
 

@@ -24,7 +24,9 @@ Item = Mapping[str, "Attribute"]
 
 RECORD_SK = "job"
 _TYPES = get_type_hints(JobRecord)
-_AS_JSON = frozenset({"params", "progress", "checkpoint", "result", "artifacts", "error"})
+_AS_JSON = frozenset(
+    {"params", "progress", "checkpoint", "result", "artifacts", "error", "webhook"}
+)
 _INDEX_KEYS = ("owner_shard", "owner_key")
 
 
@@ -64,8 +66,9 @@ def item_of(record: JobRecord, shards: Shards) -> Item:
     values = {one.name: getattr(record, one.name) for one in fields(record)}
     item = {name: _attribute(name, value) for name, value in values.items() if value is not None}
     item |= key(record.id)
-    item["owner_shard"] = {"S": shards.owner_partition(record.owner, record.id)}
-    item["owner_key"] = {"S": owner_key(record)}
+    if not record.internal:
+        item["owner_shard"] = {"S": shards.owner_partition(record.owner, record.id)}
+        item["owner_key"] = {"S": owner_key(record)}
     if record.due is not None:
         item["due"] = {"S": shards.due_partition(record.due, record.id)}
     return item

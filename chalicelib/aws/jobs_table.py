@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.aws.conditional import PAUSES, pause_or_give_up, transact, write_if
 from chalicelib.aws.errors import code, unavailable
 from chalicelib.aws.items import (
     RECORD_SK,
     Expressions,
-    Item,
     Shards,
     due_partition,
     item_of,
@@ -24,7 +24,6 @@ from chalicelib.aws.items import (
     record_of,
     ttl,
 )
-from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.writes import Write
 from chalicelib.service.ports import LogLine
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 READ_AT_ONCE = 100  # keys: DynamoDB's limit on BatchGetItem
 WRITE_AT_ONCE = 25  # items: DynamoDB's limit on BatchWriteItem
-PAUSES = (0.02, 0.05, 0.1, 0.2)  # seconds; a transaction holds an item for milliseconds
 
 
 @dataclass(frozen=True)
@@ -47,20 +45,19 @@ class JobsTable:
     pause: Callable[[float], None] = time.sleep
 
     def submit(self, record: JobRecord) -> None:
-        nobody_has_this_id = "attribute_not_exists(pk)"
-        self._write_if(
-            record.nonce,
-            self.client().put_item,
-            Item=item_of(record, self.shards),
-            ConditionExpression=nobody_has_this_id,
-        )
+        write_if(self.pause, record.nonce, self.client().put_item, **self._put(record))
 
     def apply(self, job_id: str, write: Write) -> JobRecord:
-        update = Expressions(job_id, self.shards).of(write)
-        after = self._write_if(
-            write.nonce, self.client().update_item, ReturnValues="ALL_NEW", **update
+        update = self.client().update_item
+        after = write_if(
+            self.pause, write.nonce, update, ReturnValues="ALL_NEW", **self._update(job_id, write)
         )
         return record_of(after)
+
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        both = [{"Update": self._update(record.id, write)}, {"Put": self._put(other)}]
+        transact(self.pause, write.nonce, self.client().transact_write_items, both)
+        return write.applied_to(record)
 
     def read(self, job_id: str) -> JobRecord | None:
         with unavailable("jobs table"):
@@ -87,7 +84,7 @@ class JobsTable:
                 if self.table not in answer["UnprocessedKeys"]:
                     break
                 keys = list(answer["UnprocessedKeys"][self.table]["Keys"])
-                self._pause_or_give_up(pause)
+                pause_or_give_up(self.pause, pause)
         return [found[job_id] for job_id in job_ids if job_id in found]
 
     def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
@@ -211,36 +208,21 @@ class JobsTable:
                 if code(error) != "ConditionalCheckFailedException":
                     raise  # otherwise somebody else was faster: it is gone
 
-    def _write_if(self, nonce: str, operation: Callable[..., Any], **arguments: Any) -> Item:
-        """Write where the condition holds, and return the item after it (nothing for a put).
+    def _put(self, record: JobRecord) -> dict[str, Any]:
+        nobody_has_this_id = "attribute_not_exists(pk)"
+        return {
+            "TableName": self.table,
+            "Item": item_of(record, self.shards),
+            "ConditionExpression": nobody_has_this_id,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
-        An answer may be lost and the SDK repeat the write, whose condition then fails by its
-        own effect: finding one's own nonce means success. A transaction under way on the item
-        is no verdict on the condition, so it is waited for.
-        """
-        for pause in (*PAUSES, None):
-            with unavailable("jobs table"):
-                try:
-                    answer = operation(
-                        TableName=self.table,
-                        ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                        **arguments,
-                    )
-                    after: Item = answer.get("Attributes", {})
-                    return after
-                except ClientError as error:
-                    match code(error):
-                        case "ConditionalCheckFailedException":
-                            old: Any = error.response.get("Item")
-                            if old and old["nonce"]["S"] == nonce:
-                                return dict(old)
-                            raise ConditionFailed(record_of(old) if old else None) from None
-                        case "TransactionConflictException":
-                            pass
-                        case _:
-                            raise
-            self._pause_or_give_up(pause)
-        raise AssertionError("the last pause gives up")
+    def _update(self, job_id: str, write: Write) -> dict[str, Any]:
+        return {
+            "TableName": self.table,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **Expressions(job_id, self.shards).of(write),
+        }
 
     def _owned_in(
         self, partition: str, before: str | None, limit: int
@@ -279,12 +261,7 @@ class JobsTable:
                 batch = list(answer["UnprocessedItems"].get(self.table, []))
                 if not batch:
                     break
-                self._pause_or_give_up(pause)
-
-    def _pause_or_give_up(self, pause: float | None) -> None:
-        if pause is None:
-            raise Unavailable("The jobs table is too busy: try again.")
-        self.pause(pause)
+                pause_or_give_up(self.pause, pause)
 
 
 def _once(record: JobRecord, step: str) -> str:

@@ -14,7 +14,7 @@ from chalicelib.aws.errors import code, unavailable
 from chalicelib.aws.items import key, ttl
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import JobRecord
-from chalicelib.service.ports import Connection, Subscriber
+from chalicelib.service.push_ports import Connection, Subscriber
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,7 +25,7 @@ CONNECTION_SK, TICKET_SK = "connection", "ticket"
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """Implements ports.Connections on one DynamoDB table."""
+    """Implements push_ports.Connections on one DynamoDB table."""
 
     client: Callable[[], DynamoDBClient]
     table: str

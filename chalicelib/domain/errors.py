@@ -80,7 +80,7 @@ class Unauthorized(ClientError):
 
 
 class Forbidden(ClientError):
-    slug, title = "forbidden", "This caller may not do that"
+    slug, title = "forbidden", "Access is denied"
 
 
 class NotFound(ClientError):
@@ -144,7 +144,8 @@ class ConditionFailed(OvertimeError):
 
 
 class PermanentError(OvertimeError):
-    """Raised by a task: no further attempt can help. The message reaches the client."""
+    """Raised by a task: no further attempt can help. The message reaches the client, and so
+    does a `headline` in place of the class's name, where an error has one."""
 
     slug, title = "permanent-error", "The task cannot be done"
 

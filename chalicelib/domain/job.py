@@ -12,6 +12,7 @@ from enum import StrEnum
 from chalicelib.domain.errors import Problem
 
 ID = re.compile(r"[0-9a-f]{32}")
+INTERNAL = "overtime."  # begins the names of tasks of our own, whose jobs no client sees
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -89,6 +90,15 @@ class Entry:
     left_out: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who wants to be told of which ends. `base` is what links in its bodies begin with."""
+
+    url: str
+    events: tuple[Status, ...]
+    base: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     # Who and what: never changes.
@@ -103,6 +113,7 @@ class JobRecord:
     run_at: int | None = None
     patience: int  # milliseconds from the start of a generation to its deadline
     retention: int  # milliseconds that the record is kept once finished
+    webhook: Webhook | None = None
 
     # Where it stands.
     nonce: str  # of the last write
@@ -135,6 +146,10 @@ class JobRecord:
     @property
     def finished(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def internal(self) -> bool:
+        return self.task.startswith(INTERNAL)
 
     def visible(self, now: int) -> bool:
         """False once it is being erased, or has expired though TTL has not deleted it yet."""

@@ -106,7 +106,7 @@ def _problem(slug: str, error: BaseException) -> Problem:
     """The client sees type and message, never the traceback."""
     return Problem(
         type=f"/problems/{slug}",
-        title=type(error).__name__,
+        title=getattr(error, "headline", type(error).__name__),
         detail=_printable(str(error))[:DETAIL_AT_MOST],
     )
 

@@ -1,8 +1,13 @@
-"""When to try again: full-jitter exponential backoff (AWS Architecture Blog, 2015)."""
+"""When to try again: full-jitter exponential backoff (AWS Architecture Blog, 2015), or as the other
+side asks."""
 
 from __future__ import annotations
 
+from calendar import timegm
 from collections.abc import Callable
+from email.utils import parsedate
+
+LONGEST_WAIT = 86_400.0  # seconds; nobody is waited for longer
 
 
 def backoff_seconds(
@@ -14,3 +19,14 @@ def backoff_seconds(
     """
     doublings = min(attempt - 1, 32)
     return chance() * min(longest, base * 2.0**doublings)
+
+
+def retry_after(value: str, now: float) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110, section 10.2.3); None if it says none."""
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_WAIT)
+    date = parsedate(value)  # in all three forms of HTTP's dates, always GMT
+    try:
+        return None if date is None else min(max(timegm(date) - now, 0.0), LONGEST_WAIT)
+    except ValueError:  # a year that no calendar has
+        return None

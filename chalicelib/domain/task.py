@@ -13,12 +13,12 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from chalicelib.domain.job import INTERNAL
 from chalicelib.domain.params import require_readable
 from chalicelib.domain.source import Source
 
 T = TypeVar("T")
 
-INTERNAL = "overtime."  # tasks of our own: neither listed nor submitted by clients
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -99,7 +99,8 @@ class Job(ABC):
         """Call a third party once, without following redirects.
 
         `timeout` is in seconds, for all of it. Raises PermanentError where the host is not
-        allowed on this stage or the answer is over `max_bytes`, OSError where nobody answers.
+        allowed on this stage or the answer is over `max_bytes` (0: its body is not read), OSError
+        where nobody answers.
         """
 
     @abstractmethod

@@ -78,6 +78,11 @@ class Write:
     def allowed_on(self, record: JobRecord) -> bool:
         return all(clause.holds(getattr(record, clause.field)) for clause in self.when)
 
+    def held_to(self, record: JobRecord) -> Write:
+        """The same, but allowed only on the very state of the record that it was decided on: so
+        that what becomes of it is known beforehand."""
+        return replace(self, when=(*self.when, Is("nonce", record.nonce)))
+
     def applied_to(self, record: JobRecord) -> JobRecord:
         """The record after this write, whether or not it is allowed."""
         changes = dict(self.put)

@@ -29,6 +29,7 @@ from chalicelib.http.operations import (
 from chalicelib.http.problems import ProblemView
 from chalicelib.http.representation import TaskListView, TaskView
 from chalicelib.http.requests import SubmitBody
+from chalicelib.http.webhooks import WebhookView
 
 SCHEMAS = "#/components/schemas/"
 
@@ -70,6 +71,7 @@ def describe(app: Chalice, tasks: Iterable[Task], version: str) -> Json:
             "description": "Slow work behind an API that answers at once.",
         },
         "paths": paths,
+        "webhooks": {"job": {"post": _webhook(schemas)}},
         "components": {"schemas": schemas.definitions, "securitySchemes": schemes},
     }
 
@@ -111,6 +113,25 @@ def _parameters(path: str, operation: Operation) -> Iterable[Json]:
     for name in operation.headers:
         description, schema = REQUEST_HEADERS[name]
         yield {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def _webhook(schemas: Schemas) -> Json:
+    """What whoever is named in `webhook` receives."""
+    body = {"application/json": {"schema": schemas.of(WebhookView)}}
+    return {
+        "summary": "A job has ended.",
+        "description": "Signed as Standard Webhooks has it; with the same webhook-id each time.",
+        "operationId": "job_ended",
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": TEXT}
+            for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+        ],
+        "requestBody": {"required": True, "content": body},
+        "responses": {
+            "2XX": {"description": "Received. Anything else is tried again, for three days."},
+            "410": {"description": "Not wanted any more."},
+        },
+    }
 
 
 def _request_body(operation: Operation, schemas: Schemas, tasks: Iterable[Task]) -> Json:

@@ -196,7 +196,7 @@ PATH: Mapping[str, Json] = {
 PROBLEMS = {
     400: "Malformed request.",
     401: "Credentials are missing or not valid.",
-    403: "This caller may not do that.",
+    403: "Access is denied.",
     404: "There is none, or it is somebody else's.",
     409: "Not in the job's present status.",
     412: "The job has changed since.",

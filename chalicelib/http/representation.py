@@ -73,10 +73,11 @@ class JobListView(msgspec.Struct, frozen=True):
 
 
 class EventView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A transition (with `verb`) or a line of `job.log` (with `message`)."""
+    """A transition of the job or of a webhook's delivery (with `verb`), or a line of `job.log`
+    (with `message`)."""
 
     at: Time
-    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["transition", "log"]})]
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["transition", "log", "webhook"]})]
     attempt: int | None = None
     verb: str | None = None
     status: Visible | None = None
@@ -215,14 +216,14 @@ def _raw(text: str | None) -> Any:
 
 
 def event_view(event: Any) -> EventView:
-    """Of a transition, or of a line of the job's log."""
+    """Of a transition, of the job or of a delivery, or of a line of the job's log."""
     at = rfc3339(event.at)
     entry = getattr(event, "entry", None)
     if entry is None:
         return EventView(at, "log", event.attempt, message=event.message)
     return EventView(
         at,
-        "transition",
+        "webhook" if event.of_webhook else "transition",
         entry.attempt,
         verb=entry.verb,
         status=entry.status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from chalice.app import Request
@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
     MalformedRequest,
     UnsupportedMediaType,
 )
-from chalicelib.domain.job import Status
+from chalicelib.domain.job import Status, Webhook
 from chalicelib.domain.params import invalid, strings_in, whole_numbers
 from chalicelib.http import preferences
 from chalicelib.http.cursors import seal, unseal
@@ -35,12 +35,26 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}"
 MEDIA_TYPE = rf"^{_NAME}/{_NAME}$(?!\n)"
 
 
+class WebhookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to tell of the job's end, in the form of Standard Webhooks."""
+
+    url: Annotated[str, msgspec.Meta(max_length=2_048, description="A public https URL, port 443.")]
+    events: Annotated[
+        tuple[Literal["succeeded", "failed", "canceled"], ...],
+        msgspec.Meta(min_length=1, description="Of which ends; all of them if not given."),
+    ] = ("succeeded", "failed", "canceled")
+
+    def seen_from(self, base: str) -> Webhook:
+        return Webhook(self.url, tuple(sorted({Status(event) for event in self.events})), base)
+
+
 class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: Annotated[str, msgspec.Meta(max_length=64, description="One of GET /tasks.")]
     params: dict[str, Any]
     run_at: (
         Annotated[datetime, msgspec.Meta(tz=True, description="At most 30 days ahead.")] | None
     ) = None
+    webhook: WebhookBody | None = None
 
     @property
     def run_at_ms(self) -> int | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from chalicelib.domain import verbs
+from chalicelib.domain.deliveries import delivery_ids
 from chalicelib.domain.errors import (
     JobChanged,
     JobFinished,
@@ -63,8 +65,9 @@ def retry(
 def erase(system: System, owner: str, job_id: str) -> None:
     """Erase a finished job and all its payloads. Raises JobNotFinished.
 
-    Once this has returned nothing of it can be read, and all of it is deleted; cut off half
-    way, the sweeper goes on.
+    Once this has returned nothing of it can be read, and all of it is deleted; but for a
+    webhook that is being delivered, which is called off first. That, and an erasure cut off half
+    way, is what the sweeper goes on with.
     """
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
@@ -82,9 +85,33 @@ def clear_away(system: System, record: JobRecord) -> None:
     first, the record last: while it stands, it says that there is something to delete."""
     if record.status is not Status.ERASING:
         record = carry_out(system, record, _erase_unless_alive)
-    if record.status is Status.ERASING:
-        system.payloads.erase(record.prefix)
+    if record.status is not Status.ERASING:
+        return
+    system.payloads.erase(record.prefix)
+    if record.webhook is None or _deliveries_gone(system, record):
         system.jobs.forget(record)
+
+
+def _deliveries_gone(system: System, record: JobRecord) -> bool:
+    """One that is under way has to stop first: its worker hears of it with a heartbeat."""
+    ids = delivery_ids(record)
+    for delivery in system.jobs.read_many(ids):
+        with suppress(NotFound):  # somebody else was faster
+            called_off = carry_out(system, delivery, _call_off_or_erase)
+            clear_away(system, carry_out(system, called_off, _call_off_or_erase))
+    return not system.jobs.read_many(ids)
+
+
+def _call_off_or_erase(delivery: JobRecord, stamp: Stamp) -> Write | None:
+    match delivery.status:
+        case Status.QUEUED:
+            return verbs.cancel(delivery, stamp)
+        case Status.RUNNING if not delivery.cancel_requested:
+            return verbs.request_cancel(delivery, stamp)
+        case _ if delivery.finished:
+            return verbs.erase(delivery, stamp)
+        case _:
+            return None
 
 
 def _erase_unless_alive(record: JobRecord, stamp: Stamp) -> Write | None:

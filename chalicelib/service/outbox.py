@@ -19,7 +19,7 @@ SPARED = 0.5  # seconds: a push is not worth a time-out of Lambda's
 
 
 class ThreadedOutbox:
-    """Implements ports.Outbox. No thread runs before there is something to send."""
+    """Implements push_ports.Outbox. No thread runs before there is something to send."""
 
     def __init__(self, patience: float = 2.0) -> None:
         """`patience` in seconds: what an invocation gives to pushing at its end."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord, Urgency
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Task
 from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
+from chalicelib.service.push_ports import Pushing
 
 if TYPE_CHECKING:
     from chalicelib.service.heartbeat import Heartbeat
@@ -42,6 +42,10 @@ class JobStore(Protocol):
     def apply(self, job_id: str, write: Write) -> JobRecord:
         """Carry out a write and return the record after it, else raise ConditionFailed with
         the record as it is. Finding the write's own nonce there is success, too."""
+
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        """Carry out a write that is held to `record` and store another, new record: both or
+        none. Otherwise as `apply`."""
 
     def read(self, job_id: str) -> JobRecord | None:
         """The record as of the last write, expired and half-erased ones included."""
@@ -113,6 +117,18 @@ class SecretStore(Protocol):
         first of a stage a write."""
 
 
+class SigningSecrets(Protocol):
+    """What webhooks are signed with, `whsec_…` (Standard Webhooks), an owner's own."""
+
+    def of(self, owner: str, now: int) -> tuple[str, ...]:
+        """Those that sign, the newest first: two while one replaces another, none before the
+        first is made."""
+
+    def replace(self, owner: str, old: str | None, new: str, until: int) -> bool:
+        """Have `new` sign from now on, and `old` beside it until then (epoch ms). Nothing
+        happens, and False is returned, where `old` is not the newest (None: where there is one)."""
+
+
 class TokenStore(Protocol):
     def add(self, token: Token) -> None:
         """Keep a token whose id does not exist yet."""
@@ -147,83 +163,12 @@ class Web(Protocol):
         max_bytes: int,
     ) -> HttpResponse:
         """One call, no redirects, over in `timeout` seconds; PermanentError where the stage does
-        not allow the host, OSError where nobody answers in time."""
+        not allow the host, OSError where nobody answers in time. With a `max_bytes` of 0 the
+        answer's body is not read."""
 
     def open(self, url: str, start: int) -> Source:
         """A stream of what a GET answers, read as it arrives; PermanentError where asking again
         cannot help, OSError on other failures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """An open WebSocket. `base` is what the links in its messages begin with; `jobs` are those
-    that it is subscribed to, as (id, birth)."""
-
-    id: str
-    owner: str
-    base: str
-    expires_at: int
-    jobs: frozenset[tuple[str, str]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """Where a job's changes go: to a connection's id, or to a channel."""
-
-    address: str
-    base: str
-
-
-class Connections(Protocol):
-    """Who is connected, and where the changes of a job go. All of it expires of itself."""
-
-    def open(self, connection: Connection, ticket: str, until: int) -> bool:
-        """Remember a connection; False where another one has come with this ticket before
-        (`until` then, in ms, it is known that it was used)."""
-
-    def find(self, connection_id: str, now: int) -> Connection | None:
-        """As of the last write; None if it is closed, or should be."""
-
-    def reserve(self, connection: Connection, record: JobRecord, at_most: int) -> bool:
-        """Note on a connection that it is subscribed to a job; False where that would be one
-        more than `at_most`, or where it is closed."""
-
-    def subscribe(self, record: JobRecord, to: Subscriber, expires_at: int) -> None:
-        """From now on `subscribers` names it. Subscribing twice is subscribing once."""
-
-    def subscribers(self, record: JobRecord, now: int) -> list[Subscriber]:
-        """As of the last write, those that have not expired."""
-
-    def unsubscribe(self, connection: Connection, job_id: str) -> None:
-        """Undo `reserve` and `subscribe`; nothing if there was none."""
-
-    def close(self, connection_id: str) -> None:
-        """Forget a connection with all its subscriptions."""
-
-
-class Push(Protocol):
-    def send(self, address: str, message: str) -> None:
-        """Send to a connection or channel, within some seconds at most. Raises Gone where
-        nobody is there any more."""
-
-
-class Outbox(Protocol):
-    def put(self, key: str, send: Callable[[], None]) -> None:
-        """Have `send` called soon, elsewhere; in place of what waits under the same key.
-        Returns at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pushing:
-    """All that pushing takes, on a stage that does."""
-
-    url: str  # where clients connect
-    host: str | None  # what they have to name there, if anything
-    connections: Connections
-    push: Push
-    outbox: Outbox
-    updated: Callable[[JobRecord, str], str]  # the message with a job whose links begin so
-    refused: Callable[[OvertimeError, str | None], str]  # and with a problem about a job
 
 
 class Clock(Protocol):
@@ -276,7 +221,9 @@ class System:
     chance: Callable[[], float]  # from [0, 1)
     tasks: Callable[[], Mapping[str, Task]]
     secrets: SecretStore
+    signing_secrets: SigningSecrets
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Heartbeat], AbstractContextManager[None]]
+    webhook_body: Callable[[JobRecord], str]  # how a job looks in a webhook; JSON text
     rules: Rules = Rules()
     pushing: Pushing | None = None  # None: this stage does not

@@ -10,7 +10,8 @@ from chalicelib.domain.job import SECOND, JobRecord
 from chalicelib.logs import bound
 from chalicelib.metrics import Metric
 from chalicelib.service.measures import about
-from chalicelib.service.ports import Pushing, Subscriber, System
+from chalicelib.service.ports import System
+from chalicelib.service.push_ports import Pushing, Subscriber
 
 logger = logging.getLogger(__name__)
 

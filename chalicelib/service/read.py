@@ -3,10 +3,12 @@ passed writes that down first."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from chalicelib.domain.deliveries import delivery_ids
 from chalicelib.domain.errors import JobNotFinished, JobNotSucceeded, NotFound
 from chalicelib.domain.job import ID, LIVE, Artifact, Entry, JobRecord, Status, Stored
 from chalicelib.domain.transitions import Stamp
@@ -19,13 +21,19 @@ from chalicelib.service.transition import carry_out
 
 EXAMINED_AT_MOST = 500  # records a page of a filtered list may cost
 DOWNLOAD_SECONDS = 900
+DELIVERIES_AT_MOST = 10  # of a job that was retried more often than that
 LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads: soon at first, then each second
 
 
 def get(system: System, owner: str, job_id: str) -> JobRecord:
     """Raises NotFound for an unknown id and for somebody else's, alike."""
     record = system.jobs.read(job_id) if ID.fullmatch(job_id) else None
-    if record is None or record.owner != owner or not record.visible(system.clock.now()):
+    if (
+        record is None
+        or record.owner != owner
+        or record.internal
+        or not record.visible(system.clock.now())
+    ):
         raise NotFound("There is no such job.")
     bind(**about(record))
     if _deadline_passed(record, system.clock.now()):
@@ -123,6 +131,7 @@ class Transitioned:
     at: int
     position: str
     entry: Entry
+    of_webhook: bool = False
 
 
 class Event(Protocol):
@@ -137,10 +146,12 @@ class Event(Protocol):
 def events(
     system: System, owner: str, job_id: str, limit: int, after: str
 ) -> tuple[list[Event], str | None]:
-    """Transitions and log lines, oldest first, and the position where the next page begins."""
+    """Transitions, log lines and what became of webhooks, oldest first, and the position where
+    the next page begins."""
     record = get(system, owner, job_id)
     lines = system.jobs.lines(record, after, limit + 1)
-    happened: list[Event] = [*lines, *(t for t in transitions(record) if t.position > after)]
+    told = itertools.chain(transitions(record), deliveries(system, record))
+    happened: list[Event] = [*lines, *(one for one in told if one.position > after)]
     happened.sort(key=lambda event: event.position)
     page = happened[:limit]
     return page, page[-1].position if len(happened) > limit else None
@@ -158,6 +169,22 @@ def transitions(record: JobRecord) -> Iterator[Transitioned]:
             attempt = next(later, record.attempt)
         known = Entry(entry.at, entry.verb, entry.status, attempt, entry.detail, entry.left_out)
         yield Transitioned(entry.at, event_position(latest, f"0{number:06d}"), known)
+
+
+def deliveries(system: System, record: JobRecord) -> Iterator[Transitioned]:
+    """What became of the last webhooks: the transitions of the jobs that deliver them. Why the
+    last attempt failed is told in full."""
+    latest = delivery_ids(record)[-DELIVERIES_AT_MOST:]
+    for delivery in system.jobs.read_many(latest) if latest else ():
+        known = list(transitions(delivery))
+        failed = [number for number, one in enumerate(known) if one.entry.detail is not None]
+        for number, one in enumerate(known):
+            entry = one.entry
+            if failed and number == failed[-1] and delivery.error is not None:
+                entry = replace(entry, detail=f"{entry.detail}: {delivery.error.detail}")
+            at, _, rest = one.position.partition("-")
+            position = f"{at}-2{rest}{delivery.id}"
+            yield Transitioned(one.at, position, entry, of_webhook=True)
 
 
 def event_position(at: int, rest: str) -> str:

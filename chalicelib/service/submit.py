@@ -16,9 +16,10 @@ from chalicelib.domain.errors import (
     FieldError,
     InvalidRequest,
     KeyReused,
+    PermanentError,
     Unavailable,
 )
-from chalicelib.domain.job import DAY, JobRecord, Status, payload_prefix
+from chalicelib.domain.job import DAY, JobRecord, Status, Webhook, payload_prefix
 from chalicelib.domain.params import decode, differences, digest, encode
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Verb
@@ -45,10 +46,11 @@ class Submission:
     run_at: int | None = None
     cancel_after: int | None = None
     key: str | None = None  # Idempotency-Key
+    webhook: Webhook | None = None
 
     def body(self) -> dict[str, Any]:
         """What the same key must come with again."""
-        return {"task": self.task, "params": self.params, "run_at": self.run_at}
+        return _body(self.task, self.params, self.run_at, self.webhook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,11 @@ def submit(system: System, asked: Submission) -> Accepted:
     raise Unavailable("An earlier job under this Idempotency-Key is being erased: try again.")
 
 
+def _body(task: str, params: Any, run_at: int | None, webhook: Webhook | None) -> dict[str, Any]:
+    told = None if webhook is None else {"url": webhook.url, "events": list(webhook.events)}
+    return {"task": task, "params": params, "run_at": run_at, "webhook": told}
+
+
 def _task(system: System, name: str) -> Task:
     task = system.tasks().get(name)
     if task is None or task.internal:
@@ -109,6 +116,24 @@ def _check(system: System, asked: Submission, task: Task) -> None:
         detail = "Cancel-After ends before run_at: the job could never run."
         raise InvalidRequest(detail, errors=(FieldError("/run_at", detail),))
     uploads.check(system, asked.owner, asked.params)
+    if asked.webhook is not None:
+        _check_webhook(system, asked.owner, asked.webhook, now)
+
+
+def _check_webhook(system: System, owner: str, webhook: Webhook, now: int) -> None:
+    """What its looks tell; where the host's name leads is seen at each delivery."""
+    try:
+        system.web.check(webhook.url)
+    except PermanentError as error:
+        raise InvalidRequest(
+            error.detail, errors=(FieldError("/webhook/url", error.detail),)
+        ) from None
+    if not system.signing_secrets.of(owner, now):
+        detail = (
+            f"There is no secret yet to sign {owner}'s webhooks with: whoever runs this service "
+            f"makes one by `make webhook-secret STAGE=… OWNER={owner}`."
+        )
+        raise InvalidRequest(detail, errors=(FieldError("/webhook", detail),))
 
 
 def _new_record(
@@ -139,6 +164,7 @@ def _new_record(
         deadline=(now if asked.cancel_after else not_before) + patience,
         patience=patience,
         retention=system.rules.retention,
+        webhook=asked.webhook,
         max_attempts=task.max_attempts,
         status=Status.QUEUED,
     )
@@ -148,11 +174,8 @@ def _new_record(
 def _replay(system: System, asked: Submission, existing: JobRecord, body_digest: str) -> Accepted:
     bind(**about(existing))
     if existing.request_digest != body_digest:
-        before = {
-            "task": existing.task,
-            "params": msgspec.json.decode(fetch(system, existing.params)),
-            "run_at": existing.run_at,
-        }
+        params = msgspec.json.decode(fetch(system, existing.params))
+        before = _body(existing.task, params, existing.run_at, existing.webhook)
         raise KeyReused(
             "This Idempotency-Key belongs to another request: use a fresh key for a new one.",
             errors=tuple(

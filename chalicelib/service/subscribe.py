@@ -30,8 +30,9 @@ from chalicelib.domain.writes import Write
 from chalicelib.logs import bind
 from chalicelib.metrics import Metric
 from chalicelib.service import tickets
-from chalicelib.service.ports import Connection, Pushing, Subscriber, System
+from chalicelib.service.ports import System
 from chalicelib.service.push import forget
+from chalicelib.service.push_ports import Connection, Pushing, Subscriber
 from chalicelib.service.read import get
 from chalicelib.service.transition import carry_out
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from chalicelib.domain.deliveries import delivery_of, wanted
 from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
 from chalicelib.domain.job import JobRecord, Status
 from chalicelib.domain.transitions import UNSEEN, Stamp, Verb, message_delay
 from chalicelib.domain.writes import Write
-from chalicelib.service.measures import measured
+from chalicelib.logs import bound
+from chalicelib.service.measures import about, measured
 from chalicelib.service.ports import System
 from chalicelib.service.push import push_change
 
@@ -31,15 +33,31 @@ def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
         if write is None:
             return record
         try:
-            after = system.jobs.apply(record.id, write)
+            after = _apply(system, record, write)
         except ConditionFailed as failed:
             if failed.current is None:
                 raise NotFound("The job was erased meanwhile.") from None
             record = failed.current
             continue
-        announce(system, after, write.verb)
         return after
     raise Unavailable("The job changes faster than this request can follow: try again.")
+
+
+def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
+    """An end that somebody wants to be told of is stored together with the job that tells. What
+    it tells is known before: the write is held to the record that it was made of."""
+    held = write.held_to(record)
+    after = held.applied_to(record)
+    if write.verb == Verb.WATCH or not wanted(after):
+        after = system.jobs.apply(record.id, write)
+        announce(system, after, write.verb)
+        return after
+    delivery = delivery_of(after, system.webhook_body(after), system.fresh())
+    after = system.jobs.apply_and_submit(record, held, delivery)
+    announce(system, after, write.verb)
+    with bound(**about(delivery)):
+        announce(system, delivery, Verb.SUBMIT)
+    return after
 
 
 def announce(system: System, record: JobRecord, verb: str) -> None:

@@ -30,6 +30,7 @@ from chalicelib.domain.errors import (
     RetryLater,
 )
 from chalicelib.domain.params import Upload
+from chalicelib.domain.retry import retry_after
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Job, Task, task
 
@@ -46,6 +47,7 @@ __all__ = [
     "Task",
     "Upload",
     "registered",
+    "retry_after",
     "task",
 ]
 

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import re
 import time
-from calendar import timegm
-from email.utils import parsedate
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from chalicelib.tasks import HttpResponse, Job, PermanentError, RetryLater, task
+from chalicelib.tasks import HttpResponse, Job, PermanentError, RetryLater, retry_after, task
 
 INLINE = 16 * 1024  # bytes of an answer; what is longer becomes an artifact
 EXCERPT = 500  # characters of an answer in an error's message
-LONGEST_WAIT = 86_400.0  # seconds; nobody is waited for longer
 WORTH_ANOTHER_TRY = {408, 425, 429, *range(500, 600)}
 
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.1
@@ -97,17 +94,6 @@ def fetch(job: Job, params: FetchParams) -> FetchResult:
         raise PermanentError(said)
     delay = retry_after(answer.headers.get("retry-after", ""), time.time())
     raise Refused(said) if delay is None else RetryLater(delay, said)
-
-
-def retry_after(value: str, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, section 10.2.3); None if it says none."""
-    if value.isascii() and value.isdigit():
-        return min(float(value), LONGEST_WAIT)
-    date = parsedate(value)  # in all three forms of HTTP's dates, always GMT
-    try:
-        return None if date is None else min(max(timegm(date) - now, 0.0), LONGEST_WAIT)
-    except ValueError:  # a year that no calendar has
-        return None
 
 
 def result_of(job: Job, answer: HttpResponse) -> FetchResult:

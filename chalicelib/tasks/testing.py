@@ -25,7 +25,15 @@ from chalicelib.domain.job import HOUR, SECOND, Hint, JobRecord, Stored
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import HttpResponse, Task
 from chalicelib.domain.writes import Write
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemorySecrets, MemoryWeb
+from chalicelib.http.webhooks import webhook_body
+from chalicelib.memory import (
+    MemoryJobs,
+    MemoryPayloads,
+    MemoryQueue,
+    MemorySecrets,
+    MemorySigningSecrets,
+    MemoryWeb,
+)
 from chalicelib.service import control
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import System
@@ -85,8 +93,10 @@ class Bench:
             chance=chance.random,
             tasks=lambda: self.tasks,
             secrets=MemorySecrets(),
+            signing_secrets=MemorySigningSecrets(),
             interrupts=lambda: self._steps,
             beating=self._steps.beating,
+            webhook_body=webhook_body,
         )
 
     def upload(self, data: bytes) -> str:

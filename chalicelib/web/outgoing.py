@@ -45,7 +45,7 @@ class OutgoingWeb:
         answer = self._send(method, url, headers, body, self._deadline(timeout))
         chunks, size = [], 0
         try:
-            for chunk in _chunks(answer, url):
+            for chunk in _chunks(answer, url) if max_bytes else ():
                 size += len(chunk)
                 if size > max_bytes:
                     raise PermanentError(f"The answer of {url} is over {max_bytes} bytes.")

@@ -31,7 +31,8 @@ import app as app_module
 from chalicelib import wiring
 from chalicelib.domain.job import JobRecord
 from chalicelib.domain.task import Task
-from chalicelib.memory import MemorySecrets
+from chalicelib.memory import MemorySecrets, MemorySigningSecrets
+from chalicelib.service.delivering import deliver_webhook
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import System
 from chalicelib.tasks.testing import VirtualClock
@@ -201,8 +202,8 @@ class Service:
         return str(answer["id"])
 
     def nothing_is_stored(self) -> bool:
-        lanes = self.messages("default") + self.messages("heavy")
-        return not (self.items() or self.objects() or lanes)
+        lanes = [self.messages(lane) for lane in ("default", "heavy", "webhooks")]
+        return not (self.items() or self.objects() or any(lanes))
 
     def replace(self, **ports: Any) -> None:
         """Puts something else in the place of a port."""
@@ -216,7 +217,7 @@ class Service:
 def begin(monkeypatch: pytest.MonkeyPatch) -> Service:
     """Inside moto's mock: fresh tables, queues and bucket, the clock at its beginning."""
     create_all(wiring.client("dynamodb"), wiring.client("sqs"), wiring.client("s3"))
-    clock, tasks = Clock(), test_tasks.all_tasks()
+    clock, tasks = Clock(), {**test_tasks.all_tasks(), deliver_webhook.name: deliver_webhook}
     heartbeats: list[Heartbeat] = []
 
     @contextmanager
@@ -230,6 +231,7 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Service:
         tasks=lambda: tasks,
         beating=beating_when_told,
         secrets=MemorySecrets(),  # as in a warm process, which has read the stage's own
+        signing_secrets=MemorySigningSecrets(),
     )
     client = Client(app_module.app, stage_name="local", project_dir=str(ROOT))
     service = Service(client, clock, system, tasks, monkeypatch, heartbeats)

@@ -11,7 +11,7 @@ from typing import Any
 
 import app as app_module
 from chalicelib.domain.errors import Gone, Unavailable
-from chalicelib.service.ports import Pushing
+from chalicelib.service.push_ports import Pushing
 from tests.api.bench import Context, Service
 
 DOMAIN = "w1x2y3.execute-api.eu-central-1.amazonaws.com"
@@ -19,7 +19,7 @@ DOMAIN = "w1x2y3.execute-api.eu-central-1.amazonaws.com"
 
 @dataclass
 class Wire:
-    """Implements ports.Push: keeps what was sent to each connection."""
+    """Implements push_ports.Push: keeps what was sent to each connection."""
 
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
@@ -36,7 +36,7 @@ class Wire:
 
 
 class AtOnce:
-    """Implements ports.Outbox without a thread, so that nothing is overtaken by what is newer."""
+    """Implements push_ports.Outbox without a thread, so that nothing is overtaken by what is newer."""
 
     def put(self, key: str, send: Callable[[], None]) -> None:
         send()

@@ -85,6 +85,43 @@ def test_a_replay_is_one_call_and_one_send_while_the_job_is_queued(service: Serv
     assert made == ["dynamodb.PutItem"]
 
 
+def with_webhook(service: Service) -> str:
+    """The id of a job that has one; its secret is where it is on a real stage."""
+    service.replace(signing_secrets=wiring.system(app_module.settings).signing_secrets)
+    service.system.signing_secrets.replace("local", None, "whsec_c2VjcmV0", 0)
+    body = {"task": "echo", "params": {}, "webhook": {"url": "http://127.0.0.1:9/"}}
+    return str(service.post("/jobs", body).json_body["id"])
+
+
+def test_only_jobs_with_a_webhook_pay_for_it(service: Service) -> None:
+    with calls() as made:
+        job_id = with_webhook(service)
+    assert made == [
+        "dynamodb.PutItem",  # the secret, made above
+        *["dynamodb.GetItem", "dynamodb.PutItem", "sqs.SendMessage"],
+    ]
+    [message] = service.messages()
+    with calls() as made:
+        service.deliver(message)
+    assert made == ["dynamodb.UpdateItem", "dynamodb.TransactWriteItems", "sqs.SendMessage"]
+    with calls() as made:
+        service.get(f"/jobs/{job_id}")
+    assert made == ["dynamodb.GetItem"]
+    with calls() as made:
+        service.get(f"/jobs/{job_id}/events")
+    assert made == ["dynamodb.GetItem", "dynamodb.Query", "dynamodb.BatchGetItem"]
+
+
+def test_an_attempt_to_deliver_is_a_read_and_two_writes(service: Service) -> None:
+    with_webhook(service)
+    service.work()
+    [message] = service.messages("webhooks")
+    with calls() as made:
+        service.deliver(message, "webhooks")
+    claim, secret, retry_later = "dynamodb.UpdateItem", "dynamodb.GetItem", "dynamodb.UpdateItem"
+    assert made == [claim, secret, retry_later, "sqs.SendMessage"]
+
+
 def test_a_submit_that_is_refused_costs_nothing(service: Service) -> None:
     with calls() as made:
         service.submit("nothing")

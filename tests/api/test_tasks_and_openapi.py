@@ -7,11 +7,14 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import schemathesis
 
 import app as app_module
 from chalicelib import __version__
 from chalicelib.tasks import Job, task
 from tests.api.bench import Service
+from tests.api.description import description as described
+from tests.api.doors import load_app
 
 
 class Opaque:
@@ -50,7 +53,7 @@ def test_a_task_is_told_with_all_that_one_needs_to_submit_it(service: Service) -
 
 
 def test_tasks_of_our_own_are_not_listed(service: Service) -> None:
-    assert set(tasks(service)) == {name for name in service.tasks if name != "overtime.internal"}
+    assert set(tasks(service)) == {name for name in service.tasks if "overtime." not in name}
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,33 @@ def test_every_operation_names_the_problems_that_it_answers_with(service: Servic
             is_error = int(status) >= 400
             assert ("application/problem+json" in response.get("content", {})) is is_error
         assert "500" in operation["responses"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "scheme", "refusals"),
+    [
+        ("tokens", {"authorize": {"type": "http", "scheme": "bearer"}}, {"401", "403", "503"}),
+        ("jwt", {"authorize": {"type": "http", "scheme": "bearer"}}, {"401", "403", "503"}),
+        ("iam", {"sigv4": {"type": "apiKey", "in": "header", "name": "Authorization"}}, {"403"}),
+        ("open", {}, set()),
+    ],
+)
+def test_every_operation_tells_what_credentials_it_takes(
+    mode: str, scheme: dict[str, Any], refusals: set[str]
+) -> None:
+    issuer = {"JWT_ISSUER": "https://login.example.com", "JWT_AUDIENCE": "jobs"}
+    stage = "local" if mode == "open" else "dev"
+    document = described(load_app(AUTH=mode, STAGE=stage, **issuer).app)
+    schemathesis.openapi.from_dict(document).validate()
+    told = document["components"]["securitySchemes"]
+    assert told.keys() == scheme.keys()
+    assert all(told[name].items() >= scheme[name].items() for name in scheme)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            is_public = path == "/health"
+            assert operation["security"] == ([] if is_public else [{name: []} for name in scheme])
+            assert refusals <= operation["responses"].keys() or is_public
+            assert is_public is False or "401" not in operation["responses"]
 
 
 def test_the_version_is_the_packages(service: Service) -> None:

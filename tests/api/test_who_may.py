@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from chalice.deploy.swagger import CFNSwaggerGenerator
 
 import app as app_module
 from tests.api.bench import Service, is_problem, pointers
@@ -47,6 +49,25 @@ def test_every_route_asks_for_credentials_but_those_for_all(mode: str) -> None:
         for method, route in methods.items():
             asks = route.authorizer and route.authorizer.name
             assert asks == (None if path in OPEN_TO_ALL else asking), f"{method} {path}"
+
+
+@pytest.mark.parametrize("mode", ["tokens", "jwt", "iam"])
+def test_api_gateway_is_deployed_to_ask_on_the_same_routes(mode: str) -> None:
+    issuer = {"JWT_ISSUER": "https://login.example.com", "JWT_AUDIENCE": "jobs"}
+    app = load_app(AUTH=mode, STAGE="dev", **issuer).app
+    routes: dict[str, Any] = CFNSwaggerGenerator().generate_swagger(app)
+    [(name, asked)] = routes["securityDefinitions"].items()
+    for path, methods in routes["paths"].items():
+        for operation in methods.values():
+            asks = operation.get("security")
+            assert asks == (None if path in OPEN_TO_ALL else [{name: []}])
+    if mode == "iam":
+        assert asked["x-amazon-apigateway-authtype"] == "awsSigv4"
+    else:
+        authorizer = asked["x-amazon-apigateway-authorizer"]
+        assert (asked["name"], authorizer["type"]) == ("Authorization", "token")
+        assert authorizer["authorizerResultTtlInSeconds"] == 60
+        assert "${Authorize.Arn}" in authorizer["authorizerUri"]["Fn::Sub"]
 
 
 def test_on_the_local_stage_nobody_is_asked_unless_it_says_so() -> None:

@@ -13,14 +13,29 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
+from chalicelib.aws import signing_secrets as table_of_secrets
 from chalicelib.aws.items import Shards
 from chalicelib.aws.jobs_queue import JobsQueue
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.payloads import Payloads
 from chalicelib.aws.secrets import Secrets
 from chalicelib.aws.tokens_table import TokensTable
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemoryQueue, MemorySecrets, MemoryTokens
-from chalicelib.service.ports import JobStore, MessageQueue, PayloadStore, SecretStore, TokenStore
+from chalicelib.memory import (
+    MemoryJobs,
+    MemoryPayloads,
+    MemoryQueue,
+    MemorySecrets,
+    MemorySigningSecrets,
+    MemoryTokens,
+)
+from chalicelib.service.ports import (
+    JobStore,
+    MessageQueue,
+    PayloadStore,
+    SecretStore,
+    SigningSecrets,
+    TokenStore,
+)
 from tests import records
 from tests.aws import create_table
 from tests.contract.dynamodb_local import dynamodb_local, missing
@@ -48,6 +63,7 @@ class Stores:
     jobs: JobStore
     secrets: Callable[[Callable[[], bytes]], SecretStore]
     """Of one more process, whose fresh random bytes are these."""
+    signing: SigningSecrets
     tokens: TokenStore
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
@@ -61,6 +77,7 @@ def _aws(name: str, dynamodb: Any, sqs: Any = None, s3: Any = None) -> Stores:
     stores = Stores(
         JobsTable(lambda: dynamodb, table, SHARDS),
         lambda fresh: Secrets(lambda: dynamodb, table, fresh),
+        table_of_secrets.SigningSecrets(lambda: dynamodb, table),
         TokensTable(lambda: dynamodb, table),
         table_client=dynamodb,
         table=table,
@@ -87,6 +104,7 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
             return Stores(
                 MemoryJobs(),
                 lambda fresh: secrets,
+                MemorySigningSecrets(),
                 MemoryTokens(),
                 MemoryQueue(),
                 MemoryPayloads(),
@@ -140,6 +158,11 @@ def stores(
 @pytest.fixture
 def jobs(stores: Stores) -> JobStore:
     return stores.jobs
+
+
+@pytest.fixture
+def signing(stores: Stores) -> SigningSecrets:
+    return stores.signing
 
 
 @pytest.fixture(params=["moto", "dynamodb-local", "ministack"])

@@ -22,13 +22,14 @@ def not_installed() -> str | None:
 
 
 @contextmanager
-def ministack() -> Iterator[str]:
-    """Its endpoint's URL, while inside."""
+def ministack(**otherwise: str) -> Iterator[str]:
+    """Its endpoint's URL, while inside. `otherwise` are settings of its own."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
         probe.close()
-        aws = LocalAws(replace(read_settings({}), aws_port=port, state=Path(folder)))
+        settings = replace(read_settings({}), aws_port=port, state=Path(folder))
+        aws = LocalAws(settings, **otherwise)
         aws.start(time.sleep)
         try:
             yield aws.settings.aws_url

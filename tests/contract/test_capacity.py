@@ -4,16 +4,20 @@ this table, and the test holds it to it."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain import verbs
-from chalicelib.domain.job import Progress, Stored
+from chalicelib.domain.deliveries import delivery_of
+from chalicelib.domain.job import TERMINAL, Progress, Stored, Webhook
+from chalicelib.http.webhooks import webhook_body
 from tests.aws import ROOT
 from tests.contract.conftest import Stores
 from tests.records import LEASE, NOW, fresh, queued, stamp
 
 PARAMS = Stored(text='{"source":"upload:' + "0" * 32 + '","group_by":["carrier"]}')
 RESULT = Stored(text='{"rows":300000,"groups":16}')
+WEBHOOK = Webhook("https://ada.example/hook", tuple(sorted(TERMINAL)), "https://jobs.example")
 
 
 def units(stores: Stores, act: Callable[[], Any]) -> float:
@@ -51,6 +55,20 @@ def life(stores: Stores) -> dict[str, float]:
     billed["heartbeat"] = units(stores, lambda: jobs.apply(record.id, beat))
     finish = verbs.succeed(beat.applied_to(busy), stamp(), found, RESULT)
     billed["succeed"] = units(stores, lambda: jobs.apply(record.id, finish))
+    told = replace(beat.applied_to(busy), id=fresh(), webhook=WEBHOOK)
+    last = verbs.succeed(told, stamp(), found, RESULT).held_to(told)
+    after = last.applied_to(told)
+    delivery = delivery_of(after, webhook_body(after), fresh())
+    jobs.submit(told)
+    billed["succeed, with a webhook"] = units(
+        stores, lambda: jobs.apply_and_submit(told, last, delivery)
+    )
+    start = verbs.claim(0, fresh(), NOW + LEASE, NOW)
+    answered = Stored(text='{"status":204}')
+    done = verbs.succeed(start.applied_to(delivery), stamp(), verbs.Findings(), answered)
+    billed["deliver a webhook"] = units(
+        stores, lambda: [jobs.apply(delivery.id, write) for write in (start, done)]
+    )
     billed["status read"] = units(stores, lambda: jobs.read(record.id))
     billed["list of 20"] = units(
         stores, lambda: jobs.read_many([job_id for _, job_id in jobs.owned("ada", None, 20)])

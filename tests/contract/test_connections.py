@@ -10,8 +10,10 @@ from chalicelib.aws.subscriptions import Subscriptions
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import HOUR, MINUTE, JobRecord
-from chalicelib.memory import MemoryConnections, MemoryJobs
-from chalicelib.service.ports import Connection, Connections, JobStore, Subscriber
+from chalicelib.memory import MemoryJobs
+from chalicelib.memory_connections import MemoryConnections
+from chalicelib.service.ports import JobStore
+from chalicelib.service.push_ports import Connection, Connections, Subscriber
 from tests.contract.conftest import Stores
 from tests.records import NOW, failed, fresh, queued, running, stamp, succeeded
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import DAY, JobRecord, Status
-from chalicelib.memory import MemoryConnections
-from chalicelib.service.ports import Pushing, Subscriber, System
+from chalicelib.memory_connections import MemoryConnections
+from chalicelib.service.ports import System
+from chalicelib.service.push_ports import Pushing, Subscriber
 from chalicelib.service.subscribe import watch
 from tests.simulation.properties import SHOWN, require
 
@@ -71,14 +72,14 @@ def _never_asked(error: OvertimeError, job: str | None) -> str:
 
 
 class _AtOnce:
-    """Implements ports.Outbox within the process that put it there, step by step."""
+    """Implements push_ports.Outbox within the process that put it there, step by step."""
 
     def put(self, key: str, send: Callable[[], None]) -> None:
         send()
 
 
 class _Push:
-    """Implements ports.Push."""
+    """Implements push_ports.Push."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -89,7 +90,7 @@ class _Push:
 
 
 class _Connections:
-    """Implements ports.Connections over the memory's, every call a step of the scheduler."""
+    """Implements push_ports.Connections over the memory's, every call a step of the scheduler."""
 
     def __init__(self, world: World) -> None:
         self._world = world

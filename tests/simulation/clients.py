@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.errors import ClientError, KeyReused, PermanentError, RetryLater, Unavailable
-from chalicelib.domain.job import HOUR, MINUTE, SECOND
+from chalicelib.domain.job import HOUR, MINUTE, SECOND, TERMINAL, Status, Webhook
 from chalicelib.domain.task import Job, Task, task
 from chalicelib.service import control, read
 from chalicelib.service.ports import System
 from chalicelib.service.submit import Submission, submit
 from tests.simulation.properties import require
-from tests.simulation.world import World
+from tests.simulation.world import OWNER, World
 
-OWNER = "client"
+WEBHOOK = Webhook("https://receiver.test/", tuple(sorted(TERMINAL)), "https://overtime.test")
 PLANS = (  # what a task does, a letter a step: see `_act`
     "r",
     "wr",
@@ -101,15 +102,21 @@ def start(world: World) -> None:
         key = f"key-{number}" if world.random.random() < 0.7 or scenario.clients > 1 else None
         plan = world.random.choice(PLANS)
         other = world.random.random() < 0.1
+        webhook = world.random.choice((None, WEBHOOK, replace(WEBHOOK, events=(Status.FAILED,))))
         for client in range(scenario.clients):
             params = {"plan": "r" + plan if other and client == 1 else plan}
-            _client(world, f"client-{number}.{client}", params, key)
+            _client(world, f"client-{number}.{client}", params, key, webhook)
     for number in range(scenario.backlog):
-        _client(world, f"backlog-{number}", {"plan": "r"}, None, actions=0)
+        _client(world, f"backlog-{number}", {"plan": "r"}, None, None, actions=0)
 
 
 def _client(
-    world: World, name: str, params: dict[str, Any], key: str | None, actions: int | None = None
+    world: World,
+    name: str,
+    params: dict[str, Any],
+    key: str | None,
+    webhook: Webhook | None,
+    actions: int | None = None,
 ) -> None:
     count = world.scenario.actions if actions is None else actions
     scheduled = world.random.random() < 0.1
@@ -120,7 +127,13 @@ def _client(
     if run_at and cancel_after:
         cancel_after = None
     asked = Submission(
-        owner=OWNER, task="script", params=params, key=key, run_at=run_at, cancel_after=cancel_after
+        owner=OWNER,
+        task="script",
+        params=params,
+        key=key,
+        run_at=run_at,
+        cancel_after=cancel_after,
+        webhook=webhook,
     )
     process = world.process(name)
     system = world.system(process)

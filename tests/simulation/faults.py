@@ -22,6 +22,7 @@ KINDS = (
     "skew",  # clocks that differ by some seconds
     "late_ttl",  # TTL that deletes hours after it might
     "no_sweep",  # the sweeper does not come
+    "bad_receiver",  # of webhooks: it answers badly, or not at all
 )
 
 

@@ -302,6 +302,54 @@ MUTANTS = (
         "    if verb not in UNSEEN:\n",
         "    if verb not in UNSEEN and not record.finished:\n",
     ),
+    Mutant(
+        "a webhook that is stored after the end it tells of",
+        "service/transition.py",
+        "    after = system.jobs.apply_and_submit(record, held, delivery)\n",
+        "    after = system.jobs.apply(record.id, held)\n    system.jobs.submit(delivery)\n",
+    ),
+    Mutant(
+        "a webhook that tells of a record that has moved on",
+        "service/transition.py",
+        "system.jobs.apply_and_submit(record, held, delivery)",
+        "system.jobs.apply_and_submit(record, write, delivery)",
+    ),
+    Mutant(
+        "a webhook that tells of the job before its end",
+        "service/transition.py",
+        "delivery_of(after, system.webhook_body(after), system.fresh())",
+        "delivery_of(after, system.webhook_body(record), system.fresh())",
+    ),
+    Mutant(
+        "a webhook of another end that bears the first one's id",
+        "domain/deliveries.py",
+        'name = f"{TASK} {record.id} {record.birth} {generation}"',
+        'name = f"{TASK} {record.id} {record.birth}"',
+    ),
+    Mutant(
+        "a webhook with an id of each attempt's own",
+        "service/delivering.py",
+        '"webhook-id": job.id,',
+        '"webhook-id": f"{job.id}-{job.attempt}",',
+    ),
+    Mutant(
+        "a webhook that is given up at the first failure",
+        "service/delivering.py",
+        "    return NotDelivered(pause, headline, detail)\n",
+        "    return PermanentError(detail)\n",
+    ),
+    Mutant(
+        "an erase that leaves webhooks behind",
+        "service/control.py",
+        "    if record.webhook is None or _deliveries_gone(system, record):\n",
+        "    if True:\n",
+    ),
+    Mutant(
+        "an erase that does not wait for a webhook under way",
+        "service/control.py",
+        "    return not system.jobs.read_many(ids)\n",
+        "    return True\n",
+    ),
 )
 
 

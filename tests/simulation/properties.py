@@ -10,10 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.deliveries import delivery_id, delivery_ids, wanted
 from chalicelib.domain.job import LIVE, TERMINAL, Entry, Hint, JobRecord, Status, Urgency
 from chalicelib.domain.transitions import TABLE, Verb
 from chalicelib.domain.verbs import CLAIM_SLACK
 from chalicelib.domain.writes import Write
+from chalicelib.http.webhooks import webhook_body
 from tests.simulation.scheduler import Process
 
 WORKERS_VERBS = frozenset(
@@ -59,6 +61,8 @@ class Watch:
         self.promised: dict[tuple[str, str], JobRecord] = {}
         self.gone: set[tuple[str, str]] = set()
         self.late_objects: set[str] = set()
+        self.bodies: dict[str, str] = {}  # that are to be delivered, by the delivery's id
+        self.delivered: set[str] = set()
         self.cleared: set[str] = set()
         self._numbers: Counter[str] = Counter()
 
@@ -115,12 +119,42 @@ class Watch:
                 f"{process.hint} claimed generation {before.generation}",
             )
             story.holders[token] = process
-        if write.verb == Verb.SUCCEED:
+        if write.verb == Verb.SUCCEED and not after.internal:
             self._complete(after)
+        if write.verb == Verb.SUCCEED and after.internal:
+            require(after.id in self.delivered, "a delivered webhook was received", after.id)
         story.writes += 1
         self._follow(after, Verb(write.verb))
         self._sound(after)
         self._seen_by_clients(before, after)
+
+    def told(self, before: JobRecord, after: JobRecord, stored: Mapping[str, JobRecord]) -> None:
+        """Of an end, to its webhook: with the very write that made it."""
+        if before.finished or not after.finished:
+            return
+        delivery = stored.get(delivery_id(after, after.generation))
+        require(
+            (delivery is not None) == wanted(after),
+            "every end that is to be told is stored with its delivery, and no other",
+            f"{after.id[-4:]} {after.status}, and its delivery is {delivery}",
+        )
+        if delivery is not None:
+            params = json.loads(delivery.params.text or "")
+            require(
+                params == {"url": after.webhook and after.webhook.url, "body": webhook_body(after)},
+                "a webhook tells of the job as it was at its end",
+                f"{params} of {after}",
+            )
+            require(delivery.id not in self.bodies, "an end is told once", delivery.id)
+            self.bodies[delivery.id] = params["body"]
+
+    def received(self, webhook_id: str, body: bytes) -> None:
+        require(
+            self.bodies.get(webhook_id) == body.decode(),
+            "however often a webhook comes, its id and its body are the same",
+            f"{webhook_id[-4:]} came with {body!r}",
+        )
+        self.delivered.add(webhook_id)
 
     def refused(self, write: Write, current: JobRecord | None) -> None:
         require(
@@ -152,7 +186,7 @@ class Watch:
     def erased_payloads(self, prefix: str) -> None:
         self.cleared.add(prefix)
 
-    def forgotten(self, record: JobRecord) -> None:
+    def forgotten(self, record: JobRecord, stored: Mapping[str, JobRecord]) -> None:
         require(
             record.status is Status.ERASING, "accepted is durable", f"a {record.status} job went"
         )
@@ -160,6 +194,11 @@ class Watch:
             record.prefix in self.cleared,
             "an erase leaves nothing behind",
             "the record went before its payloads",
+        )
+        require(
+            not any(id in stored for id in delivery_ids(record)),
+            "an erase leaves nothing behind",
+            "the record went before its webhooks' deliveries",
         )
         self.gone.add(_key(record))
 
@@ -309,6 +348,9 @@ class Watch:
             record_now = records.get(key[0])
             kept = record_now is not None and record_now.birth == key[1]
             require(kept or key in self.gone, "accepted is durable", f"{key[0][-4:]} is gone")
+        for record in records.values():
+            if record.webhook is not None and not record.internal:
+                self._deliveries_at_the_end(record, records)
         prefixes = {record.prefix for record in records.values()}
         expired = {f"jobs/{job_id}/{birth}/" for job_id, birth in self.gone} - self.cleared
         for name in objects:
@@ -319,6 +361,19 @@ class Watch:
                 "an erase leaves nothing behind",
                 f"{name} is still there",
             )
+
+    def _deliveries_at_the_end(self, record: JobRecord, records: Mapping[str, JobRecord]) -> None:
+        """Each was received, unless whoever receives it would not have it."""
+        for id in delivery_ids(record):
+            if id in self.bodies and id in records and records[id].status is not Status.SUCCEEDED:
+                error = records[id].error
+                wanted_no_more = error is not None and error.title == "answered 410"
+                out_of_attempts = records[id].attempt == records[id].max_attempts
+                require(
+                    wanted_no_more or out_of_attempts,
+                    "a webhook is delivered, whatever crashes",
+                    f"{id[-4:]} is {records[id].status}: {error}",
+                )
 
 
 def _key(record: JobRecord) -> tuple[str, str]:

@@ -13,9 +13,17 @@ import msgspec
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Urgency
 from chalicelib.domain.params import encode
-from chalicelib.domain.task import Task
+from chalicelib.domain.task import HttpResponse, Task
 from chalicelib.domain.writes import Write
-from chalicelib.memory import MemoryJobs, MemoryPayloads, MemorySecrets, MemoryWeb
+from chalicelib.http.webhooks import webhook_body
+from chalicelib.memory import (
+    MemoryJobs,
+    MemoryPayloads,
+    MemorySecrets,
+    MemorySigningSecrets,
+    MemoryWeb,
+)
+from chalicelib.service.delivering import deliver_webhook
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import LogLine, Rules, System
 from chalicelib.service.sweeper import sweep
@@ -27,6 +35,8 @@ from tests.simulation.scheduler import Process, Scheduler
 
 T = TypeVar("T")
 
+OWNER = "client"
+SECRET = "whsec_c2ltdWxhdGlvbg=="
 LEASE = 60 * SECOND
 SWEEP_EVERY = 60 * SECOND
 VISIBILITY_TIMEOUT = 30 * MINUTE
@@ -53,8 +63,9 @@ class World:
         self.jobs = MemoryJobs()
         self.audience = Audience(self.jobs.records)
         self.payloads = MemoryPayloads()
+        self.signing_secrets = MemorySigningSecrets({OWNER: (SECRET, None, 0)})
         self.messages: list[Message] = []
-        self.tasks: dict[str, Task] = {}
+        self.tasks: dict[str, Task] = {deliver_webhook.name: deliver_webhook}
         self.faults_stopped = scenario.rate == 0
         self.workers = 0
         self.next_sweep = self.scheduler.time + SWEEP_EVERY
@@ -122,14 +133,16 @@ class World:
             jobs=_Jobs(self, process),
             messages=_Queue(self),
             payloads=_Payloads(self),
-            web=MemoryWeb(),
+            web=_Web(self),
             clock=_Clock(self, process),
             fresh=self.fresh,
             chance=self.random.random,
             tasks=self._registered,
             secrets=MemorySecrets(),
+            signing_secrets=self.signing_secrets,
             interrupts=lambda: _Interrupts(),
             beating=self._beating,
+            webhook_body=webhook_body,
             rules=Rules(lease=LEASE, retention=RETENTION),
             pushing=self.audience.pushing(self),
         )
@@ -275,9 +288,28 @@ class _Jobs:
             if before is not None and after is not before:
                 self._world.watch.written(before, write, after, self._process)
                 self._world.audience.written(before, after)
+                self._world.watch.told(before, after, self._jobs.records)
             return after
 
         return self._world.call(f"jobs.{write.verb} {job_id[-4:]}", effect)
+
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        def effect() -> JobRecord:
+            before = self._jobs.records.get(record.id)
+            try:
+                after = self._jobs.apply_and_submit(record, write, other)
+            except ConditionFailed as failed:
+                self._world.watch.refused(write, failed.current)
+                raise
+            if before is not None and after is not before:
+                self._world.watch.submitted(None, other)
+                self._world.watch.written(before, write, after, self._process)
+                self._world.audience.written(before, after)
+                self._world.watch.told(before, after, self._jobs.records)
+            return after
+
+        name = f"jobs.{write.verb} {record.id[-4:]} and jobs.submit {other.id[-4:]}"
+        return self._world.call(name, effect)
 
     def read(self, job_id: str) -> JobRecord | None:
         return self._world.call(f"jobs.read {job_id[-4:]}", lambda: self._jobs.read(job_id))
@@ -322,7 +354,7 @@ class _Jobs:
             before = self._jobs.records.get(record.id)
             self._jobs.forget(record)
             if before is not None and record.id not in self._jobs.records:
-                self._world.watch.forgotten(before)
+                self._world.watch.forgotten(before, self._jobs.records)
 
         self._world.call(f"jobs.forget {record.id[-4:]}", effect)
 
@@ -382,3 +414,31 @@ class _Payloads(MemoryPayloads):
             self._world.watch.erased_payloads(prefix)
 
         self._world.call("bucket.erase", effect)
+
+
+class _Web(MemoryWeb):
+    """Who receives webhooks: somebody who is away at times, or does not get to answer."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,
+        max_bytes: int,
+    ) -> HttpResponse:
+        def effect() -> HttpResponse:
+            if self._world.strikes("bad_receiver", 0.5):
+                status = self._world.random.choice((302, 410, 429, 503))
+                return HttpResponse(status, {}, b"")
+            self._world.watch.received(headers["webhook-id"], body or b"")
+            if self._world.strikes("bad_receiver", 0.3):
+                raise OSError("it hung up")
+            return HttpResponse(204, {}, b"")
+
+        return self._world.call(f"web.{method} {headers['webhook-id'][-4:]}", effect)

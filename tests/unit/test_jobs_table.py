@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib.aws.items import item_of
-from chalicelib.aws.jobs_table import PAUSES, JobsTable
+from chalicelib.aws.conditional import PAUSES
+from chalicelib.aws.items import Shards, item_of
+from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import JobRecord
-from tests.records import LEASE, NOW, fresh, queued
+from chalicelib.domain.writes import Write
+from tests.records import LEASE, NOW, fresh, queued, running, stamp
 
 
 class Client:
@@ -65,3 +67,95 @@ def test_a_transaction_that_does_not_end_is_unavailable_in_the_end() -> None:
 def test_whatever_else_goes_wrong_is_unavailable(failure: Exception) -> None:
     with pytest.raises(Unavailable):
         claimed(Client(queued(), failure), lambda _: None)
+
+
+# ── transactions ──────────────────────────────────────────────────────────────────────────
+
+
+class Transacting:
+    """Answers a transaction with these errors, one after another, and then well."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.calls = list(errors), 0
+
+    def transact_write_items(self, **_: Any) -> dict[str, Any]:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return {}
+
+
+def canceled(*reasons: dict[str, Any]) -> ClientError:
+    response: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "no"},
+        "CancellationReasons": list(reasons),
+    }
+    return ClientError(response, "TransactWriteItems")
+
+
+NONE, FAILED = {"Code": "None"}, {"Code": "ConditionalCheckFailed"}
+CONFLICT = {"Code": "TransactionConflict"}
+
+
+def both(client: Transacting, record: JobRecord, write: Write) -> JobRecord:
+    table = JobsTable(lambda: client, "jobs", pause=lambda _: None)  # type: ignore[arg-type,return-value]
+    return table.apply_and_submit(record, write, queued())
+
+
+@pytest.mark.parametrize(
+    "conflict",
+    [
+        canceled(CONFLICT, NONE),
+        canceled(NONE, CONFLICT),
+        canceled(CONFLICT, CONFLICT),
+        canceled({"Code": "ThrottlingError"}, NONE),
+        canceled(NONE, {"Code": "ProvisionedThroughputExceeded"}),
+        error("TransactionInProgressException"),
+        error("TransactionConflictException"),
+    ],
+)
+def test_a_transaction_that_meets_another_is_tried_again(conflict: ClientError) -> None:
+    record = running()
+    write = verbs.cancel(record, stamp())
+    client = Transacting(conflict, conflict)
+    assert both(client, record, write) == write.applied_to(record)
+    assert client.calls == 3
+    with pytest.raises(Unavailable):
+        both(Transacting(*[conflict] * 99), record, write)
+
+
+def test_a_transaction_that_fails_by_its_own_effect_has_succeeded() -> None:
+    record = running()
+    write = verbs.cancel(record, stamp())
+    after = write.applied_to(record)
+    own = {**FAILED, "Item": item_of(after, Shards())}
+    assert both(Transacting(canceled(own, FAILED)), record, write) == after
+
+
+@pytest.mark.parametrize("second", [NONE, FAILED, CONFLICT])
+def test_a_transaction_whose_condition_fails_tells_by_what(second: dict[str, Any]) -> None:
+    record, other = running(), running()
+    theirs = {**FAILED, "Item": item_of(other, Shards())}
+    with pytest.raises(ConditionFailed) as lost:
+        both(Transacting(canceled(theirs, second)), record, verbs.cancel(record, stamp()))
+    assert lost.value.current == other
+    with pytest.raises(ConditionFailed) as gone:
+        both(Transacting(canceled(FAILED, second)), record, verbs.cancel(record, stamp()))
+    assert gone.value.current is None
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        canceled(NONE, FAILED),
+        error("InternalServerError"),
+        error("AccessDeniedException"),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1"),
+    ],
+)
+def test_a_transaction_that_fails_otherwise_is_unavailable(failure: Exception) -> None:
+    record = running()
+    client = Transacting(failure)
+    with pytest.raises(Unavailable):
+        both(client, record, verbs.cancel(record, stamp()))
+    assert client.calls == 1

@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "BUCKET": "bucket",
     "QUEUE_DEFAULT": "https://sqs.eu-central-1.amazonaws.com/123456789012/overtime-default",
     "QUEUE_HEAVY": "overtime-heavy",
+    "QUEUE_WEBHOOKS": "overtime-webhooks",
 }
 
 
@@ -134,7 +135,8 @@ def test_a_queue_is_named_by_its_url_or_its_name() -> None:
     settings = read_settings(ENVIRONMENT)
     assert settings.queue_name("default") == "overtime-default"
     assert settings.queue_name("heavy") == "overtime-heavy"
-    assert set(settings.queues) == {"default", "heavy"}
+    assert settings.queue_name("webhooks") == "overtime-webhooks"
+    assert set(settings.queues) == {"default", "heavy", "webhooks"}
 
 
 def test_by_default_jobs_may_call_any_public_host_and_nothing_inside() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.metrics import BY, NAMESPACE, Metric
-from ops.alarms import TELL
+from ops.alarms import TELL, function_alarms
 from ops.stage import Stage
 from ops.template import RESOURCES, STACK, compose
 
@@ -121,6 +121,12 @@ def test_every_function_has_alarms_on_errors_and_throttles(template: dict[str, A
     }
     functions = of_type(template, "AWS::Serverless::Function")
     assert watched == set(itertools.product(functions, ("Errors", "Throttles")))
+
+
+def test_a_stranger_who_is_refused_rings_no_alarm() -> None:
+    """The authorizer refuses by raising; that it cannot tell is seen by the API's 5xx."""
+    made = function_alarms("Authorize", "overtime-dev-authorize").values()
+    assert [alarm["Properties"]["MetricName"] for alarm in made] == ["Throttles"]
 
 
 def test_nobody_is_told_unless_an_address_is_given() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.tasks import HttpResponse
-from chalicelib.tasks.fetch import fetch, retry_after
+from chalicelib.tasks import HttpResponse, retry_after
+from chalicelib.tasks.fetch import fetch
 from chalicelib.tasks.testing import Bench, Done
 
 URL = "https://api.example.com/things"

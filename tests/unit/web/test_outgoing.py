@@ -24,7 +24,7 @@ from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.task import HttpResponse
 from chalicelib.web.guard import Guard, Resolve
 from chalicelib.web.outgoing import OutgoingWeb
-from tests.unit.web.receiver import Receiver, dripping, receiving, response
+from tests.receiver import Receiver, dripping, receiving, response
 
 LOCAL = (ipaddress.ip_network("127.0.0.0/8"),)
 OK = response(200, b"hello", "X-Kind: Greeting")

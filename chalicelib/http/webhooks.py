@@ -1,0 +1,34 @@
+"""A webhook's body, as Standard Webhooks has it: what happened, when, and the job by then."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from chalicelib.domain.job import TERMINAL, JobRecord
+from chalicelib.http.representation import JobView, Time, job_view, rfc3339
+
+ENDS = sorted(TERMINAL)
+BODY_AT_MOST = 20 * 1024  # bytes: what is recommended, and paid for with every attempt
+
+
+class WebhookView(msgspec.Struct, frozen=True):
+    """What is posted to a webhook's URL."""
+
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [f"job.{end}" for end in ENDS]})]
+    timestamp: Time
+    data: JobView
+
+
+def webhook_body(record: JobRecord) -> str:
+    """JSON text. Params and result are left out where it would be too long with them."""
+    assert record.webhook is not None
+    body = b""
+    for payloads in (True, False):
+        job = job_view(record, record.webhook.base, payloads=payloads)
+        view = WebhookView(f"job.{record.status}", rfc3339(record.updated_at), job)
+        body = msgspec.json.encode(view)
+        if len(body) <= BODY_AT_MOST:
+            break
+    return body.decode()

@@ -1,0 +1,82 @@
+"""A stage's entry in .chalice/config.json: the environment and the policies that Chalice takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ops.json_edit import with_value
+from ops.policies import PLACEHOLDER, read_policies, rendered, values_of
+from ops.stage import CONFIG, ROOT, Refusal, Stage, read_config, read_json
+from ops.template import own_template
+
+
+def enter(stage: Stage, resources: Mapping[str, str]) -> None:
+    """Writes the entry, and the policies that it names into .chalice/rendered; whatever else stands
+    in the file stays as it is. `resources` are the stack's, by the template's names for them."""
+    values = {**values_of(stage), **resources, **made_by_chalice(stage)}
+    section = read_config().get("stages", {}).get(stage.name, {})
+    declared = section.get("environment_variables", {})
+    wanted = {
+        "environment_variables": {**declared, **environment_of(stage, values)},
+        "lambda_functions": _with_policies(stage, section.get("lambda_functions", {}), values),
+    }
+    text = CONFIG.read_text()
+    for key, value in wanted.items():
+        if section.get(key) != value:
+            try:
+                text = with_value(text, ("stages", stage.name, key), value)
+            except ValueError as error:
+                raise Refusal(f".chalice/config.json: {error}") from None
+    CONFIG.write_text(text)
+    read_config.cache_clear()
+
+
+def made_by_chalice(stage: Stage) -> dict[str, str]:
+    """The ids of the APIs, once `chalice deploy` has made them and remembers it on this machine."""
+    memory = ROOT / ".chalice" / "deployed" / f"{stage.name}.json"
+    if not memory.exists():
+        return {}
+    made = {one["name"]: one for one in read_json(memory).get("resources", [])}
+    return {
+        name: made[known][f"{known}_id"]
+        for name, known in (("RestAPI", "rest_api"), ("WebsocketAPI", "websocket_api"))
+        if known in made
+    }
+
+
+def environment_of(stage: Stage, values: Mapping[str, str]) -> dict[str, str]:
+    """What a deployed template takes by reference, as text, as far as it is known by now."""
+    variables = own_template()["Globals"]["Function"]["Environment"]["Variables"]
+    texts = {name: _text_of(value) for name, value in variables.items()}
+    if "PUBLIC_URL" not in stage.environment:
+        host = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
+        config = read_config()
+        own = config.get("stages", {}).get(stage.name, {})
+        path = own.get("api_gateway_stage") or config.get("api_gateway_stage", "api")
+        texts["PUBLIC_URL"] = f"{host}/{path}"
+    return {
+        name: rendered(text, values)
+        for name, text in texts.items()
+        if all(placeholder in values for placeholder in PLACEHOLDER.findall(text))
+    }
+
+
+def _text_of(value: dict[str, Any]) -> str:
+    """As Fn::Sub would have it."""
+    return value["Fn::Sub"] if "Fn::Sub" in value else f"${{{value['Ref']}}}"
+
+
+def _with_policies(
+    stage: Stage, functions: Mapping[str, Any], values: Mapping[str, str]
+) -> dict[str, Any]:
+    folder = ROOT / ".chalice" / "rendered" / stage.name
+    folder.mkdir(parents=True, exist_ok=True)
+    entered = dict(functions)
+    for name, policy in read_policies().items():
+        path = folder / f"policy-{name}.json"
+        path.write_text(json.dumps(rendered(policy, values), indent=2) + "\n")
+        file = path.relative_to(ROOT / ".chalice").as_posix()
+        entered[name] = {**entered.get(name, {}), "iam_policy_file": file}
+    return entered

@@ -1,0 +1,81 @@
+"""What an owner's webhooks are signed with: make the secret, or replace it.
+
+python -m ops.webhook_secret STAGE OWNER [--overlap 24h] [--yes]
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import functools
+import logging
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from chalicelib.aws.signing_secrets import SigningSecrets
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.job import DAY
+from ops.duration import milliseconds
+from ops.stage import Refusal, Stage, read_stage
+
+LONGEST_OWNER = 1_024  # bytes: DynamoDB's limit on a sort key
+LONGEST_OVERLAP = 30 * DAY
+SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m ops.webhook_secret", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("owner", help="whose webhooks are signed with it")
+    parser.add_argument(
+        "--overlap", default="24h", help="how long the old one signs beside it: 30m, 24h or 2d"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="although the one before the old one still signs"
+    )
+    asked = parser.parse_args(arguments)
+    stage = read_stage(asked.stage)
+    try:
+        make(stage, asked.owner, overlap(asked.overlap), sure=asked.yes)
+    except Unavailable as error:
+        raise Refusal(
+            f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
+            " `make run` running, for STAGE=local), and do your AWS credentials reach it?"
+        ) from None
+
+
+def make(stage: Stage, owner: str, overlap: int, *, sure: bool) -> None:
+    """Prints the secret, the only time that it is shown."""
+    if not (owner.isprintable() and 0 < len(owner.encode()) <= LONGEST_OWNER):
+        raise Refusal(f"OWNER={owner!r} cannot own jobs: say one, as it stands in the log.")
+    store = SigningSecrets(functools.partial(stage.client, "dynamodb"), stage.table)
+    now = time.time_ns() // 1_000_000
+    old = store.of(owner, now)
+    if len(old) > 1 and not sure:
+        raise Refusal(
+            f"{owner}'s last secret is not yet alone: the one before it still signs, and would not"
+            " from now on. If every receiver knows the last one, say so: YES=1."
+        )
+    new = f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
+    if not store.replace(owner, old[0] if old else None, new, now + overlap):
+        raise Refusal(f"Somebody else has just made a secret for {owner}: ask for theirs.")
+    until = datetime.fromtimestamp((now + overlap) / 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    also = f" The old one signs beside it until {until}." if old else ""
+    print(f"Signs {owner}'s webhooks on {stage.name}; shown this once.{also}", file=sys.stderr)
+    print(new)
+
+
+def overlap(text: str) -> int:
+    """In milliseconds."""
+    lasts = milliseconds("OVERLAP", text)
+    if lasts > LONGEST_OVERLAP:
+        raise Refusal(f"OVERLAP={text} is too long: 30 days at most.")
+    return lasts
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # a refusal says what failed, once and in words
+    main()

@@ -1,0 +1,44 @@
+"""Servers that stand in for AWS, and copies of the project that are deployed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from moto.server import ThreadedMotoServer
+
+from local.aws import SERVICES
+from tests.contract.ministack import ministack, not_installed
+
+FOR_A_STACK = "apigateway,apigatewayv2,events,execute-api,lambda,logs,sns"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """moto's endpoint: it knows the calls that Chalice makes, and runs no function."""
+    server = ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def local_aws() -> Iterator[str]:
+    """The local AWS's endpoint: it runs what is deployed, each function under its own role."""
+    if why := not_installed():
+        pytest.fail(why)
+    with ministack(SERVICES=f"{SERVICES},{FOR_A_STACK}", AUTH="true") as endpoint:
+        yield endpoint
+
+
+def client(endpoint: str, service: str) -> Any:
+    return botocore.session.get_session().create_client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )

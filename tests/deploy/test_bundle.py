@@ -1,0 +1,156 @@
+"""What is deployed: complete, compiled, the same bytes each time; refused where it cannot run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.stage import Refusal
+from ops.trial import lint
+from tests.deploy.project import Project
+
+MODULE_FLAGS = slice(4, 8)  # of a .pyc, PEP 552
+UNCHECKED_HASH = 0b01
+PACKAGES = ("chalice", "chalicelib", "msgspec", "PIL", "jwt", "cryptography", "cffi", "pycparser")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("bundle") / "project")
+
+
+@pytest.fixture(scope="module")
+def built(project: Project) -> str:
+    """What the command says."""
+    return project.run("ops.bundle", "dev").well()
+
+
+@pytest.fixture(scope="module")
+def archive(project: Project, built: str) -> Path:
+    return project.path("build/dev/bundle.zip")
+
+
+@pytest.fixture(scope="module")
+def names(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as bundle:
+        return bundle.namelist()
+
+
+@pytest.fixture
+def quick(project: Project, built: str) -> Iterator[Project]:
+    """The project, to be changed by a test and put back afterwards."""
+    edited = [
+        project.path(name) for name in ("app.py", ".chalice/config.json", "chalicelib/wiring.py")
+    ]
+    before = {path: path.read_bytes() for path in edited}
+    yield project
+    for path, content in before.items():
+        path.write_bytes(content)
+
+
+def test_every_requirement_is_in_it_with_what_it_requires_itself(names: list[str]) -> None:
+    for package in PACKAGES:
+        assert any(name.startswith(f"{package}/") for name in names), package
+    assert "app.py" in names
+
+
+def test_nothing_of_tests_and_tools_is_in_it_nor_what_lambda_brings(names: list[str]) -> None:
+    tops = {name.partition("/")[0] for name in names}
+    assert not tops & {"tests", "local", "ops", "docs", ".chalice", "boto3", "botocore", "moto"}
+
+
+def test_every_source_is_compiled_and_trusted_as_it_is(archive: Path, names: list[str]) -> None:
+    sources = [name for name in names if name.endswith(".py")]
+    assert len(sources) > 100
+    with zipfile.ZipFile(archive) as bundle:
+        for name in sources:
+            compiled = bundle.read(importlib.util.cache_from_source(name))
+            assert compiled[:4] == importlib.util.MAGIC_NUMBER
+            assert int.from_bytes(compiled[MODULE_FLAGS], "little") == UNCHECKED_HASH
+
+
+def test_two_builds_are_the_same_bytes(
+    project: Project, built: str, archive: Path, tmp_path: Path
+) -> None:
+    first = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert first in built
+    elsewhere = Project(tmp_path / "elsewhere")
+    elsewhere.path("app.py").touch()
+    again = elsewhere.run("ops.bundle", "dev", PYTHONHASHSEED="7").well()
+    assert first in again
+
+
+def test_the_environment_is_by_reference_not_by_text(project: Project, built: str) -> None:
+    template = json.loads(project.path("build/dev/template.json").read_text())
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert shared["TABLE"] == {"Ref": "JobsTable"}
+    for resource in template["Resources"].values():
+        own = resource["Properties"].get("Environment", {}).get("Variables", {})
+        assert not own.keys() & shared.keys()  # a function's own would hide the reference
+
+
+def test_a_stage_needs_no_section_of_its_own(project: Project, built: str) -> None:
+    assert "dev" not in project.config["stages"]
+
+
+def test_a_stage_that_would_let_everybody_in_is_refused(quick: Project) -> None:
+    quick.configure(stages={"dev": {"environment_variables": {"AUTH": "open"}}})
+    complaint = quick.run("ops.bundle", "dev").refused()
+    assert "The stage dev would let everybody in: AUTH=open is for `make run` alone." in complaint
+
+
+def test_so_is_one_that_does_not_say_who_may(quick: Project) -> None:
+    quick.configure(environment_variables={})
+    assert "would let everybody in" in quick.run("ops.bundle", "dev").refused()
+
+
+def test_settings_that_app_py_refuses_are_told_in_its_own_sentence(quick: Project) -> None:
+    quick.configure(environment_variables={"AUTH": "tokens", "LEASE_SECONDS": "1"})
+    assert "LEASE_SECONDS must be between" in quick.run("ops.bundle", "dev").refused()
+
+
+def test_a_function_without_a_policy_is_refused_naming_the_file(quick: Project) -> None:
+    with quick.path("app.py").open("a") as app:
+        app.write('\n@app.lambda_function(name="cook")\ndef cook(event, context): ...\n')
+    complaint = quick.run("ops.bundle", "dev").refused()
+    assert "The function cook has no policy: write .chalice/policy-cook.json" in complaint
+
+
+def test_an_import_that_builds_an_aws_client_is_refused(quick: Project) -> None:
+    with quick.path("app.py").open("a") as app:
+        app.write('\nwiring.client("sqs")\n')
+    complaint = quick.run("ops.bundle", "dev").refused()
+    assert "importing app.py builds an AWS client (sqs)" in complaint
+
+
+def test_an_import_of_what_is_only_installed_here_is_refused(quick: Project) -> None:
+    with quick.path("app.py").open("a") as app:
+        app.write("\nimport hypothesis\n")
+    complaint = quick.run("ops.bundle", "dev").complained
+    assert "No module named 'hypothesis'" in complaint
+    assert "The bundle cannot be imported as Lambda does it" in complaint
+
+
+def test_what_cfn_lint_finds_is_told(tmp_path: Path) -> None:
+    wrong: dict[str, Any] = {
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"No": 1}}}
+    }
+    (tmp_path / "template.json").write_text(json.dumps(wrong))
+    with pytest.raises(Refusal, match="'No' was unexpected"):
+        lint(tmp_path / "template.json")
+
+
+def test_what_chalice_itself_refuses_is_shown(quick: Project) -> None:
+    quick.configure(lambda_architecture="z80")
+    assert "Chalice could not package the app" in quick.run("ops.bundle", "dev").complained
+
+
+def test_a_name_that_no_resource_could_have_is_refused(project: Project) -> None:
+    assert "STAGE=Prod! cannot name a stage" in project.run("ops.bundle", "Prod!").refused()

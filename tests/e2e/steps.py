@@ -1,0 +1,45 @@
+"""A user's own tasks, which do what the project's tasks do not, each step as they are told.
+
+This file is copied into the task folder of the stage that is deployed with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chalicelib.tasks import Job, task
+
+
+@dataclass
+class StepsParams:
+    do: list[str] = field(default_factory=list)
+    source: str = ""
+    filler: str = ""
+
+
+@task("steps")
+def steps(job: Job, params: StepsParams) -> list[str]:
+    return [walk(job, step, params) for step in params.do]
+
+
+@task("heavy-steps", lane="heavy")
+def heavy_steps(job: Job, params: StepsParams) -> list[str]:
+    return [walk(job, step, params) for step in params.do]
+
+
+def walk(job: Job, step: str, params: StepsParams) -> str:
+    match step:
+        case "once":
+            return job.once("step", str.upper, "done once")
+        case "log":
+            job.log("a line for the client")
+        case "attach":
+            job.attach("file.txt", "a text")
+        case "read":
+            with job.open(params.source) as source:
+                return f"{len(source.read())} bytes"
+        case "fail":
+            raise OSError("this attempt fails")
+        case _:
+            raise ValueError(step)
+    return "done"

@@ -1,0 +1,306 @@
+"""What each permission is needed for: for one action of one function on one resource, a piece of
+that function's work that succeeds with it and does not without.
+
+Each piece first prepares, with all permissions, and returns the act that needs this one. An act
+raises AssertionError or InvocationFailed where not all is as it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.job import Hint
+from chalicelib.domain.params import encode
+from tests.e2e.deployed import Deployed
+from tests.e2e.http import Client
+from tests.e2e.permissions import Permission, permissions, without
+
+LARGE = "x" * 5_000  # params over 4 KiB are kept apart
+TASKS = {"default": "steps", "heavy": "heavy-steps"}
+FAR_AHEAD = "2026-12-01T00:00:00Z"
+
+Act = Callable[[], None]
+
+
+class Lab:
+    """A stage whose queues nobody listens to and whose sweeper nobody wakes: functions run when
+    they are invoked here, and only then."""
+
+    def __init__(self, stage: Deployed, client: Client) -> None:
+        self.stage = stage
+        self.client = client
+
+    def submit(self, *do: str, lane: str = "default", **more: str) -> dict[str, Any]:
+        return self.client.submit(TASKS[lane], {"do": list(do), **more})
+
+    def deliver(self, job: dict[str, Any], lane: str = "default") -> dict[str, Any]:
+        """Invokes the lane's worker with the job's message; returns the job afterwards."""
+        self.stage.invoke(f"{lane}_worker", delivery(encode(Hint(job["id"], 0))))
+        return self.client.job(job)
+
+    def ran(self, *do: str, lane: str = "default", **more: str) -> dict[str, Any]:
+        """A job that succeeded."""
+        return succeeded(self.deliver(self.submit(*do, lane=lane, **more), lane))
+
+    def sweep(self) -> None:
+        self.stage.invoke("sweep", scheduled())
+
+    def upload(self, data: bytes = b"a,b\n") -> str:
+        return self.client.upload("a.csv", "text/csv", data)
+
+    def lose_uploads(self) -> None:
+        s3, bucket = self.stage.client("s3"), self.stage.variable("api_handler", "BUCKET")
+        for one in s3.list_objects_v2(Bucket=bucket, Prefix="uploads/")["Contents"]:
+            s3.delete_object(Bucket=bucket, Key=one["Key"])
+
+    def lose(self, job: dict[str, Any], lane: str) -> None:
+        """Its message is gone, and it is due since long."""
+        self.stage.client("sqs").purge_queue(QueueUrl=self.stage.queue(lane))
+        self.stage.client("dynamodb").update_item(
+            TableName=self.stage.stage.table,
+            Key={"pk": {"S": job["id"]}, "sk": {"S": "job"}},
+            UpdateExpression="SET due_at = :past",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
+
+    def erase_half(self, job: dict[str, Any]) -> None:
+        """As the API leaves it that is cut off after its first step."""
+        taken = [
+            one
+            for one in permissions()
+            if (one.function, one.action) == ("api_handler", "s3:ListBucket")
+        ]
+        with without(self.stage, *taken):
+            assert self.client.call("DELETE", f"/jobs/{job['id']}").status == 503
+
+    def remains(self, job: dict[str, Any]) -> list[str]:
+        """Items and objects of a job."""
+        items = self.stage.client("dynamodb").query(
+            TableName=self.stage.stage.table,
+            KeyConditionExpression="pk = :job",
+            ExpressionAttributeValues={":job": {"S": job["id"]}},
+            ConsistentRead=True,
+        )["Items"]
+        objects = self.stage.client("s3").list_objects_v2(
+            Bucket=self.stage.variable("api_handler", "BUCKET"), Prefix=f"jobs/{job['id']}/"
+        )
+        keys = [one["Key"] for one in objects.get("Contents", [])]
+        return [item["sk"]["S"] for item in items] + keys
+
+
+def delivery(body: str) -> dict[str, Any]:
+    """An SQS event of one message."""
+    return {"Records": [{"body": body, "receiptHandle": "r", "eventSource": "aws:sqs"}]}
+
+
+def scheduled() -> dict[str, Any]:
+    """EventBridge's event, as Chalice takes it apart."""
+    return {
+        "version": "0",
+        "id": "0",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {},
+    }
+
+
+def succeeded(job: dict[str, Any]) -> dict[str, Any]:
+    assert job["status"] == "succeeded", job
+    return job
+
+
+def expect(actual: object, wanted: object) -> None:
+    assert actual == wanted
+
+
+# ── the API's ─────────────────────────────────────────────────────────────────────────────
+
+
+def reading(lab: Lab) -> Act:
+    job = lab.submit()
+    return lambda: expect(lab.client.job(job)["id"], job["id"])
+
+
+def listing(lab: Lab) -> Act:
+    job = lab.submit()
+    return lambda: expect(lab.client.get("/jobs?limit=1")["jobs"][0]["id"], job["id"])
+
+
+def telling_history(lab: Lab) -> Act:
+    job = lab.submit()
+    return lambda: expect(len(lab.client.get(f"/jobs/{job['id']}/events")["events"]), 1)
+
+
+def submitting(lab: Lab) -> Act:
+    return lambda: expect(lab.submit()["status"], "queued")
+
+
+def submitting_large(lab: Lab) -> Act:
+    return lambda: expect(lab.submit(filler=LARGE)["status"], "queued")
+
+
+def canceling(lab: Lab) -> Act:
+    job = lab.submit()
+    return lambda: expect(lab.client.call("POST", f"/jobs/{job['id']}/cancel").status, 200)
+
+
+def erasing(lab: Lab) -> Act:
+    """Of a job with a log line beside it and params apart."""
+    job = lab.ran("log", filler=LARGE)
+
+    def act() -> None:
+        expect(lab.client.call("DELETE", f"/jobs/{job['id']}").status, 204)
+        expect(lab.remains(job), [])
+
+    return act
+
+
+def fetching(lab: Lab) -> Act:
+    """What the API signs, S3 grants or not by the API's permissions."""
+    path = f"/jobs/{lab.ran('attach')['id']}/artifacts/file.txt"
+    return lambda: expect(lab.client.follow(lab.client.call("GET", path)).body, b"a text")
+
+
+def uploading(lab: Lab) -> Act:
+    return lambda: expect(bool(lab.upload()), True)
+
+
+def taking_uploads(lab: Lab) -> Act:
+    source = lab.upload()
+    return lambda: expect(lab.submit("read", source=source)["status"], "queued")
+
+
+def sending(lane: str) -> Callable[[Lab], Act]:
+    def prepare(lab: Lab) -> Act:
+        before = lab.stage.depth(lane)
+
+        def act() -> None:
+            lab.submit(lane=lane)
+            expect(lab.stage.depth(lane), before + 1)
+
+        return act
+
+    return prepare
+
+
+# ── the workers' ──────────────────────────────────────────────────────────────────────────
+
+
+def working(*do: str, **more: str) -> Callable[[str], Callable[[Lab], Act]]:
+    def of(lane: str) -> Callable[[Lab], Act]:
+        def prepare(lab: Lab) -> Act:
+            source = {"source": lab.upload()} if "read" in do else {}
+            job = lab.submit(*do, lane=lane, **more, **source)
+            return lambda: expect(succeeded(lab.deliver(job, lane))["attempt"], 1)
+
+        return prepare
+
+    return of
+
+
+def trying_again(lane: str) -> Callable[[Lab], Act]:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit("fail", lane=lane)
+        before = lab.stage.depth(lane)
+
+        def act() -> None:
+            expect(lab.deliver(job, lane)["wait_reason"], "backoff")
+            expect(lab.stage.depth(lane), before + 1)
+
+        return act
+
+    return prepare
+
+
+# ── the sweeper's ─────────────────────────────────────────────────────────────────────────
+
+
+def reminding(lane: str) -> Callable[[Lab], Act]:
+    def prepare(lab: Lab) -> Act:
+        lab.lose(lab.submit(lane=lane), lane)
+
+        def act() -> None:
+            lab.sweep()
+            expect(lab.stage.depth(lane) >= 1, True)
+
+        return act
+
+    return prepare
+
+
+def ending_erasures(lab: Lab) -> Act:
+    job = lab.ran("log", filler=LARGE)
+    lab.erase_half(job)
+    assert len(lab.remains(job)) == 3, lab.remains(job)
+
+    def act() -> None:
+        lab.sweep()
+        expect(lab.remains(job), [])
+
+    return act
+
+
+# ── the authorizer's ──────────────────────────────────────────────────────────────────────
+
+
+def letting_in(lab: Lab) -> Act:
+    somebody = lab.stage.owner("somebody")  # with a token that nobody has asked about before
+    return lambda: expect(somebody.call("GET", "/jobs").status, 200)
+
+
+WORKER: dict[tuple[str, str], Callable[[str], Callable[[Lab], Act]]] = {
+    ("dynamodb:GetItem", "table"): working("once"),
+    ("dynamodb:PutItem", "table"): working("once"),
+    ("dynamodb:UpdateItem", "table"): working(),
+    ("dynamodb:BatchWriteItem", "table"): working("log"),
+    ("s3:GetObject", "jobs/"): working(filler=LARGE),
+    ("s3:GetObject", "uploads/"): working("read"),
+    ("s3:PutObject", "jobs/"): working("attach"),
+}
+
+WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
+    ("authorize", "dynamodb:GetItem", "table"): letting_in,
+    ("api_handler", "dynamodb:GetItem", "table"): reading,
+    ("api_handler", "dynamodb:BatchGetItem", "table"): listing,
+    ("api_handler", "dynamodb:Query", "owner"): listing,
+    ("api_handler", "dynamodb:Query", "table"): telling_history,
+    ("api_handler", "dynamodb:PutItem", "table"): submitting,
+    ("api_handler", "dynamodb:UpdateItem", "table"): canceling,
+    ("api_handler", "dynamodb:DeleteItem", "table"): erasing,
+    ("api_handler", "dynamodb:BatchWriteItem", "table"): erasing,
+    ("api_handler", "s3:GetObject", "jobs/"): fetching,
+    ("api_handler", "s3:GetObject", "uploads/"): taking_uploads,
+    ("api_handler", "s3:PutObject", "jobs/"): submitting_large,
+    ("api_handler", "s3:PutObject", "uploads/"): uploading,
+    ("api_handler", "s3:DeleteObject", "jobs/"): erasing,
+    ("api_handler", "s3:ListBucket", "bucket"): erasing,
+    ("api_handler", "sqs:SendMessage", "default"): sending("default"),
+    ("api_handler", "sqs:SendMessage", "heavy"): sending("heavy"),
+    **{
+        (f"{lane}_worker", *needed): work(lane) for lane in TASKS for needed, work in WORKER.items()
+    },
+    ("default_worker", "sqs:SendMessage", "default"): trying_again("default"),
+    ("heavy_worker", "sqs:SendMessage", "heavy"): trying_again("heavy"),
+    ("sweep", "dynamodb:BatchGetItem", "table"): reminding("default"),
+    ("sweep", "dynamodb:UpdateItem", "table"): reminding("default"),
+    ("sweep", "dynamodb:Query", "due"): reminding("default"),
+    ("sweep", "dynamodb:Query", "table"): ending_erasures,
+    ("sweep", "dynamodb:DeleteItem", "table"): ending_erasures,
+    ("sweep", "dynamodb:BatchWriteItem", "table"): ending_erasures,
+    ("sweep", "s3:DeleteObject", "jobs/"): ending_erasures,
+    ("sweep", "s3:ListBucket", "bucket"): ending_erasures,
+    ("sweep", "sqs:SendMessage", "default"): reminding("default"),
+    ("sweep", "sqs:SendMessage", "heavy"): reminding("heavy"),
+    ("sweep", "sqs:GetQueueAttributes", "default"): reminding("default"),
+    ("sweep", "sqs:GetQueueAttributes", "heavy"): reminding("heavy"),
+}
+
+
+def work_that_needs(permission: Permission) -> Callable[[Lab], Act]:
+    return WORKS[permission.function, permission.action, permission.place]

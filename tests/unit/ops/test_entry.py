@@ -1,0 +1,64 @@
+"""What `chalice deploy` gets as text is what a template would refer to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import entry, stage
+from ops.entry import environment_of, made_by_chalice
+from ops.stage import Stage
+
+DEV = Stage("overtime", "dev")
+AWS = {"AWS::Region": "eu-central-1", "AWS::URLSuffix": "amazonaws.com", "Stage": "dev"}
+VARIABLES = {
+    "STAGE": {"Ref": "Stage"},
+    "TABLE": {"Ref": "JobsTable"},
+    "ENDPOINT": {"Fn::Sub": "https://${WebsocketAPI}.execute-api.${AWS::Region}/api"},
+}
+
+
+@pytest.fixture
+def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    config: dict[str, Any] = {"app_name": "overtime"}
+    template = {"Globals": {"Function": {"Environment": {"Variables": VARIABLES}}}}
+    monkeypatch.setattr(stage, "read_config", lambda: config)
+    monkeypatch.setattr(entry, "read_config", lambda: config)
+    monkeypatch.setattr(entry, "own_template", lambda: template)
+    return config
+
+
+def test_before_the_first_deployment_what_it_makes_is_not_known(config: dict[str, Any]) -> None:
+    known = environment_of(DEV, {**AWS, "JobsTable": "overtime-dev-jobs"})
+    assert known == {"STAGE": "dev", "TABLE": "overtime-dev-jobs"}
+
+
+def test_after_it_the_apis_are_known(config: dict[str, Any]) -> None:
+    apis = {"RestAPI": "r1", "WebsocketAPI": "w1"}
+    known = environment_of(DEV, {**AWS, "JobsTable": "overtime-dev-jobs", **apis})
+    assert known["ENDPOINT"] == "https://w1.execute-api.eu-central-1/api"
+    assert known["PUBLIC_URL"] == "https://r1.execute-api.eu-central-1.amazonaws.com/api"
+
+
+def test_a_domain_of_the_stages_own_is_left_alone(config: dict[str, Any]) -> None:
+    config["environment_variables"] = {"PUBLIC_URL": "https://jobs.example.com"}
+    assert "PUBLIC_URL" not in environment_of(DEV, {**AWS, "RestAPI": "r1"})
+
+
+def test_chalices_memory_tells_the_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "ROOT", tmp_path)
+    assert made_by_chalice(DEV) == {}
+    memory = tmp_path / ".chalice" / "deployed" / "dev.json"
+    memory.parent.mkdir(parents=True)
+    made = [
+        {"name": "sweep", "resource_type": "lambda_function"},
+        {"name": "rest_api", "rest_api_id": "r1"},
+        {"name": "websocket_api", "websocket_api_id": "w1"},
+    ]
+    memory.write_text(json.dumps({"resources": made}))
+    assert made_by_chalice(DEV) == {"RestAPI": "r1", "WebsocketAPI": "w1"}
+    memory.write_text(json.dumps({"resources": []}))  # after `chalice delete`
+    assert made_by_chalice(DEV) == {}

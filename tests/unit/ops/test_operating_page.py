@@ -1,0 +1,40 @@
+"""docs/operating.md names every metric and every alarm that there is, and none that is not."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from chalicelib.metrics import BY, Metric
+from ops.stage import ROOT
+from ops.template import RESOURCES, STACK
+
+PAGE = (ROOT / "docs" / "operating.md").read_text()
+OF_FUNCTIONS = {"<function>-errors", "<function>-throttles"}
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """The cells of a section's table, by their first."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return {row[0].strip("`"): row[1:] for row in cells[1:]}
+
+
+def test_every_metric_is_explained_with_what_it_is_told_apart_by() -> None:
+    assert {name: row[0] for name, row in rows("Metrics").items()} == {
+        metric: ", ".join(BY[metric]) for metric in Metric
+    }
+
+
+def test_every_alarm_is_explained() -> None:
+    names = set()
+    for file in (RESOURCES, STACK):
+        for resource in json.loads(file.read_text())["Resources"].values():
+            if resource.get("Type") == "AWS::CloudWatch::Alarm":
+                name = resource["Properties"]["AlarmName"]["Fn::Sub"]
+                names.add(
+                    re.sub(r"^.*-dead$", "<lane>-dead", name.removeprefix("${App}-${Stage}-"))
+                )
+    assert set(rows("Alarms")) == names | OF_FUNCTIONS
+    assert all(row[-1] for row in rows("Alarms").values())

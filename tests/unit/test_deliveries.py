@@ -1,0 +1,92 @@
+"""When a webhook is tried again, and how its delivery is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.deliveries import (
+    PATIENCE,
+    PAUSES,
+    delivery_id,
+    delivery_ids,
+    delivery_of,
+    pause_seconds,
+    wanted,
+)
+from chalicelib.domain.job import DAY, Status, Webhook
+from tests.records import failed, fresh, queued, succeeded
+
+MINUTE, HOUR = 60.0, 3_600.0
+WEBHOOK = Webhook("https://ada.example/hook", (Status.FAILED,), "https://jobs.example")
+SCHEDULE = [
+    (1, 5.0),
+    (2, 5 * MINUTE),
+    (3, 30 * MINUTE),
+    (4, 2 * HOUR),
+    (5, 5 * HOUR),
+    (6, 10 * HOUR),
+    (7, 14 * HOUR),
+    (8, 20 * HOUR),
+    (9, 24 * HOUR),
+]
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), SCHEDULE)
+def test_each_failure_is_followed_by_a_longer_pause(attempt: int, seconds: float) -> None:
+    assert pause_seconds(attempt, None, lambda: 0.5) == seconds
+    earliest = pause_seconds(attempt, None, lambda: 0.0)
+    latest = pause_seconds(attempt, None, lambda: 0.999)
+    assert 0.89 * seconds < earliest < seconds < latest < 1.11 * seconds
+
+
+@pytest.mark.parametrize(
+    ("attempt", "asked", "seconds"),
+    [
+        (1, 0.0, 5.0),
+        (1, 4.0, 5.0),
+        (1, 120.0, 120.0),
+        (3, 60.0, 30 * MINUTE),
+        (9, 86_400.0, 24 * HOUR),
+    ],
+)
+def test_a_receiver_may_ask_for_a_longer_pause_but_for_no_shorter_one(
+    attempt: int, asked: float, seconds: float
+) -> None:
+    assert pause_seconds(attempt, asked, lambda: 0.5) == seconds
+
+
+def test_all_attempts_fit_into_its_time_whatever_the_receiver_asks_for() -> None:
+    assert len(SCHEDULE) == len(PAUSES)
+    assert len(PAUSES) * 1.1 * DAY < PATIENCE
+
+
+def test_each_end_of_a_job_has_a_delivery_of_its_own() -> None:
+    job = replace(failed(webhook=WEBHOOK), generation=2)
+    assert len(set(delivery_ids(job))) == 3
+    assert delivery_ids(job)[-1] == delivery_id(job, 2)
+    assert delivery_ids(job) == delivery_ids(job)
+    later = replace(job, birth=fresh())  # under the same Idempotency-Key
+    assert not set(delivery_ids(job)) & set(delivery_ids(later))
+
+
+def test_a_job_without_a_webhook_has_none() -> None:
+    assert delivery_ids(failed()) == []
+    assert not wanted(failed())
+
+
+def test_only_the_ends_that_were_asked_for_are_told() -> None:
+    assert wanted(failed(webhook=WEBHOOK))
+    assert not wanted(succeeded(webhook=WEBHOOK))
+    assert not wanted(queued(webhook=WEBHOOK))
+
+
+def test_a_delivery_is_a_job_of_the_owners_and_has_no_webhook() -> None:
+    job = failed(webhook=WEBHOOK)
+    delivery = delivery_of(job, "{}", fresh())
+    assert (delivery.owner, delivery.task, delivery.lane) == ("ada", "overtime.webhook", "webhooks")
+    assert (delivery.status, delivery.webhook, delivery.internal) == (Status.QUEUED, None, True)
+    assert delivery.due is not None
+    assert delivery.deadline == job.updated_at + PATIENCE
+    assert delivery.params.text == '{"url":"https://ada.example/hook","body":"{}"}'
