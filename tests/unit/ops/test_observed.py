@@ -208,6 +208,7 @@ def test_sources_say_how_much_they_start() -> None:
     assert {(one.function, one.queue, one.maximum) for one in found} == {
         ("default_worker", "overtime-dev-default", 10),
         ("heavy_worker", "overtime-dev-heavy", 10),
+        ("webhooks_worker", "overtime-dev-webhooks", 10),
     }
     assert all(isinstance(one, Source) for one in found)
 
