@@ -37,13 +37,13 @@ faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 cl
 
 STAGE ?= dev
 deploy: app ## create or update STAGE=dev on AWS, as one CloudFormation stack
-	@$(BIN)/python -m ops.deploy $(STAGE)
+	@$(BIN)/python -m ops.deploy '$(STAGE)'
 
 destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
-	@$(BIN)/python -m ops.destroy $(STAGE) $(if $(DATA),--data)
+	@$(BIN)/python -m ops.destroy '$(STAGE)' $(if $(DATA),--data)
 
 resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
-	@$(BIN)/python -m ops.resources $(STAGE)
+	@$(BIN)/python -m ops.resources '$(STAGE)'
 
 doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `make run`)
 	@$(BIN)/python -m ops.doctor $(STAGE)

@@ -97,7 +97,6 @@ def _compile(code: Path) -> None:
     compiling = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash"]
     ran = subprocess.run(
         [*compiling, "-s", str(code), "-p", LAMBDA_FOLDER, str(code)],
-        env=os.environ | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ops.stage import Refusal
 
@@ -15,7 +15,11 @@ def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         main(arguments)
-    except (ClientError, BotoCoreError) as error:
+    except ClientError as error:
         raise Refusal(f"AWS answers: {error}") from None
+    except NoCredentialsError:
+        raise Refusal("AWS asks who you are: export AWS_PROFILE, or keys.") from None
+    except BotoCoreError as error:
+        raise Refusal(f"AWS was not reached: {error}") from None
     except KeyboardInterrupt:
         raise Refusal("\nStopped. What CloudFormation has begun, it goes on with.") from None

@@ -6,6 +6,7 @@ import argparse
 import copy
 import json
 import sys
+from collections import Counter
 
 from ops import artifacts, local_aws
 from ops.adoption import imports_of_what_is_left, template_of
@@ -22,12 +23,12 @@ def deploy(stage: Stage, yes: bool) -> None:
     """Raises Refusal where it cannot be done, is not wanted, or failed and was rolled back."""
     if stage.name == LOCAL:
         raise Refusal("The stage local is this machine's: make run")
+    _refuse_two_ways(stage)
     print(f"Building {stage.stack}")
     bundle = build(stage)
     size = bundle.archive.stat().st_size
     print(f"  {bundle.archive.relative_to(ROOT)}: {size / 1e6:.1f} MB, sha256 {bundle.sha256}")
     parameters = chosen_parameters(stage, bundle.template)
-    _refuse_two_ways(stage)
     stack = Stack(stage, stage.stack)
     stack.clear_the_way()
     template = bundle.template
@@ -48,8 +49,12 @@ def deploy(stage: Stage, yes: bool) -> None:
 def show_and_ask(stack: Stack, proposed: ChangeSet, yes: bool) -> None:
     """Asks only where data is at stake. Raises Refusal when it is not to be."""
     print(f"{stack.name} changes:")
+    added = Counter(change.kind for change in proposed.changes if change.action == "Add")
+    for kind, count in sorted(added.items()):
+        print(f"  Add     {kind:<36} {count}")
     for change in proposed.changes:
-        print(change)
+        if change.action != "Add":
+            print(change)
     endangered = [change.name for change in proposed.changes if change.endangers_data]
     if not endangered:
         return
@@ -100,6 +105,9 @@ def _report(stage: Stage, template: Template, outputs: dict[str, str]) -> None:
     if endpoint := local_aws.endpoint():
         api = local_aws.finish(stage, template, endpoint, outputs["RestAPIId"])
     print(f"\nAPI      {api}\nConsole  {api}/\n\n  curl {api}/health")
+    if stage.environment["AUTH"] == "tokens":
+        token = f"$(make token STAGE={stage.name} OWNER=ada)"
+        print(f'  curl {api}/tasks -H "Authorization: Bearer {token}"')
 
 
 def main(arguments: list[str]) -> None:

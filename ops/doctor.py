@@ -21,6 +21,7 @@ from ops.observed import Observed
 from ops.stage import LOCAL, Refusal, Stage, read_stage
 
 Check = Callable[..., Finding | Iterator[Finding]]
+SOME_STAGE = "STAGE=…"  # in what mends
 ROOMS = (functions, queues, storage, access)
 
 
@@ -76,7 +77,7 @@ def main(arguments: list[str]) -> None:
             if finding.grade is Grade.UNREADABLE:
                 unreadable[finding.mend].append(finding.what)
             elif chosen.verbose or finding.grade is not Grade.FINE:
-                print(finding, flush=True)
+                print(str(finding).replace(SOME_STAGE, f"STAGE={stage.name}"))
     for reason, names in unreadable.items():
         print(f"{Grade.UNREADABLE} cannot be read here, since {reason}: {', '.join(names)}")
     print(

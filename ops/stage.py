@@ -49,7 +49,7 @@ class Stage:
     @property
     def artifacts(self) -> str:
         """The bucket of what is deployed, apart from the one of the jobs' data."""
-        return f"{self.stack}-deployments-{self.account}-{self.region}"
+        return f"{self.stack}-code-{self.account}-{self.region}"
 
     def queue(self, lane: str) -> str:
         return f"{self.stack}-{lane}"

@@ -17,6 +17,8 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.job import JobRecord, Status
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
+from chalicelib.logs import bound
+from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.read import get
 from chalicelib.service.transition import carry_out
@@ -96,7 +98,7 @@ def _deliveries_gone(system: System, record: JobRecord) -> bool:
     """One that is under way has to stop first: its worker hears of it with a heartbeat."""
     ids = delivery_ids(record)
     for delivery in system.jobs.read_many(ids):
-        with suppress(NotFound):  # somebody else was faster
+        with bound(**about(delivery)), suppress(NotFound):  # somebody else was faster
             called_off = carry_out(system, delivery, _call_off_or_erase)
             clear_away(system, carry_out(system, called_off, _call_off_or_erase))
     return not system.jobs.read_many(ids)

@@ -92,7 +92,7 @@ class ResourcesRead(FunctionsRead):
     @part
     def bucket_policy(self) -> list[dict[str, Any]]:
         policy = self._of_bucket("get_bucket_policy", "Policy")
-        return listed(json.loads(policy)["Statement"]) if policy else []
+        return self.kept(listed(json.loads(policy)["Statement"]) if policy else [])
 
     @part
     def bucket_encrypted(self) -> bool:

@@ -107,7 +107,7 @@ def job(deployed: Deployed) -> str:
 
 
 def test_it_shows_what_changes_and_tells_how_it_goes(first: str) -> None:
-    assert re.search(r"Add +AWS::DynamoDB::Table +JobsTable", first)
+    assert re.search(r"Add +AWS::DynamoDB::Table +1\n", first)
     assert re.search(r"CREATE_COMPLETE +JobsTable", first)
     assert re.search(r"CREATE_COMPLETE +overtime-dev$", first, re.MULTILINE)
     assert re.search(r"^Console +http\S+/$", first, re.MULTILINE)
@@ -130,6 +130,25 @@ def test_what_api_gateway_answers_itself_is_a_problem_document(
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answered, document = deployed.call("GET", path, **headers)
     assert (answered, document["type"], document["status"]) == (status, problem, status)
+
+
+def test_the_doctor_finds_nothing_wrong_with_it(project: Project, job: str) -> None:
+    assert "overtime-dev: 0 wrong, " in project.run("ops.doctor", "dev").well()
+
+
+def test_what_the_functions_log_of_a_job_names_it(job: str, local_aws: str) -> None:
+    logs, told = client(local_aws, "logs"), set()
+    for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/overtime-dev")[
+        "logGroups"
+    ]:
+        function = group["logGroupName"].removeprefix("/aws/lambda/")
+        events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+        lines = [json.loads(one["message"]) for one in events if one["message"][:1] == "{"]
+        for line in lines:
+            assert line["function"] == function
+            assert line["request_id"]
+        told |= {line["event"] for line in lines if line.get("job") == job}
+    assert {"submit", "request", "claim", "succeed"} <= told
 
 
 def test_deploying_the_same_again_changes_and_sends_nothing(

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.e2e.http import Client
 from tests.e2e.local_aws import REGION, EnforcingAws
 from tests.e2e.waiting import until
 
+NONE: Mapping[str, str] = {}
 DEPTHS = ("", "NotVisible", "Delayed")  # in the queue, being worked on, sent with a delay
 
 
@@ -89,7 +90,9 @@ class Deployed:
         value: str = self.functions[function]["Environment"]["Variables"][name]
         return value
 
-    def configure(self, function: str, timeout: int | None = None, **variables: str) -> None:
+    def configure(
+        self, function: str, timeout: int | None = None, variables: Mapping[str, str] = NONE
+    ) -> None:
         """Sets environment variables of a function, and its timeout in seconds."""
         name = self.functions[function]["FunctionName"]
         known = self.client("lambda").get_function_configuration(FunctionName=name)

@@ -29,6 +29,7 @@ PLACES = {  # by what a resource is called anywhere, how the tests call it
     "app-stage-account-region/uploads/*": "uploads/",
     "app-stage-default": "default",
     "app-stage-heavy": "heavy",
+    "app-stage-webhooks": "webhooks",
 }
 
 

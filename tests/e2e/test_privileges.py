@@ -14,7 +14,8 @@ from ops.policies import rendered
 from ops.stage import Stage
 from tests.e2e.deployed import Deployed, InvocationFailed
 from tests.e2e.permissions import ANYWHERE, Permission, permissions, without
-from tests.e2e.works import TASKS, Lab, work_that_needs
+from tests.e2e.third_party import ThirdParty
+from tests.e2e.works import LANES, Lab, work_that_needs
 
 # What AWS asks for with the function's role, and the local AWS does not.
 NOT_ENFORCED = {
@@ -36,10 +37,11 @@ EXEMPT = [one for one in permissions() if one.sid in NOT_ENFORCED]
 
 
 @pytest.fixture(scope="module")
-def lab(user_stage: Deployed) -> Iterator[Lab]:
+def lab(user_stage: Deployed, third_party: ThirdParty) -> Iterator[Lab]:
     client = user_stage.owner("eve")
-    with user_stage.standing_still(*TASKS), user_stage.unscheduled("sweep"):
-        yield Lab(user_stage, client)
+    user_stage.command("ops.webhook_secret", user_stage.stage.name, "eve")
+    with user_stage.standing_still(*LANES), user_stage.unscheduled("sweep"):
+        yield Lab(user_stage, client, third_party)
 
 
 @pytest.mark.parametrize("permission", ENFORCED, ids=str)
@@ -72,6 +74,7 @@ def test_what_is_exempt_is_about_the_functions_own(permission: Permission) -> No
 
 def test_what_is_exempt_is_really_not_asked_for_here(lab: Lab) -> None:
     """Else it belongs to the others."""
+    lab.forget_messages("default")
     gone = lab.upload()
     job = lab.submit("read", source=gone)
     lab.lose_uploads()

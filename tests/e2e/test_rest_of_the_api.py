@@ -21,7 +21,7 @@ def large(ada: Client) -> dict[str, Any]:
     file = io.BytesIO()
     Image.new("RGB", (64, 48), "teal").save(file, "PNG")
     picture = ada.upload("teal.png", "image/png", file.getvalue())
-    unreachable = [f"https://nowhere.invalid/{'x' * 700}/{number}" for number in range(50)]
+    unreachable = [f"https://10.0.0.1/{'x' * 700}/{number}" for number in range(50)]
     params = {"images": [picture, *unreachable], "sizes": [16]}
     return ada.succeeded(ada.submit("thumbnails", params))
 
@@ -133,7 +133,7 @@ def test_a_queued_job_is_canceled_at_once(ada: Client, third_party: ThirdParty) 
 
 
 def test_an_erased_job_is_gone_with_all_its_payloads(stage: Deployed, ada: Client) -> None:
-    unreachable = [f"https://nowhere.invalid/{'y' * 700}/{number}" for number in range(20)]
+    unreachable = [f"https://10.0.0.1/{'y' * 700}/{number}" for number in range(20)]
     job = ada.submit("thumbnails", {"images": unreachable, "sizes": [16]})
     assert ada.finished(job)["status"] == "failed"
     prefix = f"jobs/{job['id']}/"

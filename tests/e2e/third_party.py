@@ -5,24 +5,39 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HOLD_SECONDS = 300
 PIECES_A_SECOND = 10
 
 
+@dataclass(frozen=True)
+class Post:
+    headers: dict[str, str]
+    body: bytes
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients are killed here, in the middle of an answer."""
+
+
 class ThirdParty:
     """GET /now/<name> answers at once. GET /held/<name> answers once that name is released.
-    GET /slow/<seconds> sends `file` within so many seconds, from the byte asked for on."""
+    GET /slow/<seconds> sends `file` within so many seconds, from the byte asked for on.
+    POST /hook/<name>[/<status>…] keeps what comes, and answers the statuses in turn, then 204."""
 
     def __init__(self, file: bytes = b"") -> None:
         self.file = file
         self.calls: Counter[str] = Counter()
         self.ranges: list[str] = []
+        self.posts: defaultdict[str, list[Post]] = defaultdict(list)
         self._gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -59,6 +74,16 @@ class ThirdParty:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                _, _, name, *statuses = self.path.split("/")
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                known = outer.posts[name]
+                known.append(Post(headers, body))
+                answers = [*map(int, statuses), 204]
+                self.send_response(answers[min(len(known), len(answers)) - 1])
+                self.end_headers()
 
             def drip(self, seconds: float) -> None:
                 wanted = self.headers.get("Range", "bytes=0-")

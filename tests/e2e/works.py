@@ -7,6 +7,7 @@ raises AssertionError or InvocationFailed where not all is as it should be.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +17,11 @@ from chalicelib.domain.params import encode
 from tests.e2e.deployed import Deployed
 from tests.e2e.http import Client
 from tests.e2e.permissions import Permission, permissions, without
+from tests.e2e.third_party import ThirdParty
 
 LARGE = "x" * 5_000  # params over 4 KiB are kept apart
 TASKS = {"default": "steps", "heavy": "heavy-steps"}
+LANES = (*TASKS, "webhooks")
 FAR_AHEAD = "2026-12-01T00:00:00Z"
 
 Act = Callable[[], None]
@@ -28,12 +31,34 @@ class Lab:
     """A stage whose queues nobody listens to and whose sweeper nobody wakes: functions run when
     they are invoked here, and only then."""
 
-    def __init__(self, stage: Deployed, client: Client) -> None:
+    def __init__(self, stage: Deployed, client: Client, receiver: ThirdParty) -> None:
         self.stage = stage
         self.client = client
+        self.receiver = receiver
 
     def submit(self, *do: str, lane: str = "default", **more: str) -> dict[str, Any]:
         return self.client.submit(TASKS[lane], {"do": list(do), **more})
+
+    def submit_told(
+        self, lane: str = "default", path: str = "/hook/lab", **headers: str
+    ) -> dict[str, Any]:
+        """A job whose end is told to the receiver."""
+        body = {
+            "task": TASKS[lane],
+            "params": {},
+            "webhook": {"url": f"{self.receiver.url}{path}"},
+        }
+        answer = self.client.call("POST", "/jobs", body, **headers)
+        assert answer.status == 202, answer
+        job: dict[str, Any] = answer.json
+        return job
+
+    def owed(self, path: str) -> str:
+        """A webhook that waits to be delivered there: its message."""
+        self.forget_messages("webhooks")
+        job = self.submit_told(path=path)
+        assert self.client.call("POST", f"/jobs/{job['id']}/cancel").status == 200
+        return self.stage.read_message("webhooks", "job")
 
     def deliver(self, job: dict[str, Any], lane: str = "default") -> dict[str, Any]:
         """Invokes the lane's worker with the job's message; returns the job afterwards."""
@@ -55,13 +80,20 @@ class Lab:
         for one in s3.list_objects_v2(Bucket=bucket, Prefix="uploads/")["Contents"]:
             s3.delete_object(Bucket=bucket, Key=one["Key"])
 
-    def lose(self, job: dict[str, Any], lane: str) -> None:
+    def lose(self, job: str, lane: str) -> None:
         """Its message is gone, and it is due since long."""
+        self.forget_messages(lane)
+        self.pass_by(job, "due_at")
+
+    def forget_messages(self, lane: str) -> None:
         self.stage.client("sqs").purge_queue(QueueUrl=self.stage.queue(lane))
+
+    def pass_by(self, job: str, *times: str) -> None:
+        """These times of the job's record are past."""
         self.stage.client("dynamodb").update_item(
             TableName=self.stage.stage.table,
-            Key={"pk": {"S": job["id"]}, "sk": {"S": "job"}},
-            UpdateExpression="SET due_at = :past",
+            Key={"pk": {"S": job}, "sk": {"S": "job"}},
+            UpdateExpression="SET " + ", ".join(f"{time} = :past" for time in times),
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
 
@@ -176,6 +208,17 @@ def taking_uploads(lab: Lab) -> Act:
     return lambda: expect(lab.submit("read", source=source)["status"], "queued")
 
 
+def canceling_told(lab: Lab) -> Act:
+    job = lab.submit_told()
+    before = lab.stage.depth("webhooks")
+
+    def act() -> None:
+        expect(lab.client.call("POST", f"/jobs/{job['id']}/cancel").status, 200)
+        expect(lab.stage.depth("webhooks"), before + 1)
+
+    return act
+
+
 def sending(lane: str) -> Callable[[Lab], Act]:
     def prepare(lab: Lab) -> Act:
         before = lab.stage.depth(lane)
@@ -218,12 +261,52 @@ def trying_again(lane: str) -> Callable[[Lab], Act]:
     return prepare
 
 
+def telling(lane: str) -> Callable[[Lab], Act]:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit_told(lane)
+        before = lab.stage.depth("webhooks")
+
+        def act() -> None:
+            succeeded(lab.deliver(job, lane))
+            expect(lab.stage.depth("webhooks"), before + 1)
+
+        return act
+
+    return prepare
+
+
+def delivering(lab: Lab) -> Act:
+    message = lab.owed("/hook/delivered")
+    before = len(lab.receiver.posts["delivered"])
+
+    def act() -> None:
+        lab.stage.invoke("webhooks_worker", delivery(message))
+        expect(len(lab.receiver.posts["delivered"]), before + 1)
+
+    return act
+
+
+def delivering_again(lab: Lab) -> Act:
+    message = lab.owed("/hook/refused/500/500/500/500")
+    before = lab.stage.depth("webhooks")
+
+    def act() -> None:
+        lab.stage.invoke("webhooks_worker", delivery(message))
+        expect(lab.stage.depth("webhooks"), before + 1)
+
+    return act
+
+
 # ── the sweeper's ─────────────────────────────────────────────────────────────────────────
 
 
 def reminding(lane: str) -> Callable[[Lab], Act]:
     def prepare(lab: Lab) -> Act:
-        lab.lose(lab.submit(lane=lane), lane)
+        if lane == "webhooks":
+            job = json.loads(lab.owed("/hook/reminded"))["job"]
+        else:
+            job = lab.submit(lane=lane)["id"]
+        lab.lose(job, lane)
 
         def act() -> None:
             lab.sweep()
@@ -232,6 +315,20 @@ def reminding(lane: str) -> Callable[[Lab], Act]:
         return act
 
     return prepare
+
+
+def expiring(lab: Lab) -> Act:
+    """And telling of it."""
+    job = lab.submit_told()
+    lab.lose(job["id"], "default")
+    lab.pass_by(job["id"], "deadline")
+    before = lab.stage.depth("webhooks")
+
+    def act() -> None:
+        lab.sweep()
+        expect(lab.stage.depth("webhooks") > before, True)
+
+    return act
 
 
 def ending_erasures(lab: Lab) -> Act:
@@ -282,13 +379,20 @@ WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
     ("api_handler", "s3:ListBucket", "bucket"): erasing,
     ("api_handler", "sqs:SendMessage", "default"): sending("default"),
     ("api_handler", "sqs:SendMessage", "heavy"): sending("heavy"),
+    ("api_handler", "sqs:SendMessage", "webhooks"): canceling_told,
     **{
         (f"{lane}_worker", *needed): work(lane) for lane in TASKS for needed, work in WORKER.items()
     },
     ("default_worker", "sqs:SendMessage", "default"): trying_again("default"),
+    ("default_worker", "sqs:SendMessage", "webhooks"): telling("default"),
     ("heavy_worker", "sqs:SendMessage", "heavy"): trying_again("heavy"),
+    ("heavy_worker", "sqs:SendMessage", "webhooks"): telling("heavy"),
+    ("webhooks_worker", "dynamodb:GetItem", "table"): delivering,
+    ("webhooks_worker", "dynamodb:UpdateItem", "table"): delivering,
+    ("webhooks_worker", "sqs:SendMessage", "webhooks"): delivering_again,
     ("sweep", "dynamodb:BatchGetItem", "table"): reminding("default"),
     ("sweep", "dynamodb:UpdateItem", "table"): reminding("default"),
+    ("sweep", "dynamodb:PutItem", "table"): expiring,
     ("sweep", "dynamodb:Query", "due"): reminding("default"),
     ("sweep", "dynamodb:Query", "table"): ending_erasures,
     ("sweep", "dynamodb:DeleteItem", "table"): ending_erasures,
@@ -297,8 +401,10 @@ WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
     ("sweep", "s3:ListBucket", "bucket"): ending_erasures,
     ("sweep", "sqs:SendMessage", "default"): reminding("default"),
     ("sweep", "sqs:SendMessage", "heavy"): reminding("heavy"),
+    ("sweep", "sqs:SendMessage", "webhooks"): expiring,
     ("sweep", "sqs:GetQueueAttributes", "default"): reminding("default"),
     ("sweep", "sqs:GetQueueAttributes", "heavy"): reminding("heavy"),
+    ("sweep", "sqs:GetQueueAttributes", "webhooks"): reminding("webhooks"),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import PermanentError, RetryLater, Unavailable
-from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Status
+from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Status, Webhook
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import Job, task
 from chalicelib.domain.transitions import Verb
@@ -340,3 +340,30 @@ def test_what_comes_too_late_is_no_failure() -> None:
     [line] = told(said, Metric.RUN_SECONDS)
     assert line["event"] == "retry_later"
     assert told(said, Metric.FINISHED) == []
+
+
+def test_a_webhook_that_tells_of_a_job_is_told_of_as_a_job_of_its_own() -> None:
+    bench = Bench()
+    bench.tasks["work"] = task("work")(raising(ValueError()))
+    bench.system.signing_secrets.replace(OWNER, None, "whsec_c2VjcmV0", 0)
+    record = submit(
+        bench.system,
+        Submission(
+            owner=OWNER,
+            task="work",
+            params={},
+            webhook=Webhook("https://ada.example/hook", (Status.CANCELED,), "https://jobs.example"),
+        ),
+    ).job
+    with lines() as said, bound():
+        control.cancel(bench.system, OWNER, record.id)
+        control.erase(bench.system, OWNER, record.id)
+    delivery = next(line["job"] for line in said if line.get("task") == "overtime.webhook")
+    assert delivery != record.id
+    assert [(line["event"], line["job"]) for line in said] == [
+        ("cancel", record.id),
+        ("submit", delivery),
+        ("erase", record.id),
+        ("cancel", delivery),
+        ("erase", delivery),
+    ]

@@ -12,6 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ops import stage as stages
+from ops.dead_letters import lanes
 from ops.doctor import main
 from ops.observed import Observed
 from ops.observed.functions import Source
@@ -102,7 +103,7 @@ def make_stage(api: str) -> None:
     for name in Observed(STAGE).expected_functions:
         make_function(name, {"AUTH": "tokens", "PUBLIC_URL": api})
     awslambda = STAGE.client("lambda")
-    for lane in ("default", "heavy", "webhooks"):
+    for lane in lanes(STAGE):
         awslambda.create_event_source_mapping(
             FunctionName=STAGE.function(f"{lane}_worker"),
             EventSourceArn=f"arn:aws:sqs:us-east-1:{STAGE.account}:{STAGE.queue(lane)}",
@@ -206,9 +207,7 @@ def test_without_v_only_what_needs_attention_is_said(capsys: pytest.CaptureFixtu
 def test_sources_say_how_much_they_start() -> None:
     found = Observed(STAGE).sources
     assert {(one.function, one.queue, one.maximum) for one in found} == {
-        ("default_worker", "overtime-dev-default", 10),
-        ("heavy_worker", "overtime-dev-heavy", 10),
-        ("webhooks_worker", "overtime-dev-webhooks", 10),
+        (f"{lane}_worker", f"overtime-dev-{lane}", 10) for lane in lanes(STAGE)
     }
     assert all(isinstance(one, Source) for one in found)
 
@@ -245,7 +244,6 @@ def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> N
     ]
     awslambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     STAGE.client("events").disable_rule(Name="sweeps")
-    STAGE.client("s3").delete_bucket_policy(Bucket=STAGE.bucket)
     STAGE.client("s3").delete_public_access_block(Bucket=STAGE.bucket)
     STAGE.client("cloudwatch").delete_alarms(AlarmNames=["overtime-dev-oldest-due"])
     STAGE.client("dynamodb").put_item(
@@ -266,7 +264,6 @@ def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> N
         "overtime-dev-heavy hides messages for 60 s, heavy_worker takes 900 s",
         "overtime-dev-default does not feed default_worker: the mapping is Disabled",
         "The schedule sweeps is disabled",
-        "The bucket answers without TLS, too",
         "public access is not blocked",
         "Alarms are missing: overtime-dev-oldest-due",
         "for a sweep, and there is one a minute",

@@ -1,4 +1,5 @@
-"""Who may touch the tokens: the authorizer reads them, one at a time, and nobody else gets near."""
+"""Who may touch the tokens: the authorizer reads them, one at a time, and nobody else gets near.
+And who may touch what webhooks are signed with."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.signing_secrets import SECRETS
 from chalicelib.aws.tokens_table import TOKENS
 from ops.policies import read_policies
 
@@ -36,16 +38,30 @@ def test_the_authorizer_may_read_a_token_and_no_more() -> None:
     assert services == {"dynamodb", "logs"}
 
 
+def denied(function: str, partition: str) -> set[str]:
+    """What a function may not do to the items of a partition, whatever it is allowed."""
+    return actions(
+        [
+            statement
+            for statement in on_the_table(function, "Deny")
+            if statement["Condition"].keys() == {"ForAnyValue:StringEquals"}
+            and partition
+            in statement["Condition"]["ForAnyValue:StringEquals"]["dynamodb:LeadingKeys"]
+            and statement["Resource"].endswith(":table/${App}-${Stage}-jobs")
+        ]
+    )
+
+
 @pytest.mark.parametrize("function", [name for name in OTHERS if on_the_table(name, "Allow")])
 def test_whoever_may_use_the_table_may_not_use_the_tokens(function: str) -> None:
     """By a Deny, which outlives whatever is allowed later: tasks are anybody's code."""
-    denied = [
-        statement
-        for statement in on_the_table(function, "Deny")
-        if statement["Condition"]
-        == {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": [TOKENS]}}
-        and statement["Resource"].endswith(":table/${App}-${Stage}-jobs")
-    ]
     # a scan has no leading key, so that no condition could keep it off
     assert "dynamodb:Scan" not in actions(on_the_table(function, "Allow"))
-    assert actions(on_the_table(function, "Allow")) <= actions(denied)
+    assert actions(on_the_table(function, "Allow")) <= denied(function, TOKENS)
+
+
+@pytest.mark.parametrize("function", ["default_worker", "heavy_worker", "sweep"])
+def test_nobody_reads_what_webhooks_are_signed_with_but_who_asks_and_who_signs(
+    function: str,
+) -> None:
+    assert actions(on_the_table(function, "Allow")) <= denied(function, SECRETS)
