@@ -101,10 +101,14 @@ def _visit(system: System, record: JobRecord) -> str:
 
 def _missing_from_queue(system: System, late: Iterable[JobRecord]) -> Iterator[JobRecord]:
     """Of the jobs that nobody claimed in time, as many a lane as its queue holds too few
-    messages for: behind a real backlog they are merely waiting, and need no second message."""
+    messages for: behind a real backlog they are merely waiting, and need no second message. What
+    has run out of time there is expired, message or not."""
     lanes: defaultdict[str, list[JobRecord]] = defaultdict(list)
     for record in late:
-        lanes[record.lane].append(record)
+        if record.deadline <= system.clock.now():
+            yield record
+        else:
+            lanes[record.lane].append(record)
     for lane, records in lanes.items():
         missing = len(records) - system.messages.waiting(lane)
         yield from records[: max(missing, 0)]

@@ -103,7 +103,6 @@ def loses_its_worker(service: Service, *, canceled: bool = False) -> str:
 
 def runs_out_of_time(service: Service) -> str:
     job_id = submitted(service, Cancel_After="5m")
-    service.messages()
     service.clock.sleep(301)
     service.sweep()
     return job_id

@@ -29,7 +29,6 @@ TASKS = {"default": "steps", "heavy": "heavy-steps"}
 LANES = (*TASKS, "webhooks")
 TOLD_WITHIN = 8.0  # seconds
 NUMBERS = itertools.count()
-FAR_AHEAD = "2026-12-01T00:00:00Z"
 
 Act = Callable[[], None]
 

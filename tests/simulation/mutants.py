@@ -206,8 +206,10 @@ MUTANTS = (
     Mutant(
         "an erase that deletes the record first",
         "service/control.py",
-        "        system.payloads.erase(record.prefix)\n        system.jobs.forget(record)",
-        "        system.jobs.forget(record)\n        system.payloads.erase(record.prefix)",
+        "    system.payloads.erase(record.prefix)\n    if record.webhook is None or "
+        "_deliveries_gone(system, record):\n        system.jobs.forget(record)\n",
+        "    if record.webhook is None or _deliveries_gone(system, record):\n"
+        "        system.jobs.forget(record)\n    system.payloads.erase(record.prefix)\n",
     ),
     Mutant(
         "a 202 before the record is stored",

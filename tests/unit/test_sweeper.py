@@ -54,6 +54,15 @@ def test_a_backlog_needs_no_reminding() -> None:
     assert swept(bench, *late, after=2 * MINUTE) == {"remind": 2}
 
 
+def test_a_backlog_hides_no_deadline() -> None:
+    bench = Bench()
+    late = [queued(), queued(deadline=NOW + 5 * MINUTE)]
+    bench.queue.lanes["default"] = [Message(record.id, 0, 0) for record in late]
+    assert swept(bench, *late, after=5 * MINUTE - 1) == {}
+    assert swept(bench, after=5 * MINUTE) == {"expire": 1}
+    assert [bench.jobs.records[record.id].status for record in late] == ["queued", "failed"]
+
+
 def test_a_silent_workers_job_is_queued_again_and_says_so() -> None:
     bench, record = Bench(), running()
     assert swept(bench, record, after=LEASE) == {"rescue": 1}
