@@ -30,6 +30,8 @@ PLACES = {  # by what a resource is called anywhere, how the tests call it
     "app-stage-default": "default",
     "app-stage-heavy": "heavy",
     "app-stage-webhooks": "webhooks",
+    "*/*/POST/@connections/*": "connections",
+    "apis/*/channelNamespace/jobs": "channels",
 }
 
 

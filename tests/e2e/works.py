@@ -7,8 +7,12 @@ raises AssertionError or InvocationFailed where not all is as it should be.
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,10 +22,13 @@ from tests.e2e.deployed import Deployed
 from tests.e2e.http import Client
 from tests.e2e.permissions import Permission, permissions, without
 from tests.e2e.third_party import ThirdParty
+from tests.websocket import Subscriptions, connected, refusal
 
 LARGE = "x" * 5_000  # params over 4 KiB are kept apart
 TASKS = {"default": "steps", "heavy": "heavy-steps"}
 LANES = (*TASKS, "webhooks")
+TOLD_WITHIN = 8.0  # seconds
+NUMBERS = itertools.count()
 
 Act = Callable[[], None]
 
@@ -34,6 +41,68 @@ class Lab:
         self.stage = stage
         self.client = client
         self.receiver = receiver
+        self.sockets = ExitStack()
+
+    def ticket(self) -> dict[str, Any]:
+        answer = self.client.call("POST", "/tickets")
+        assert answer.status == 201, answer
+        ticket: dict[str, Any] = answer.json
+        return ticket
+
+    def watching(self, *jobs: dict[str, Any]) -> Subscriptions:
+        """A WebSocket that has been told of these jobs; open until the lab closes."""
+        ticket = self.ticket()
+        opening = connected(ticket["url"], ticket["ticket"], self.client.certificate)
+        connection = self.sockets.enter_context(opening)
+        for job in jobs:
+            connection.subscribe(job["id"])
+            assert told(connection)["job"]["id"] == job["id"]
+        return connection
+
+    def socket_event(self, kind: str, connection: str, **fields: Any) -> dict[str, Any]:
+        """Invokes a function of the WebSocket API as API Gateway would."""
+        context = {
+            "eventType": kind,
+            "connectionId": connection,
+            "apiId": "a",
+            "stage": "api",
+            "domainName": "a.example",
+        }
+        event = {"requestContext": context, **fields}
+        return self.stage.invoke(f"websocket_{kind.lower()}", event)
+
+    def gone(self) -> str:
+        """A connection that API Gateway does not know any more, and the table still does."""
+        name = f"gone-{next(NUMBERS)}"
+        query = {"ticket": self.ticket()["ticket"]}
+        answer = self.socket_event("CONNECT", name, queryStringParameters=query)
+        assert answer["statusCode"] == 200, answer
+        assert self.is_known(name)
+        return name
+
+    def subscribe_gone(self, job: dict[str, Any]) -> str:
+        """As it stands once a client has vanished."""
+        name, dynamodb = self.gone(), self.stage.client("dynamodb")
+        where: dict[str, Any] = {"TableName": self.stage.stage.table}
+        record = {"pk": {"S": job["id"]}, "sk": {"S": "job"}}
+        birth = dynamodb.get_item(**where, Key=record)["Item"]["birth"]["S"]
+        dynamodb.update_item(
+            **where,
+            Key=record,
+            UpdateExpression="SET watched = :true",
+            ExpressionAttributeValues={":true": {"BOOL": True}},
+        )
+        place = {"pk": {"S": job["id"]}, "sk": {"S": f"sub#{birth}#{name}"}}
+        rest = {"base": {"S": ""}, "until": {"N": "9" * 13}}
+        dynamodb.put_item(**where, Item={**place, **rest})
+        return name
+
+    def is_known(self, connection: str) -> bool:
+        key = {"pk": {"S": f"connection#{connection}"}, "sk": {"S": "connection"}}
+        found = self.stage.client("dynamodb").get_item(
+            TableName=self.stage.stage.table, Key=key, ConsistentRead=True
+        )
+        return "Item" in found
 
     def submit(self, *do: str, lane: str = "default", **more: str) -> dict[str, Any]:
         return self.client.submit(TASKS[lane], {"do": list(do), **more})
@@ -350,6 +419,142 @@ def letting_in(lab: Lab) -> Act:
     return lambda: expect(somebody.call("GET", "/jobs").status, 200)
 
 
+# ── push ──────────────────────────────────────────────────────────────────────────────────
+
+
+def told(connection: Subscriptions) -> dict[str, Any]:
+    """The next message; there has to be one."""
+    try:
+        return connection.next(TOLD_WITHIN)
+    except TimeoutError:
+        raise AssertionError("nothing was told") from None
+
+
+def connecting(lab: Lab) -> Act:
+    ticket, certificate = lab.ticket(), lab.client.certificate
+    return lambda: expect(refusal(ticket["url"], ticket["ticket"], certificate), 101)
+
+
+def connecting_first(lab: Lab) -> Act:
+    """In a process that has yet to read the stage's secret."""
+    connect = connecting(lab)
+
+    def act() -> None:
+        function = lab.stage.stage.function("websocket_connect")
+        for process in lab.stage.aws.processes(function):
+            os.kill(process, signal.SIGKILL)
+        connect()
+
+    return act
+
+
+def subscribing(lab: Lab) -> Act:
+    connection, job = lab.watching(), lab.submit()
+
+    def act() -> None:
+        connection.subscribe(job["id"])
+        expect(told(connection)["type"], "job.updated")
+
+    return act
+
+
+def unsubscribing(lab: Lab) -> Act:
+    job = lab.submit()
+    connection = lab.watching(job)
+
+    def act() -> None:
+        connection.say({"action": "unsubscribe", "job": job["id"]})
+        expect(told(connection)["type"], "unsubscribed")
+
+    return act
+
+
+def answering_nobody(lab: Lab) -> Act:
+    job, name = lab.submit(), lab.gone()
+    body = encode({"action": "subscribe", "job": job["id"]})
+
+    def act() -> None:
+        lab.socket_event("MESSAGE", name, body=body)
+        expect(lab.is_known(name), False)
+
+    return act
+
+
+def leaving(lab: Lab) -> Act:
+    name = lab.gone()
+
+    def act() -> None:
+        lab.socket_event("DISCONNECT", name)
+        expect(lab.is_known(name), False)
+
+    return act
+
+
+def leaving_jobs(lab: Lab) -> Act:
+    job = lab.submit()
+    lab.watching(job)
+    [name] = [one.rpartition("#")[2] for one in lab.remains(job) if one.startswith("sub#")]
+
+    def act() -> None:
+        lab.socket_event("DISCONNECT", name)
+        expect([one for one in lab.remains(job) if one.startswith("sub#")], [])
+
+    return act
+
+
+def telling_watchers(lane: str) -> Callable[[Lab], Act]:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit(lane=lane)
+        connection = lab.watching(job)
+
+        def act() -> None:
+            lab.deliver(job, lane)
+            while told(connection)["job"]["status"] != "succeeded":
+                pass
+
+        return act
+
+    return prepare
+
+
+def forgetting_the_gone(lane: str) -> Callable[[Lab], Act]:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit(lane=lane)
+        name = lab.subscribe_gone(job)
+
+        def act() -> None:
+            lab.deliver(job, lane)
+            expect(lab.is_known(name), False)
+
+        return act
+
+    return prepare
+
+
+def telling_of_a_cancel(lab: Lab) -> Act:
+    job = lab.submit()
+    connection = lab.watching(job)
+
+    def act() -> None:
+        lab.client.call("POST", f"/jobs/{job['id']}/cancel")
+        expect(told(connection)["job"]["status"], "canceled")
+
+    return act
+
+
+def telling_of_a_deadline(lab: Lab) -> Act:
+    job = lab.submit()
+    connection = lab.watching(job)
+    lab.lose(job["id"], "default")
+    lab.pass_by(job["id"], "deadline")
+
+    def act() -> None:
+        lab.sweep()
+        expect(told(connection)["job"]["status"], "failed")
+
+    return act
+
+
 WORKER: dict[tuple[str, str], Callable[[str], Callable[[Lab], Act]]] = {
     ("dynamodb:GetItem", "table"): working("once"),
     ("dynamodb:PutItem", "table"): working("once"),
@@ -358,6 +563,9 @@ WORKER: dict[tuple[str, str], Callable[[str], Callable[[Lab], Act]]] = {
     ("s3:GetObject", "jobs/"): working(filler=LARGE),
     ("s3:GetObject", "uploads/"): working("read"),
     ("s3:PutObject", "jobs/"): working("attach"),
+    ("dynamodb:Query", "table"): telling_watchers,
+    ("dynamodb:DeleteItem", "table"): forgetting_the_gone,
+    ("execute-api:ManageConnections", "connections"): telling_watchers,
 }
 
 WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
@@ -379,6 +587,7 @@ WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
     ("api_handler", "sqs:SendMessage", "default"): sending("default"),
     ("api_handler", "sqs:SendMessage", "heavy"): sending("heavy"),
     ("api_handler", "sqs:SendMessage", "webhooks"): canceling_told,
+    ("api_handler", "execute-api:ManageConnections", "connections"): telling_of_a_cancel,
     **{
         (f"{lane}_worker", *needed): work(lane) for lane in TASKS for needed, work in WORKER.items()
     },
@@ -404,6 +613,17 @@ WORKS: dict[tuple[str, str, str], Callable[[Lab], Act]] = {
     ("sweep", "sqs:GetQueueAttributes", "default"): reminding("default"),
     ("sweep", "sqs:GetQueueAttributes", "heavy"): reminding("heavy"),
     ("sweep", "sqs:GetQueueAttributes", "webhooks"): reminding("webhooks"),
+    ("sweep", "execute-api:ManageConnections", "connections"): telling_of_a_deadline,
+    ("websocket_connect", "dynamodb:GetItem", "table"): connecting_first,
+    ("websocket_connect", "dynamodb:PutItem", "table"): connecting,
+    ("websocket_message", "dynamodb:GetItem", "table"): subscribing,
+    ("websocket_message", "dynamodb:PutItem", "table"): subscribing,
+    ("websocket_message", "dynamodb:UpdateItem", "table"): subscribing,
+    ("websocket_message", "dynamodb:DeleteItem", "table"): answering_nobody,
+    ("websocket_message", "dynamodb:BatchWriteItem", "table"): unsubscribing,
+    ("websocket_message", "execute-api:ManageConnections", "connections"): subscribing,
+    ("websocket_disconnect", "dynamodb:DeleteItem", "table"): leaving,
+    ("websocket_disconnect", "dynamodb:BatchWriteItem", "table"): leaving_jobs,
 }
 
 
