@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.observed.base import Reading, listed, pages, part
-from ops.policies import policy_file, read_policy, rendered, values_of
-from ops.stage import ROOT
+from ops.observed.push import has_function, has_right, pushes_by
+from ops.policies import read_policies, read_policy, rendered, values_of
 from ops.template import TRACING
 
 
@@ -58,8 +58,8 @@ class FunctionsRead(Reading):
 
     @property
     def expected_functions(self) -> list[str]:
-        files = ROOT.glob(f".chalice/{policy_file('*').name}")
-        return sorted(file.stem.removeprefix("policy-") for file in files)
+        push = pushes_by(self.stage)
+        return [name for name in sorted(read_policies()) if has_function(push, name)]
 
     @part
     def account(self) -> Account:
@@ -126,6 +126,17 @@ class FunctionsRead(Reading):
         values = values_of(self.stage)
         return {
             name: [*rendered(read_policy(name)["Statement"], values), TRACING]
+            for name in self.functions
+        }
+
+    @part
+    def needed(self) -> dict[str, list[dict[str, Any]]]:
+        """Those of them that a stage has which pushes as this one does, and is not traced."""
+        values, push = values_of(self.stage), pushes_by(self.stage)
+        return {
+            name: rendered(
+                [one for one in read_policy(name)["Statement"] if has_right(push, one)], values
+            )
             for name in self.functions
         }
 
