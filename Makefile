@@ -11,7 +11,7 @@ help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-15s%s\n", n, $$0}'
 
-run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WORKERS=2 AUTH=tokens)
+run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=8001 WORKERS=2 AUTH=tokens)
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests

@@ -10,28 +10,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from chalice.app import (
-    AuthRequest,
-    AuthResponse,
-    Chalice,
-    CloudWatchEvent,
-    Rate,
-    Response,
-    SQSEvent,
-)
+from chalice import AuthResponse, Chalice, Rate, Response
+from chalice.app import AuthRequest, CloudWatchEvent, SQSEvent, WebsocketEvent
 
 from chalicelib import __version__, logs, wiring
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord
-from chalicelib.http import answers
+from chalicelib.http import answers, frames
 from chalicelib.http.access import access_lines
 from chalicelib.http.auth import PUBLIC, admit, guard, owner_of
 from chalicelib.http.openapi import describe, task_list
 from chalicelib.http.preferences import matches
 from chalicelib.http.problems import View, answering
-from chalicelib.http.representation import HealthView, etag, event_view, upload_view
+from chalicelib.http.representation import HealthView, etag, event_view, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
-from chalicelib.service import control, read, sweeper, uploads, worker
+from chalicelib.invocation import ends_at
+from chalicelib.service import control, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service.ports import Bearers, System
 from chalicelib.service.submit import Submission, submit
 from chalicelib.settings import read_settings
@@ -43,8 +37,8 @@ logs.configure(settings.stage)
 app = Chalice(app_name="overtime", configure_logs=False)  # logs.py does, for all loggers
 app.register_middleware(logs.within_invocation, "all")
 app.register_middleware(access_lines(time.perf_counter), "http")
+app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
 answered = answering(app)  # what a view raises becomes a problem document
-ANY_TYPE = ["*/*"]  # so that a body that is not JSON gets our problem document, not Chalice's
 
 
 def system() -> System:
@@ -63,7 +57,8 @@ def authorize(request: AuthRequest) -> AuthResponse:
 def route(method: str, path: str) -> Callable[[View], View]:
     """Every route is declared by this, so that none can forget to ask for credentials."""
     asks = None if path in PUBLIC else guard(settings.auth, authorize)
-    declare = app.route(path, methods=[method], content_types=ANY_TYPE, authorizer=asks)
+    any_type = ["*/*"]  # a body that is not JSON gets our problem document, not Chalice's
+    declare = app.route(path, methods=[method], content_types=any_type, authorizer=asks)
     return lambda view: declare(answered(view))
 
 
@@ -222,6 +217,17 @@ def create_upload() -> Response:
     return answers.json(upload_view(ticket.id, ticket.url, ticket.headers, ticket.expires_at), 201)
 
 
+@route("POST", "/tickets")
+def create_ticket() -> Response:
+    """Get a ticket for a WebSocket, over which you are told how your jobs go.
+
+    Connect to `url` with `?ticket=`, once and within a minute, and send
+    `{"action": "subscribe", "job": "<id>"}`.
+    """
+    call = current_call()
+    return answers.json(ticket_view(tickets.issue(system(), call.owner, call.base)), 201)
+
+
 @route("GET", "/tasks")
 def list_tasks() -> Response:
     """List the tasks that can be submitted, with JSON Schemas of their params and results."""
@@ -259,15 +265,34 @@ def webhooks_worker(event: SQSEvent) -> None:
 
 
 def work(event: SQSEvent) -> None:
-    worker.deliver(system(), [message.body for message in event], ends_at(event))
+    worker.deliver(system(), [message.body for message in event], ends_at(event, system().clock))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
 def sweep(event: CloudWatchEvent) -> None:
-    sweeper.sweep(system(), ends_at(event) - 5_000)  # ms, to end of its own accord
+    sweeper.sweep(system(), ends_at(event, system().clock) - 5_000)  # ms, to end of its own accord
 
 
-def ends_at(event: SQSEvent | CloudWatchEvent) -> int:
-    """When Lambda ends this invocation, in epoch milliseconds."""
-    context: Any = event.context  # Lambda's, which Chalice types as a dict
-    return system().clock.now() + int(context.get_remaining_time_in_millis())
+if settings.by_websocket:
+    app.experimental_feature_flags.update(["WEBSOCKETS"])
+
+    @app.on_ws_connect()
+    @answered
+    def websocket_connect(event: WebsocketEvent) -> Response:
+        subscribe.connect(system(), event.connection_id, frames.ticket_in(event.to_dict()))
+        return Response("")
+
+    @app.on_ws_message()
+    def websocket_message(event: WebsocketEvent) -> None:
+        subscribe.receive(system(), event.connection_id, event.body)
+
+    @app.on_ws_disconnect()
+    def websocket_disconnect(event: WebsocketEvent) -> None:
+        subscribe.disconnect(system(), event.connection_id)
+
+
+if settings.by_appsync:
+
+    @app.lambda_function(name="authorize_push")
+    def authorize_push(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return frames.may(subscribe.is_allowed(system(), **frames.operation_in(event)))

@@ -17,6 +17,7 @@ from chalicelib.domain.task import HttpResponse
 from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
 from chalicelib.service.ports import LogLine
+from chalicelib.service.push_ports import Subscriber
 
 
 @dataclass
@@ -26,6 +27,7 @@ class MemoryJobs:
     records: dict[str, JobRecord] = field(default_factory=dict)
     steps: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
     log_lines: dict[tuple[str, str], dict[str, LogLine]] = field(default_factory=dict)
+    subscriptions: dict[tuple[str, str], dict[Subscriber, int]] = field(default_factory=dict)
 
     def submit(self, record: JobRecord) -> None:
         current = self.records.setdefault(record.id, record)
@@ -99,6 +101,8 @@ class MemoryJobs:
             del self.steps[key]
         for place in [place for place in self.log_lines if place[0] == record.id]:
             del self.log_lines[place]
+        for place in [place for place in self.subscriptions if place[0] == record.id]:
+            del self.subscriptions[place]
         current = self.records.get(record.id)
         if current and current.status is Status.ERASING and current.birth == record.birth:
             del self.records[record.id]

@@ -26,6 +26,8 @@ class Metric(StrEnum):
     OLDEST_DUE_SECONDS = "OldestDueSeconds"
     SWEEP_VISITS = "SweepVisits"
     AWS_FAILURES = "AwsFailures"
+    PUSHES = "Pushes"
+    PUSH_FAILURES = "PushFailures"
 
     @property
     def unit(self) -> str:
@@ -43,6 +45,8 @@ BY: Mapping[Metric, tuple[str, ...]] = {
     Metric.OLDEST_DUE_SECONDS: (),
     Metric.SWEEP_VISITS: (),
     Metric.AWS_FAILURES: ("edge",),
+    Metric.PUSHES: (),
+    Metric.PUSH_FAILURES: (),
 }
 """The fields of its line that a metric is told apart by, beside the stage. CloudWatch bills each
 combination of values, so there are few, and never an owner or a job among them."""

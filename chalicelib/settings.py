@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -59,6 +60,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     separated by commas. Whoever may submit jobs can then reach all that is in there."""
     aws_lambda_runtime_api: str | None = None
     """Set by Lambda; never to be called by a job."""
+    push: Literal["websocket", "appsync", "none"] | None = None
+    """How clients are told of changes; by default websocket where there is an endpoint."""
+    websocket_endpoint: str | None = None
+    """Where API Gateway's management API of the WebSocket API is, e.g.
+    `https://a1b2c3.execute-api.eu-central-1.amazonaws.com/prod`."""
+    websocket_url: str | None = None
+    """Where clients connect, if not at the same place."""
+    appsync_http_domain: str | None = None
+    appsync_realtime_domain: str | None = None
+    """Of the AppSync Event API, where PUSH=appsync."""
 
     def __post_init__(self) -> None:
         match self.auth:
@@ -68,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
                 raise ValueError("AUTH=iam needs API Gateway, which the local stage has not")
             case Auth.JWT:
                 self._check_issuer()
+        if not (self.websocket_endpoint or "http://").startswith(("http://", "https://")):
+            raise ValueError("WEBSOCKET_ENDPOINT must be a URL that begins with https://")
         for name, low, high in BOUNDS:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name.upper()} must be between {low} and {high}")
@@ -95,6 +108,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         issuer = urlsplit(self.jwt_issuer)
         if issuer.query or issuer.fragment:  # OpenID Connect Discovery 1.0, section 3
             raise ValueError("JWT_ISSUER must be a URL without query and fragment")
+
+    @property
+    def by_websocket(self) -> bool:
+        return self.push == "websocket" or (self.push is None and bool(self.websocket_endpoint))
+
+    @property
+    def by_appsync(self) -> bool:
+        return self.push == "appsync"
+
+    @property
+    def push_url(self) -> str | None:
+        """Where clients connect to be told of changes; None where they cannot."""
+        if self.by_appsync and self.appsync_realtime_domain and self.appsync_http_domain:
+            return f"wss://{self.appsync_realtime_domain}/event/realtime"
+        if self.by_websocket and self.websocket_endpoint:
+            return self.websocket_url or f"ws{self.websocket_endpoint.removeprefix('http')}"
+        return None
 
     @property
     def queues(self) -> dict[str, str]:

@@ -15,17 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import __version__
 from chalicelib.domain.task import Task
+from chalicelib.http import frames
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.service.delivering import deliver_webhook
 from chalicelib.service.heartbeat import beating_in_a_thread
 from chalicelib.service.interrupt import SignalInterrupts
+from chalicelib.service.outbox import ThreadedOutbox
 from chalicelib.service.ports import Bearers, Rules, System
+from chalicelib.service.push_ports import Push, Pushing
 from chalicelib.service.tokens import Tokens
 from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
     from botocore.session import Session
+
+
+outbox = ThreadedOutbox()  # of this process
 
 
 class RealClock:
@@ -89,7 +95,46 @@ def system(settings: Settings) -> System:
             retention=settings.retention_days * 86_400_000,
             longest_wait_seconds=settings.max_wait_seconds,
         ),
+        pushing=_pushing(settings),
     )
+
+
+def _pushing(settings: Settings) -> Pushing | None:
+    from chalicelib.aws.subscriptions import Subscriptions
+
+    if settings.push_url is None:
+        return None
+    return Pushing(
+        url=settings.push_url,
+        host=settings.appsync_http_domain if settings.by_appsync else None,
+        connections=Subscriptions(functools.partial(client, "dynamodb"), settings.table),
+        push=_event_api(settings) if settings.by_appsync else _websockets(settings),
+        outbox=outbox,
+        updated=frames.updated,
+        refused=frames.refused,
+    )
+
+
+def _websockets(settings: Settings) -> Push:
+    from chalicelib.aws.connections import WebSockets
+
+    endpoint = settings.websocket_endpoint
+    return WebSockets(functools.partial(client, "apigatewaymanagementapi", endpoint))
+
+
+def _event_api(settings: Settings) -> Push:
+    from chalicelib.aws.event_api import EventApi
+
+    return EventApi(_signer, f"https://{settings.appsync_http_domain}/event")
+
+
+@functools.cache
+def _signer() -> Any:
+    """Signs for AppSync with the function's own credentials (Signature Version 4)."""
+    from botocore.auth import SigV4Auth
+
+    credentials: Any = _session().get_credentials()
+    return SigV4Auth(credentials, "appsync", _session().get_config_variable("region"))
 
 
 @functools.cache
@@ -119,17 +164,21 @@ _clients: dict[str, Any] = {}
 _building = threading.Lock()  # a session cannot build two clients at once
 
 
-def client(service: str) -> Any:
+def client(service: str, endpoint: str | None = None) -> Any:
     """One client a service and process. botocore's own session starts faster than boto3's."""
     with _building:
         if service not in _clients:
             from botocore.config import Config
 
+            pushes = service == "apigatewaymanagementapi"
             config = Config(
-                connect_timeout=2,  # seconds; with all retries it must fit into API Gateway's 29
-                read_timeout=30 if service == "s3" else 5,
-                retries={"mode": "standard", "total_max_attempts": 3},
+                # seconds; with all retries it must fit into API Gateway's 29, a push into its own
+                connect_timeout=1 if pushes else 2,
+                read_timeout={"s3": 30, "apigatewaymanagementapi": 2}.get(service, 5),
+                retries={"mode": "standard", "total_max_attempts": 1 if pushes else 3},
                 signature_version="s3v4" if service == "s3" else None,
             )
-            _clients[service] = _session().create_client(service, config=config)
+            _clients[service] = _session().create_client(
+                service, config=config, endpoint_url=endpoint
+            )
         return _clients[service]

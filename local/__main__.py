@@ -25,6 +25,7 @@ def main() -> int:
     settings = read_settings()
     require_free_port("PORT", settings.port)
     require_free_port("AWS_PORT", settings.aws_port)
+    require_free_port("WS_PORT", settings.ws_port)
     claim(settings.state)
     return Supervisor(settings, greet=lambda: greet(settings)).run()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ class Refusal(SystemExit):
 class Settings:
     port: int
     aws_port: int
+    ws_port: int
     workers: int
     heavy_workers: int
     sweep_seconds: int
@@ -56,6 +58,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(
         port=number("PORT", 8000, 1, 65535),
         aws_port=number("AWS_PORT", 4566, 1, 65535),
+        ws_port=number("WS_PORT", 8001, 1, 65535),
         workers=number("WORKERS", 2, 0, 64),
         heavy_workers=number("HEAVY_WORKERS", 1, 0, 64),
         sweep_seconds=number("SWEEP_SECONDS", 5, 1, 3600),
@@ -64,8 +67,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     )
     if settings.mode not in MODES:
         raise Refusal(f"AUTH={settings.mode} cannot be run here; there are: {', '.join(MODES)}.")
-    if settings.port == settings.aws_port:
-        raise Refusal(f"PORT and AWS_PORT are both {settings.port}; they must differ.")
+    ports = {"PORT": settings.port, "AWS_PORT": settings.aws_port, "WS_PORT": settings.ws_port}
+    for (one, port), (other, same) in itertools.combinations(ports.items(), 2):
+        if port == same:
+            raise Refusal(f"{one} and {other} are both {port}; they must differ.")
     return settings
 
 

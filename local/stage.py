@@ -13,8 +13,8 @@ from chalice.config import Config
 from local.settings import HOST, ROOT, Refusal, Settings
 
 STAGE = "local"
-API_PORT, AWS_PORT = "8000", "4566"  # as config.json writes them
-DECLARED_AUTHORITY = re.compile(rf"//{re.escape(HOST)}:({API_PORT}|{AWS_PORT})(?!\d)")
+API_PORT, AWS_PORT, WS_PORT = "8000", "4566", "8001"  # as config.json writes them
+DECLARED_AUTHORITY = re.compile(rf"//{re.escape(HOST)}:({API_PORT}|{AWS_PORT}|{WS_PORT})(?!\d)")
 LAMBDA_DEFAULT_SECONDS, LAMBDA_DEFAULT_MEGABYTES = 60, 128  # Chalice's, where the config is silent
 
 
@@ -52,8 +52,8 @@ def read_function(name: str, settings: Settings) -> Function:
 
 
 def with_chosen_ports(declared: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """PORT and AWS_PORT reach every URL of the stage: the API's, the endpoint's, the queues'."""
-    chosen = {API_PORT: settings.port, AWS_PORT: settings.aws_port}
+    """The chosen ports reach every URL of the stage: the API's, the endpoints', the queues'."""
+    chosen = {API_PORT: settings.port, AWS_PORT: settings.aws_port, WS_PORT: settings.ws_port}
 
     def moved(match: re.Match[str]) -> str:
         return f"//{HOST}:{chosen[match[1]]}"

@@ -38,6 +38,7 @@ class Supervisor:
             *self.lane("heavy", "heavy_worker", "QUEUE_HEAVY", settings.heavy_workers),
             *self.lane("hooks", "webhooks_worker", "QUEUE_WEBHOOKS", 1),
             Child("sweep", "sweep", "local.sweep"),
+            Child("push", "websocket_message", "local.sockets"),
         ]
 
     @staticmethod

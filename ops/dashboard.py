@@ -105,6 +105,10 @@ def _jobs(shown: Shown) -> list[Widget]:
                 own(Metric.ATTEMPTS, "attempts, mean", "Average", yAxis="right"),
             ],
         ),
+        _widget(
+            "Changes told to subscribers, and not told",
+            [own(Metric.PUSHES, "told"), own(Metric.PUSH_FAILURES, "not told")],
+        ),
     ]
 
 

@@ -23,13 +23,16 @@ def adapted(template: Template, url: str) -> Template:
     """Functions call the local AWS, too, over plain HTTP if it speaks that only; and its WebSocket
     stage deploys itself."""
     adapted = copy.deepcopy(template)
-    adapted["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = url
+    variables = adapted["Globals"]["Function"]["Environment"]["Variables"]
+    variables["AWS_ENDPOINT_URL"] = url
     resources = adapted["Resources"]
     for name in [name for name, one in resources.items() if one["Type"] in ONLY_OVER_TLS]:
         if url.startswith("http://"):
             del resources[name]
     if resources.pop("WebsocketAPIDeployment", None):
         stage = resources["WebsocketAPIStage"]
+        path = f"_aws/execute-api/${{WebsocketAPI}}/{stage['Properties']['StageName']}"
+        variables["WEBSOCKET_ENDPOINT"] = {"Fn::Sub": f"{url}/{path}"}
         stage["Properties"].pop("DeploymentId")
         stage["Properties"]["AutoDeploy"] = True
         stage.pop("DependsOn", None)

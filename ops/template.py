@@ -5,12 +5,12 @@ dashboard of it all."""
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import re
 from typing import Any
 
 from ops import dashboard
+from ops.absent import is_present, without_the_absent
 from ops.alarms import function_alarms
 from ops.dashboard import Shown
 from ops.gateway import gateway_responses
@@ -19,6 +19,7 @@ from ops.stage import ROOT, Refusal, Stage, read_json
 
 RESOURCES = ROOT / ".chalice" / "resources.json"
 STACK = ROOT / ".chalice" / "stack.json"
+APPSYNC = ROOT / ".chalice" / "appsync.json"
 FUNCTION = "AWS::Serverless::Function"
 NAMES = ("TableName", "BucketName", "QueueName")
 TRACING = {
@@ -32,7 +33,10 @@ Template = dict[str, Any]
 
 
 def compose(stage: Stage, generated: Template) -> Template:
-    template = functools.reduce(merged, [own_template(), generated])
+    own = own_template()
+    if "AuthorizePush" in generated["Resources"]:  # PUSH=appsync
+        own = merged(own, read_json(APPSYNC))
+    template = without_the_absent(merged(own, generated))
     routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     routes["x-amazon-apigateway-gateway-responses"] = gateway_responses()
     routes["info"]["title"] = stage.stack  # API Gateway's metrics know an API by its name alone
@@ -121,7 +125,7 @@ def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[st
         statements = [*statements, TRACING]
         resources["RestAPI"]["Properties"]["TracingEnabled"] = True  # a trace begins there
     role, log_group = f"{logical_id}Role", f"{logical_id}LogGroup"
-    resources[role] = _role(statements)
+    resources[role] = _role([one for one in in_template(statements) if is_present(one, template)])
     resources[log_group] = _log_group(stage, name, resources)
     resources[logical_id]["DependsOn"] = [log_group]
     function["FunctionName"] = stage.function(name)
@@ -171,7 +175,7 @@ def _role(statements: list[Any]) -> dict[str, Any]:
                     "PolicyName": "own",
                     "PolicyDocument": {
                         "Version": "2012-10-17",
-                        "Statement": in_template(statements),
+                        "Statement": statements,
                     },
                 }
             ],

@@ -7,6 +7,7 @@ Exception
     │   ├── Unauthorized, Forbidden, NotFound, ResultTooSoon, ...
     │   └── KeyReused          an Idempotency-Key came back with another body
     ├── Unavailable            AWS did not answer: repeat the call
+    ├── Gone                   a push found nobody to take it
     ├── ConditionFailed        a conditional write lost; carries the record that won
     └── PermanentError, RetryLater     what a task raises to say how its attempt ended
 BaseException
@@ -116,10 +117,20 @@ class JobChanged(ClientError):
     slug, title = "job-changed", "The job has changed since"
 
 
+class TooManySubscriptions(ClientError):
+    slug, title = "too-many-subscriptions", "The connection is subscribed to too many jobs"
+
+
 class Unavailable(OvertimeError):
     """AWS refused, failed or did not answer; whether a write happened is not known."""
 
     slug, title = "unavailable", "The service cannot answer now"
+
+
+class Gone(OvertimeError):
+    """Nobody is at the other end of a connection any more."""
+
+    slug, title = "gone", "The connection is closed"
 
 
 class ConditionFailed(OvertimeError):

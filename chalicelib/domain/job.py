@@ -129,6 +129,7 @@ class JobRecord:
     due: Urgency | None = None
     due_at: int | None = None  # for a running job: the end of its lease
     reminders: int = 0
+    watched: bool = False  # somebody subscribed to its changes, at some time
 
     # What came of it.
     updated_at: int

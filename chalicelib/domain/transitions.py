@@ -35,6 +35,7 @@ class Verb(StrEnum):
     EXPIRE = "expire"
     RETRY = "retry"
     ERASE = "erase"
+    WATCH = "watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ TABLE: Mapping[Verb, Transition] = {
     Verb.EXPIRE: _row({_Q, _R}, {_F}, "sweeper, worker, a read that notices"),
     Verb.RETRY: _row({_F, _C}, {_Q}, "API"),
     Verb.ERASE: _row({_S, _F, _C}, {Status.ERASING}, "API"),
+    Verb.WATCH: _row({_Q, _R, _S, _F, _C}, set(), "API"),  # leads nowhere: the status stays
 }
+UNSEEN = frozenset({Verb.REMIND, Verb.ERASE})  # clients see no other job by them
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,13 @@ def retry(record: JobRecord, stamp: Stamp) -> Write:
     return requeue(Verb.RETRY, WaitReason.BACKLOG, fresh, stamp, guard, changes)
 
 
+def watch(record: JobRecord, stamp: Stamp) -> Write:
+    """From now on whoever writes a change looks for subscribers. Nothing that clients see."""
+    same_record = Is("birth", record.birth)
+    when = (starts(Verb.WATCH), same_record)
+    return Write(verb=Verb.WATCH, nonce=stamp.nonce, when=when, put={"watched": True})
+
+
 def erase(record: JobRecord, stamp: Stamp) -> Write:
     """Hide the job from every read. What is left to delete is due like all other work, and
     TTL may not take the record before it is done."""

@@ -14,6 +14,7 @@ from chalicelib.http.representation import (
     JobListView,
     JobView,
     TaskListView,
+    TicketView,
     UploadView,
 )
 from chalicelib.http.requests import SubmitBody, UploadBody
@@ -106,6 +107,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         answers={201: Answer("PUT the bytes to `upload.url`, with its headers.", UploadView)},
         problems=(400, 413, 415, 422, 503),
         body=UploadBody,
+    ),
+    ("POST", "/tickets"): Operation(
+        answers={201: Answer("Connect to `url` with `?ticket=`, within a minute.", TicketView)},
+        problems=(404, 503),
     ),
     ("GET", "/tasks"): Operation(answers={200: Answer("The tasks.", TaskListView)}),
     ("GET", "/openapi.json"): Operation(answers={200: Answer("This.", Any)}),

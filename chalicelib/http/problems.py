@@ -27,6 +27,7 @@ STATUS: Mapping[type[OvertimeError], int] = {
     errors.JobNotFinished: 409,
     errors.JobNotSucceeded: 409,
     errors.JobNotRetryable: 409,
+    errors.TooManySubscriptions: 409,
     errors.JobChanged: 412,
     errors.BodyTooLarge: 413,
     errors.UnsupportedMediaType: 415,
@@ -94,24 +95,28 @@ def answering(app: Chalice) -> Callable[[View], View]:
     return decorate
 
 
-def problem(error: OvertimeError, request_id: str | None = None) -> Response:
+def problem_view(error: OvertimeError, request_id: str | None = None) -> ProblemView:
     kind = type(error)
-    status = STATUS.get(kind, INTERNAL)
-    document = ProblemView(
+    return ProblemView(
         type=f"/problems/{kind.slug}",
         title=kind.title,
-        status=status,
+        status=STATUS.get(kind, INTERNAL),
         detail=error.detail or kind.title,
         errors=[FieldProblem(one.pointer, one.detail) for one in error.errors],
         error=error_view(error.problem) if isinstance(error, errors.JobNotSucceeded) else None,
         request_id=request_id,
     )
+
+
+def problem(error: OvertimeError, request_id: str | None = None) -> Response:
+    kind, document = type(error), problem_view(error, request_id)
     headers: HeadersType = {
         "Content-Type": "application/problem+json",
         "Cache-Control": "no-store",
         **HEADERS.get(kind, {}),
     }
-    return Response(msgspec.json.encode(document).decode(), headers=headers, status_code=status)
+    text = msgspec.json.encode(document).decode()
+    return Response(text, headers=headers, status_code=document.status)
 
 
 def _request_id(app: Chalice) -> str | None:

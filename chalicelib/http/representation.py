@@ -103,6 +103,13 @@ class UploadView(msgspec.Struct, frozen=True):
     expires_at: Time
 
 
+class TicketView(msgspec.Struct, frozen=True, omit_defaults=True):
+    ticket: Annotated[str, msgspec.Meta(description="For one connection.")]
+    url: Annotated[Url, msgspec.Meta(description="Connect here, with `?ticket=`.")]
+    expires_at: Time
+    host: Annotated[str | None, msgspec.Meta(description="For AppSync's `header-` only.")] = None
+
+
 class TaskView(msgspec.Struct, frozen=True):
     name: str
     description: str
@@ -223,6 +230,10 @@ def event_view(event: Any) -> EventView:
         detail=entry.detail,
         left_out=entry.left_out,
     )
+
+
+def ticket_view(ticket: Any) -> TicketView:
+    return TicketView(ticket.text, ticket.url, rfc3339(ticket.expires_at), ticket.host)
 
 
 def upload_view(

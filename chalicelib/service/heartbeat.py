@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.job import SECOND, JobRecord
 from chalicelib.domain.verbs import Findings, heartbeat
+from chalicelib.service.push import push_change
 from chalicelib.service.transition import stamp
 
 if TYPE_CHECKING:
@@ -69,14 +70,16 @@ class Heartbeat:
             logger.warning("heartbeat_failed")
 
     def _renew(self) -> None:
-        found = self.run.take_findings()
+        found, before = self.run.take_findings(), self.run.record
         try:
-            self.run.record = self._written(self.run.record, found)
+            self.run.record = self._written(before, found)
         except LeaseLost as lost:
             self._tell(lost)
         except Unavailable:
             self.run.give_back(found)
             raise
+        if found.visible_on(before):
+            push_change(self.system, self.run.record)
         if self.run.record.cancel_requested:
             self._tell(JobCanceled("The client canceled this job."))
 

@@ -16,6 +16,7 @@ from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Task
 from chalicelib.domain.token import Token
 from chalicelib.domain.writes import Write
+from chalicelib.service.push_ports import Pushing
 
 if TYPE_CHECKING:
     from chalicelib.service.heartbeat import Heartbeat
@@ -225,3 +226,4 @@ class System:
     beating: Callable[[Heartbeat], AbstractContextManager[None]]
     webhook_body: Callable[[JobRecord], str]  # how a job looks in a webhook; JSON text
     rules: Rules = Rules()
+    pushing: Pushing | None = None  # None: this stage does not

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from chalicelib.domain.deliveries import delivery_of, wanted
 from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
 from chalicelib.domain.job import JobRecord, Status
-from chalicelib.domain.transitions import Stamp, Verb, message_delay
+from chalicelib.domain.transitions import UNSEEN, Stamp, Verb, message_delay
 from chalicelib.domain.writes import Write
 from chalicelib.logs import bound
 from chalicelib.service.measures import about, measured
 from chalicelib.service.ports import System
+from chalicelib.service.push import push_change
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
     it tells is known before: the write is held to the record that it was made of."""
     held = write.held_to(record)
     after = held.applied_to(record)
-    if not wanted(after):
+    if write.verb == Verb.WATCH or not wanted(after):
         after = system.jobs.apply(record.id, write)
         announce(system, after, write.verb)
         return after
@@ -61,7 +62,9 @@ def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
 
 def announce(system: System, record: JobRecord, verb: str) -> None:
     """What everybody has to do who changed a job: tell the log, with what there is to measure,
-    and, once it is queued, the queue."""
+    the queue once it is queued, and whoever watches it."""
+    if verb == Verb.WATCH:
+        return  # it changed nothing that concerns anybody
     logger.info(
         verb,
         extra={
@@ -72,6 +75,8 @@ def announce(system: System, record: JobRecord, verb: str) -> None:
     )
     if record.status is Status.QUEUED:
         enqueue(system, record)
+    if verb not in UNSEEN:
+        push_change(system, record)
 
 
 def enqueue(system: System, record: JobRecord) -> None:

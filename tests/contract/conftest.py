@@ -130,13 +130,17 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
         yield {"memory": memory, "moto": moto, "dynamodb-local": local, "ministack": mini}
 
 
-@contextmanager
-def _opened(name: str, backends: dict[str, Callable[[], Stores]]) -> Iterator[Stores]:
-    reason = {"dynamodb-local": missing, "ministack": not_installed}.get(name, lambda: None)()
+def required(reason: str | None) -> None:
+    """Skips a test for a reason; in CI nothing may be left out."""
     if reason is not None:
         if os.environ.get("CI"):
             pytest.fail(f"{reason}: in CI nothing may be left out")
         pytest.skip(reason)
+
+
+@contextmanager
+def _opened(name: str, backends: dict[str, Callable[[], Stores]]) -> Iterator[Stores]:
+    required({"dynamodb-local": missing, "ministack": not_installed}.get(name, lambda: None)())
     with ExitStack() as mocked:
         if name == "moto":
             mocked.enter_context(mock_aws())

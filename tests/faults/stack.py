@@ -31,12 +31,13 @@ class Stack:
         for name in (".venv", ".venv-aws"):
             (self.home / name).symlink_to(ROOT / name)
         self._quicken()
-        port, aws_port = _free_ports(2)
+        port, aws_port, ws_port = _free_ports(3)
         self.url = f"http://127.0.0.1:{port}"
         self.log = folder / "run.log"
         self.environment = os.environ | {
             "PORT": str(port),
             "AWS_PORT": str(aws_port),
+            "WS_PORT": str(ws_port),
             "STATE": str(folder / "state"),
             "SWEEP_SECONDS": str(SWEEP_SECONDS),
             "WORKERS": str(workers),

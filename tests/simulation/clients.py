@@ -144,7 +144,7 @@ def _client(
             return
         for _ in range(count):
             system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 70, 200)))
-            _meddle(world, system, job_id)
+            _meddle(world, system, name, job_id)
 
     world.scheduler.start(process, live, delay=world.random.choice((0, 0, 10, 2_000)))
 
@@ -170,15 +170,16 @@ def _submitted(world: World, system: System, asked: Submission) -> str | None:
     return None
 
 
-def _meddle(world: World, system: System, job_id: str) -> None:
+def _meddle(world: World, system: System, name: str, job_id: str) -> None:
     actions: tuple[Callable[[], object], ...] = (
         lambda: control.cancel(system, OWNER, job_id),
         lambda: control.retry(system, OWNER, job_id),
         lambda: control.erase(system, OWNER, job_id),
         lambda: read.get(system, OWNER, job_id),
         lambda: read.events(system, OWNER, job_id, 20, ""),
+        lambda: world.audience.watch(system, name, OWNER, job_id),
     )
-    number = world.random.choice((0, 0, 1, 1, 1, 2, 3, 4))
-    world.scheduler.note(("cancel", "retry", "erase", "look", "look at events")[number])
+    number = world.random.choice((0, 0, 1, 1, 1, 2, 3, 4, 5, 5, 5))
+    world.scheduler.note(("cancel", "retry", "erase", "look", "look at events", "watch")[number])
     with contextlib.suppress(ClientError, Unavailable):  # the client is told, and lets it be
         actions[number]()

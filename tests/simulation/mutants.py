@@ -266,6 +266,45 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "a mark that comes before the subscription",
+        "service/subscribe.py",
+        """    pushing.connections.subscribe(record, to, until)
+    if record.watched:  # what was read before the subscription may be old by now
+        return carry_out(system, get(system, record.owner, record.id), decide)
+    return carry_out(system, record, decide)
+""",
+        """    if record.watched:
+        record = get(system, record.owner, record.id)
+    record = carry_out(system, record, decide)
+    pushing.connections.subscribe(record, to, until)
+    return record
+""",
+    ),
+    Mutant(
+        "a subscriber told what was read before it subscribed",
+        "service/subscribe.py",
+        "        return carry_out(system, get(system, record.owner, record.id), decide)\n",
+        "        return record\n",
+    ),
+    Mutant(
+        "a subscription without a mark",
+        "service/subscribe.py",
+        "return None if now_is.watched else verbs.watch(now_is, stamp)",
+        "return None",
+    ),
+    Mutant(
+        "a mark that shows as news",
+        "domain/verbs.py",
+        'when=when, put={"watched": True})',
+        'when=when, put={"watched": True, "updated_at": stamp.now})',
+    ),
+    Mutant(
+        "an end that nobody is told of",
+        "service/transition.py",
+        "    if verb not in UNSEEN:\n",
+        "    if verb not in UNSEEN and not record.finished:\n",
+    ),
+    Mutant(
         "a webhook that is stored after the end it tells of",
         "service/transition.py",
         "    after = system.jobs.apply_and_submit(record, held, delivery)\n",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.deliveries import delivery_id, delivery_ids, wanted
 from chalicelib.domain.job import LIVE, TERMINAL, Entry, Hint, JobRecord, Status, Urgency
@@ -28,6 +28,8 @@ WORKERS_VERBS = frozenset(
         Verb.ACKNOWLEDGE_CANCEL,
     }
 )
+SHOWN = ("status", "progress", "artifacts", "error", "result", "cancel_requested", "attempt")
+"""What clients see of a job."""
 MESSAGES_AT_MOST = 200  # a job; a scenario's faults account for a few dozen
 
 
@@ -81,11 +83,14 @@ class Watch:
         story = self.stories[_key(before)]
         row = TABLE[Verb(write.verb)]
         require(
-            before.status in row.start and after.status in row.end,
+            before.status in row.start and after.status in (row.end or {before.status}),
             "the table knows every transition",
             f"{write.verb} took a job from {before.status} to {after.status}",
         )
-        if before.status in TERMINAL:
+        if write.verb == Verb.WATCH:
+            marked = replace(before, watched=True, nonce=after.nonce)
+            require(after == marked, "a mark changes nothing else", f"{before} became {after}")
+        elif before.status in TERMINAL:
             again = (
                 write.verb == Verb.RETRY
                 and before.status is not Status.SUCCEEDED
@@ -215,7 +220,7 @@ class Watch:
 
     def _follow(self, after: JobRecord, verb: Verb) -> None:
         story = self.stories[_key(after)]
-        if verb not in (Verb.HEARTBEAT, Verb.REMIND, Verb.ERASE):
+        if verb not in (Verb.HEARTBEAT, Verb.REMIND, Verb.ERASE, Verb.WATCH):
             story.verbs.append((verb, after.status))
             told = [(entry.verb, entry.status) for entry in after.history]
             require(
@@ -313,16 +318,7 @@ class Watch:
 
     def _seen_by_clients(self, before: JobRecord, after: JobRecord) -> None:
         """updated_at moves exactly with what clients see, a scenario's clocks permitting."""
-        shown = (
-            "status",
-            "progress",
-            "artifacts",
-            "error",
-            "result",
-            "cancel_requested",
-            "attempt",
-        )
-        differs = any(getattr(before, name) != getattr(after, name) for name in shown)
+        differs = any(getattr(before, name) != getattr(after, name) for name in SHOWN)
         hidden = after.status is Status.ERASING
         if not differs:
             require(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain import transitions
 from chalicelib.domain.job import DAY, HOUR, TERMINAL
+from chalicelib.service import push
 from tests.simulation import clients
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Violation, require
@@ -39,8 +40,10 @@ def simulate(scenario: Scenario, trace: Trace | None = None) -> Outcome:
 
 @contextmanager
 def _quiet_and_short() -> Iterator[None]:
-    """No logs, and histories so short that they are always being cut."""
+    """No logs, histories so short that they are always being cut, and all the time that there is
+    for pushes: a step may take seconds here, and they would be given up."""
     before = transitions.HISTORY_HEAD, transitions.HISTORY_TAIL
+    patience, push.CHANGE_AT_MOST = push.CHANGE_AT_MOST, DAY
     transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = 2, 3
     logging.disable(logging.CRITICAL)
     try:
@@ -48,6 +51,7 @@ def _quiet_and_short() -> Iterator[None]:
     finally:
         logging.disable(logging.NOTSET)
         transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = before
+        push.CHANGE_AT_MOST = patience
 
 
 def _simulate(world: World) -> Outcome:
@@ -56,6 +60,8 @@ def _simulate(world: World) -> Outcome:
         clients.start(world)
         _run_to_rest(world)
         world.watch.at_the_end(world.jobs.records, world.payloads.objects)
+        if scenario.rate == 0:
+            world.audience.at_the_end()
         calm = scenario.rate == 0 and "skew" not in scenario.kinds and scenario.backlog == 0
         if calm and scenario.jobs == scenario.clients == 1 and scenario.actions == 0:
             for record in world.jobs.records.values():

@@ -28,6 +28,7 @@ from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.ports import LogLine, Rules, System
 from chalicelib.service.sweeper import sweep
 from chalicelib.service.worker import deliver
+from tests.simulation.audience import Audience
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
 from tests.simulation.scheduler import Process, Scheduler
@@ -60,6 +61,7 @@ class World:
         self.random = self.scheduler.random
         self.watch = Watch(lambda: self.scheduler.time)
         self.jobs = MemoryJobs()
+        self.audience = Audience(self.jobs.records)
         self.payloads = MemoryPayloads()
         self.signing_secrets = MemorySigningSecrets({OWNER: (SECRET, None, 0)})
         self.messages: list[Message] = []
@@ -142,6 +144,7 @@ class World:
             beating=self._beating,
             webhook_body=webhook_body,
             rules=Rules(lease=LEASE, retention=RETENTION),
+            pushing=self.audience.pushing(self),
         )
 
     def fresh(self) -> str:
@@ -284,6 +287,7 @@ class _Jobs:
                 raise
             if before is not None and after is not before:
                 self._world.watch.written(before, write, after, self._process)
+                self._world.audience.written(before, after)
                 self._world.watch.told(before, after, self._jobs.records)
             return after
 
@@ -300,6 +304,7 @@ class _Jobs:
             if before is not None and after is not before:
                 self._world.watch.submitted(None, other)
                 self._world.watch.written(before, write, after, self._process)
+                self._world.audience.written(before, after)
                 self._world.watch.told(before, after, self._jobs.records)
             return after
 

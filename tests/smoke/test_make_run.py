@@ -32,12 +32,13 @@ def params(source: str) -> dict[str, Any]:
 class Run:
     """One run of the program, from its greeting to its exit code."""
 
-    def __init__(self, state: Path, port: int, aws_port: int) -> None:
+    def __init__(self, state: Path, port: int, aws_port: int, ws_port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.log = state.with_suffix(".log")
         environment = os.environ | {
             "PORT": str(port),
             "AWS_PORT": str(aws_port),
+            "WS_PORT": str(ws_port),
             "STATE": str(state),
             "SWEEP_SECONDS": "1",
         }
@@ -78,7 +79,7 @@ class Run:
 
     def stop(self) -> None:
         children = self.children()
-        assert len(children) >= 5, "the local AWS, the API, workers and the sweeper"
+        assert len(children) >= 6, "the local AWS, the API, WebSockets, workers and the sweeper"
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(60) == 0, self.log.read_text()
         assert not [pid for pid in children if alive(pid)]
@@ -138,8 +139,8 @@ def runs(state: Path) -> Iterator[list[Run]]:
 
 
 def test_a_job_runs_and_its_record_outlives_a_restart(state: Path, runs: list[Run]) -> None:
-    port, aws_port = free_ports(2)
-    run = Run(state, port, aws_port)
+    ports = free_ports(3)
+    run = Run(state, *ports)
     runs.append(run)
     assert run.get("/health")["status"] == "ok"
 
@@ -151,7 +152,7 @@ def test_a_job_runs_and_its_record_outlives_a_restart(state: Path, runs: list[Ru
     assert run.call("GET", "/no/such/path")[0] == 404
     run.stop()
 
-    again = Run(state, port, aws_port)
+    again = Run(state, *ports)
     runs.append(again)
     assert again.get(f"/jobs/{job}")["status"] == "succeeded"
     again.stop()

@@ -161,3 +161,37 @@ def test_a_network_that_is_none_is_refused(text: str) -> None:
 def test_the_local_stages_own_environment_is_complete() -> None:
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     assert read_settings(stages["local"]["environment_variables"]).stage == "local"
+
+
+ENDPOINT = "https://w1x2y3.execute-api.eu-central-1.amazonaws.com/prod"
+
+
+@pytest.mark.parametrize(
+    ("changes", "declared", "url"),
+    [
+        ({}, False, None),
+        ({"WEBSOCKET_ENDPOINT": ENDPOINT}, True, ENDPOINT.replace("https", "wss")),
+        ({"WEBSOCKET_ENDPOINT": "http://127.0.0.1:8001"}, True, "ws://127.0.0.1:8001"),
+        (
+            {"WEBSOCKET_ENDPOINT": ENDPOINT, "WEBSOCKET_URL": "wss://push.example.com"},
+            True,
+            "wss://push.example.com",
+        ),
+        ({"WEBSOCKET_ENDPOINT": ENDPOINT, "PUSH": "none"}, False, None),
+        ({"PUSH": "websocket"}, True, None),
+    ],
+)
+def test_a_stage_pushes_where_there_is_an_endpoint_unless_it_says_otherwise(
+    changes: dict[str, str], declared: bool, url: str | None
+) -> None:
+    settings = read_settings(with_(**changes))
+    assert (settings.by_websocket, settings.push_url) == (declared, url)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"PUSH": "pigeon"}, {"WEBSOCKET_ENDPOINT": "wss://push.example.com"}]
+)
+def test_a_setting_of_push_that_means_nothing_is_refused(changes: dict[str, str]) -> None:
+    [name] = changes
+    with pytest.raises(SettingsError, match=name):
+        read_settings(with_(**changes))

@@ -17,7 +17,9 @@ STATEMENTS = [
     for name, policy in POLICIES.items()
     for statement in policy["Statement"]
 ]
-OF_A_STAGE = re.compile(r"\$\{App\}-\$\{Stage\}(?=[-:/]|$)|:\$\{WebsocketAPI\}/")
+OF_A_STAGE = re.compile(
+    r"\$\{App\}-\$\{Stage\}(?=[-:/]|$)|:\$\{WebsocketAPI\}/|:apis/\$\{EventApi\.ApiId\}/"
+)
 AWS = {"AWS::Partition": "aws", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012"}
 
 

@@ -1,0 +1,32 @@
+"""Open WebSockets, reached through API Gateway's management API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.errors import code, unavailable
+from chalicelib.domain.errors import Gone
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
+
+
+@dataclass(frozen=True)
+class WebSockets:
+    """Implements push_ports.Push. The client has short timeouts and does not try again: a push that
+    takes long is worth nothing."""
+
+    client: Callable[[], ApiGatewayManagementApiClient]
+
+    def send(self, address: str, message: str) -> None:
+        with unavailable("WebSocket API"):
+            try:
+                self.client().post_to_connection(ConnectionId=address, Data=message.encode())
+            except ClientError as error:
+                if code(error) == "GoneException":
+                    raise Gone from None
+                raise

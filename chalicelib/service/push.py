@@ -1,0 +1,73 @@
+"""Tell whoever is subscribed to a job of its changes: best effort, since polling remains the
+truth, and beside the work, which waits for nobody."""
+
+from __future__ import annotations
+
+import logging
+
+from chalicelib.domain.errors import Gone, Unavailable
+from chalicelib.domain.job import SECOND, JobRecord
+from chalicelib.logs import bound
+from chalicelib.metrics import Metric
+from chalicelib.service.measures import about
+from chalicelib.service.ports import System
+from chalicelib.service.push_ports import Pushing, Subscriber
+
+logger = logging.getLogger(__name__)
+
+CHANGE_AT_MOST = 5 * SECOND  # for all who are told of one change
+
+
+def push_change(system: System, record: JobRecord) -> None:
+    """Have the subscribers of this job told what it is now. A newer state of it takes the
+    place of one that has not left yet."""
+    pushing = system.pushing
+    if pushing is not None and record.watched:
+        pushing.outbox.put(record.id, lambda: _tell(system, pushing, record))
+
+
+def _tell(system: System, pushing: Pushing, record: JobRecord) -> None:
+    with bound(**about(record)):  # whoever put it there may be about another job by now
+        _count(*_told(system, pushing, record))
+
+
+def _told(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int]:
+    """How many were told, and how many were not."""
+    until = system.clock.now() + CHANGE_AT_MOST
+    try:
+        subscribers = pushing.connections.subscribers(record, system.clock.now())
+    except Unavailable:
+        return 0, 1
+    told = gone = 0
+    for subscriber in _from_anywhere(subscribers, system.chance()):
+        if system.clock.now() >= until:
+            break
+        try:
+            pushing.push.send(subscriber.address, pushing.updated(record, subscriber.base))
+            told += 1
+        except Gone:
+            gone += 1
+            forget(pushing, subscriber.address)
+        except Unavailable:
+            continue  # it counts as one who was not told
+    return told, len(subscribers) - told - gone
+
+
+def forget(pushing: Pushing, address: str) -> None:
+    try:
+        pushing.connections.close(address)
+    except Unavailable:
+        logger.warning("connection_not_closed", extra={"connection": address})  # it expires
+
+
+def _from_anywhere(subscribers: list[Subscriber], chance: float) -> list[Subscriber]:
+    """Where time does not suffice for all, it is not always the same ones that miss it."""
+    start = int(chance * len(subscribers))
+    return subscribers[start:] + subscribers[:start]
+
+
+def _count(told: int, failed: int) -> None:
+    if told or failed:
+        level = logging.WARNING if failed else logging.INFO
+        metrics = {Metric.PUSHES: told, Metric.PUSH_FAILURES: failed}
+        logger.log(level, "pushed", extra={"metrics": metrics})

@@ -1,0 +1,169 @@
+"""The client's side of pushing: connect with a ticket, subscribe to jobs, take leave.
+
+Whoever subscribes is stored first, then the record is marked as watched, and then its state is
+sent: a change before that mark is in what is sent, one after it finds the subscriber.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Literal
+
+import msgspec
+
+from chalicelib.domain import verbs
+from chalicelib.domain.errors import (
+    ClientError,
+    Gone,
+    MalformedRequest,
+    NotFound,
+    OvertimeError,
+    TooManySubscriptions,
+    Unauthorized,
+    Unavailable,
+)
+from chalicelib.domain.job import DAY, HOUR, ID, MINUTE, JobRecord, Status
+from chalicelib.domain.params import encode
+from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.writes import Write
+from chalicelib.logs import bind
+from chalicelib.metrics import Metric
+from chalicelib.service import tickets
+from chalicelib.service.ports import System
+from chalicelib.service.push import forget
+from chalicelib.service.push_ports import Connection, Pushing, Subscriber
+from chalicelib.service.read import get
+from chalicelib.service.transition import carry_out
+
+logger = logging.getLogger(__name__)
+
+CONNECTION_LIVES = 2 * HOUR + 5 * MINUTE  # API Gateway's quota, and some slack
+CHANNEL_LIVES = DAY  # AppSync ends a connection after as long
+CHANNEL = re.compile(rf"/?jobs/({ID.pattern})")
+SUBSCRIPTIONS_AT_MOST = 100  # of a connection: they are listed in its item
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What clients send."""
+
+    action: Literal["subscribe", "unsubscribe"]
+    job: str
+
+
+def connect(system: System, connection_id: str, ticket_text: str | None) -> None:
+    """Raises Unauthorized where the ticket admits nobody, or has admitted somebody else."""
+    ticket = tickets.examine(system, ticket_text)
+    expires_at = system.clock.now() + CONNECTION_LIVES
+    connection = Connection(connection_id, ticket.owner, ticket.base, expires_at)
+    if not _pushing(system).connections.open(connection, ticket.id, ticket.expires_at):
+        raise Unauthorized("The ticket has been used: get a fresh one from POST /tickets.")
+    logger.info("connected", extra={"connection": connection_id, "owner": ticket.owner})
+
+
+def receive(system: System, connection_id: str, body: str) -> None:
+    """Do what a message asks for, and answer it; a refusal is an answer, too."""
+    pushing, job = _pushing(system), None
+    try:
+        connection = pushing.connections.find(connection_id, system.clock.now())
+        if connection is None:
+            raise Unauthorized("The connection has had its time: connect again.")
+        bind(owner=connection.owner)
+        asked = _parse(body)
+        job = asked.job
+        answer = _carry_out(system, pushing, connection, asked)
+        logger.info(asked.action, extra={"connection": connection_id, "job": job})
+    except (ClientError, Unavailable) as error:
+        logger.info("message_refused", extra={"connection": connection_id, "error": error.slug})
+        answer = pushing.refused(error, job)
+    except Exception:
+        logger.exception("message_failed", extra={"connection": connection_id})
+        answer = pushing.refused(OvertimeError("It has been logged."), job)
+    _answer(pushing, connection_id, answer)
+
+
+def disconnect(system: System, connection_id: str) -> None:
+    _pushing(system).connections.close(connection_id)
+    logger.info("disconnected", extra={"connection": connection_id})
+
+
+def is_allowed(system: System, ticket: str, operation: str, channel: str) -> bool:
+    """Whether AppSync may let the ticket's owner do this. A subscription marks the job as
+    watched; the subscriber then reads the job, since nothing is sent before it is in place."""
+    try:
+        admission = tickets.examine(system, ticket)
+        bind(owner=admission.owner)
+        if operation == "EVENT_SUBSCRIBE":
+            job_id = _job_of(channel)
+            to = Subscriber(f"/jobs/{job_id}", admission.base)
+            watch(system, admission.owner, job_id, to, system.clock.now() + CHANNEL_LIVES)
+    except ClientError as error:
+        logger.info("refused", extra={"operation": operation, "error": error.slug})
+        return False
+    return operation in ("EVENT_CONNECT", "EVENT_SUBSCRIBE")
+
+
+def watch(system: System, owner: str, job_id: str, to: Subscriber, until: int) -> JobRecord:
+    """Have a job's changes told to a subscriber; returns the job as it is then. Raises NotFound
+    for somebody else's job."""
+    return _watch(system, _pushing(system), get(system, owner, job_id), to, until)
+
+
+def _job_of(channel: str) -> str:
+    found = CHANNEL.fullmatch(channel)
+    if found is None:
+        raise NotFound("The channels are /jobs/<id>.")
+    return found[1]
+
+
+def _parse(body: str) -> Asked:
+    try:
+        return msgspec.json.decode(body, type=Asked)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        shape = '{"action": "subscribe" or "unsubscribe", "job": "<id>"}'
+        raise MalformedRequest(f"A message must be {shape}: {error}.") from None
+
+
+def _carry_out(system: System, pushing: Pushing, connection: Connection, asked: Asked) -> str:
+    if asked.action == "unsubscribe":
+        pushing.connections.unsubscribe(connection, asked.job)
+        return encode({"type": "unsubscribed", "job": asked.job})
+    record = get(system, connection.owner, asked.job)
+    if not pushing.connections.reserve(connection, record, SUBSCRIPTIONS_AT_MOST):
+        raise TooManySubscriptions(
+            f"A connection takes {SUBSCRIPTIONS_AT_MOST} jobs: unsubscribe, or open another."
+        )
+    to = Subscriber(connection.id, connection.base)
+    record = _watch(system, pushing, record, to, connection.expires_at)
+    return pushing.updated(record, connection.base)
+
+
+def _watch(
+    system: System, pushing: Pushing, record: JobRecord, to: Subscriber, until: int
+) -> JobRecord:
+    def decide(now_is: JobRecord, stamp: Stamp) -> Write | None:
+        if now_is.birth != record.birth or now_is.status is Status.ERASING:
+            raise NotFound("The job was erased meanwhile.")
+        return None if now_is.watched else verbs.watch(now_is, stamp)
+
+    pushing.connections.subscribe(record, to, until)
+    if record.watched:  # what was read before the subscription may be old by now
+        return carry_out(system, get(system, record.owner, record.id), decide)
+    return carry_out(system, record, decide)
+
+
+def _answer(pushing: Pushing, connection_id: str, text: str) -> None:
+    try:
+        pushing.push.send(connection_id, text)
+    except Gone:
+        forget(pushing, connection_id)
+    except Unavailable:
+        logger.warning(
+            "answer_not_sent",
+            extra={"connection": connection_id, "metrics": {Metric.PUSH_FAILURES: 1}},
+        )
+
+
+def _pushing(system: System) -> Pushing:
+    assert system.pushing is not None, "its handlers are not declared otherwise"
+    return system.pushing

@@ -1,0 +1,44 @@
+"""Leaves out what refers to something that a stage has not, such as the WebSocket API of one
+that does not push."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ops.policies import PLACEHOLDER
+
+
+def without_the_absent(template: dict[str, Any]) -> dict[str, Any]:
+    """Of what .chalice/stack.json adds: settings of resources that there are not, and
+    environment variables that refer to them."""
+    resources = template["Resources"]
+    present = {name: one for name, one in resources.items() if "Type" in one}
+    pruned = {**template, "Resources": present}
+    environment = template["Globals"]["Function"]["Environment"]
+    environment["Variables"] = {
+        name: value for name, value in environment["Variables"].items() if is_present(value, pruned)
+    }
+    return pruned
+
+
+def is_present(value: Any, template: dict[str, Any]) -> bool:
+    """Whether all that a part of the template refers to is in the template."""
+    known = template["Resources"].keys() | template["Parameters"].keys()
+    return all(name in known for name in _referred_to(value))
+
+
+def _referred_to(value: Any) -> set[str]:
+    match value:
+        case {"Ref": str(name)}:
+            names = {name}
+        case {"Fn::GetAtt": [str(name), *_]}:
+            names = {name}
+        case {"Fn::Sub": str(text)}:
+            names = {found.partition(".")[0] for found in PLACEHOLDER.findall(text)}
+        case dict():
+            names = set().union(*map(_referred_to, value.values()))
+        case list():
+            names = set().union(*map(_referred_to, value))
+        case _:
+            names = set()
+    return {name for name in names if not name.startswith("AWS::")}
