@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore import xform_name
 
 from tests.e2e.deployed import Deployed
 from tests.e2e.permissions import Permission, permissions
@@ -18,7 +19,7 @@ PROBE = """
 import boto3, botocore.exceptions
 
 def call(event, context):
-    client = boto3.client(event["service"])
+    client = boto3.client(event["service"], endpoint_url=event["endpoint"])
     try:
         getattr(client, event["operation"])(**event["parameters"])
     except botocore.exceptions.ClientError as error:
@@ -40,6 +41,8 @@ def place(of: Deployed, permission: Permission) -> dict[str, Any]:
             return {"Bucket": of.variable("api_handler", "BUCKET")}
         case "jobs/" | "uploads/" as prefix:
             return {"Bucket": of.variable("api_handler", "BUCKET"), "Key": f"{prefix}nobody"}
+        case "connections":
+            return {"ConnectionId": "nobody"}
         case lane:
             return {"QueueUrl": of.queue(lane)}
 
@@ -70,19 +73,36 @@ REST: dict[str, Callable[[Permission], dict[str, Any]]] = {
     "sqs:ReceiveMessage": lambda _: {"VisibilityTimeout": 0},
     "sqs:DeleteMessage": lambda _: {"ReceiptHandle": "none"},
     "sqs:GetQueueAttributes": lambda _: {},
+    "execute-api:ManageConnections": lambda _: {"Data": "nobody hears it"},
 }
 BATCHES: dict[str, Any] = {
     "dynamodb:BatchGetItem": {"Keys": [KEY]},
     "dynamodb:BatchWriteItem": [{"DeleteRequest": {"Key": KEY}}],
 }
-OPERATIONS = {"s3:ListBucket": "list_objects_v2"}
+OPERATIONS = {
+    "s3:ListBucket": ("s3", "list_objects_v2"),
+    "execute-api:ManageConnections": ("apigatewaymanagementapi", "post_to_connection"),
+}
 
 
-def parameters(of: Deployed, permission: Permission) -> dict[str, Any]:
+def call(of: Deployed, permission: Permission) -> dict[str, Any]:
+    """A call in that stage which needs the permission, for the probe."""
     where = place(of, permission)
     if permission.action in BATCHES:
-        return {"RequestItems": {where["TableName"]: BATCHES[permission.action]}}
-    return {**where, **REST[permission.action](permission)}
+        parameters = {"RequestItems": {where["TableName"]: BATCHES[permission.action]}}
+    else:
+        parameters = {**where, **REST[permission.action](permission)}
+    plain = permission.action.split(":")
+    service, operation = OPERATIONS.get(permission.action, (plain[0], xform_name(plain[1])))
+    endpoint = None
+    if permission.place == "connections":
+        endpoint = of.variable("api_handler", "WEBSOCKET_ENDPOINT")
+    return {
+        "service": service,
+        "operation": operation,
+        "parameters": parameters,
+        "endpoint": endpoint,
+    }
 
 
 class Probes:
@@ -90,18 +110,11 @@ class Probes:
         self.stage = stage
         self._known: dict[str, str] = {}
 
-    def call(self, permission: Permission, parameters: dict[str, Any]) -> str:
+    def say(self, function: str, asked: dict[str, Any]) -> str:
         """What AWS answers to the function's role: an error's code, or `allowed`."""
-        service, action = permission.action.split(":")
-        words = "".join(f"_{one.lower()}" if one.isupper() else one for one in action)
-        event = {
-            "service": service,
-            "operation": OPERATIONS.get(permission.action, words.lstrip("_")),
-            "parameters": parameters,
-        }
-        functions = self.stage.client("lambda")
-        probe = self._probe(permission.function)
-        answer = functions.invoke(FunctionName=probe, Payload=json.dumps(event))
+        answer = self.stage.client("lambda").invoke(
+            FunctionName=self._probe(function), Payload=json.dumps(asked)
+        )
         said = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, said
         return str(said)
@@ -137,5 +150,5 @@ def probes(stage: Deployed) -> Probes:
 def test_what_is_allowed_here_is_denied_elsewhere(
     stage: Deployed, user_stage: Deployed, probes: Probes, permission: Permission
 ) -> None:
-    assert probes.call(permission, parameters(stage, permission)) not in DENIED
-    assert probes.call(permission, parameters(user_stage, permission)) in DENIED
+    assert probes.say(permission.function, call(stage, permission)) not in DENIED
+    assert probes.say(permission.function, call(user_stage, permission)) in DENIED
