@@ -27,6 +27,14 @@ LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads: soon at first, then each 
 
 def get(system: System, owner: str, job_id: str) -> JobRecord:
     """Raises NotFound for an unknown id and for somebody else's, alike."""
+    record = find(system, owner, job_id)
+    if _deadline_passed(record, system.clock.now()):
+        record = carry_out(system, record, _expire_if_due)
+    return record
+
+
+def find(system: System, owner: str, job_id: str) -> JobRecord:
+    """As `get`, but for the deadline: whoever asks changes no job."""
     record = system.jobs.read(job_id) if ID.fullmatch(job_id) else None
     if (
         record is None
@@ -36,8 +44,6 @@ def get(system: System, owner: str, job_id: str) -> JobRecord:
     ):
         raise NotFound("There is no such job.")
     bind(**about(record))
-    if _deadline_passed(record, system.clock.now()):
-        record = carry_out(system, record, _expire_if_due)
     return record
 
 

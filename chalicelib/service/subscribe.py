@@ -33,7 +33,7 @@ from chalicelib.service import tickets
 from chalicelib.service.ports import System
 from chalicelib.service.push import forget
 from chalicelib.service.push_ports import Connection, Pushing, Subscriber
-from chalicelib.service.read import get
+from chalicelib.service.read import find
 from chalicelib.service.transition import carry_out
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def is_allowed(system: System, ticket: str, operation: str, channel: str) -> boo
 def watch(system: System, owner: str, job_id: str, to: Subscriber, until: int) -> JobRecord:
     """Have a job's changes told to a subscriber; returns the job as it is then. Raises NotFound
     for somebody else's job."""
-    return _watch(system, _pushing(system), get(system, owner, job_id), to, until)
+    return _watch(system, _pushing(system), find(system, owner, job_id), to, until)
 
 
 def _job_of(channel: str) -> str:
@@ -128,7 +128,7 @@ def _carry_out(system: System, pushing: Pushing, connection: Connection, asked: 
     if asked.action == "unsubscribe":
         pushing.connections.unsubscribe(connection, asked.job)
         return encode({"type": "unsubscribed", "job": asked.job})
-    record = get(system, connection.owner, asked.job)
+    record = find(system, connection.owner, asked.job)
     if not pushing.connections.reserve(connection, record, SUBSCRIPTIONS_AT_MOST):
         raise TooManySubscriptions(
             f"A connection takes {SUBSCRIPTIONS_AT_MOST} jobs: unsubscribe, or open another."
@@ -148,7 +148,7 @@ def _watch(
 
     pushing.connections.subscribe(record, to, until)
     if record.watched:  # what was read before the subscription may be old by now
-        return carry_out(system, get(system, record.owner, record.id), decide)
+        return carry_out(system, find(system, record.owner, record.id), decide)
     return carry_out(system, record, decide)
 
 

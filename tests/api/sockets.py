@@ -36,7 +36,7 @@ class Wire:
 
 
 class AtOnce:
-    """Implements push_ports.Outbox without a thread, so that nothing is overtaken by what is newer."""
+    """Implements push_ports.Outbox without a thread, so that nothing is overtaken."""
 
     def put(self, key: str, send: Callable[[], None]) -> None:
         send()

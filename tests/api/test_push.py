@@ -583,6 +583,22 @@ def test_subscribing_sends_no_message_and_shows_no_change(
     assert service.record(job).history == history
 
 
+def test_subscribing_to_a_finished_job_tells_no_webhook_again(
+    service: Service, sockets: Sockets
+) -> None:
+    service.system.signing_secrets.replace("local", None, "whsec_c2VjcmV0", 0)
+    body = {"task": "echo", "params": {}, "webhook": {"url": "http://127.0.0.1:9/"}}
+    job = str(service.post("/jobs", body).json_body["id"])
+    service.work()
+    assert len(service.messages("webhooks")) == 1
+    browser = sockets.connected()
+    browser.subscribe(job)
+    assert browser.statuses() == ["succeeded"]
+    assert service.record(job).watched
+    assert service.messages("webhooks") == []
+    assert len([one for one in service.items() if one["sk"]["S"] == "job"]) == 2
+
+
 # ── the end of an invocation ──────────────────────────────────────────────────────────────
 
 

@@ -52,9 +52,10 @@ class Permission:
         return f"{self.function}-{self.action}-{self.place}"
 
 
-# A stage has them with PUSH=appsync only, and the local AWS has no CloudFormation for AppSync
-# Events: tests/unit/ops/test_absent.py proves that no other stage has them.
 def _by_appsync(function: str, statement: dict[str, Any]) -> bool:
+    """Only a stage with PUSH=appsync has it, as tests/unit/ops/test_absent.py proves; the local AWS
+    has no CloudFormation for AppSync Events. "appsync:EventPublish: Grants permission to publish
+    events to a channel namespace" (Service Authorization Reference)."""
     return function == "authorize_push" or statement["Sid"] == "Publish"
 
 

@@ -270,11 +270,11 @@ MUTANTS = (
         "service/subscribe.py",
         """    pushing.connections.subscribe(record, to, until)
     if record.watched:  # what was read before the subscription may be old by now
-        return carry_out(system, get(system, record.owner, record.id), decide)
+        return carry_out(system, find(system, record.owner, record.id), decide)
     return carry_out(system, record, decide)
 """,
         """    if record.watched:
-        record = get(system, record.owner, record.id)
+        record = find(system, record.owner, record.id)
     record = carry_out(system, record, decide)
     pushing.connections.subscribe(record, to, until)
     return record
@@ -283,7 +283,7 @@ MUTANTS = (
     Mutant(
         "a subscriber told what was read before it subscribed",
         "service/subscribe.py",
-        "        return carry_out(system, get(system, record.owner, record.id), decide)\n",
+        "        return carry_out(system, find(system, record.owner, record.id), decide)\n",
         "        return record\n",
     ),
     Mutant(

@@ -75,8 +75,6 @@ WORKS: dict[tuple[str, str, str], Work] = {
     ("websocket_message", "dynamodb:UpdateItem", "table"): push.subscribing,
     ("websocket_message", "dynamodb:BatchWriteItem", "table"): push.unsubscribing,
     ("websocket_message", "dynamodb:DeleteItem", "table"): push.forgetting_while_answering,
-    ("websocket_message", "dynamodb:Query", "table"): push.pushing_what_it_reads,
-    ("websocket_message", "sqs:SendMessage", "webhooks"): push.telling_what_it_reads,
     ("websocket_message", "execute-api:ManageConnections", "connections"): push.subscribing,
     ("websocket_disconnect", "dynamodb:DeleteItem", "table"): push.leaving,
     ("websocket_disconnect", "dynamodb:BatchWriteItem", "table"): push.leaving,

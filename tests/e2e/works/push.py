@@ -68,35 +68,6 @@ def pushing_a_deadline(lab: Lab) -> tuple[dict[str, Any], Act]:
     return job, change
 
 
-@pushing
-def pushing_what_it_reads(lab: Lab) -> tuple[dict[str, Any], Act]:
-    """Another one subscribes, and that is when it is noticed that the deadline has passed."""
-    job = lab.submit()
-
-    def change() -> None:
-        lab.pass_by(job["id"], "deadline")
-        with listening(lab.client) as other:
-            other.subscribe(job["id"])
-            other.next(SOON)
-
-    return job, change
-
-
-def telling_what_it_reads(lab: Lab) -> Act:
-    """The same, of a job whose end is told by a webhook, too."""
-    job = lab.submit_told()
-    lab.pass_by(job["id"], "deadline")
-    before = lab.stage.depth("webhooks")
-
-    def act() -> None:
-        with listening(lab.client) as subscriptions:
-            subscriptions.subscribe(job["id"])
-            subscriptions.next(SOON)
-        expect(lab.stage.depth("webhooks"), before + 1)
-
-    return act
-
-
 def forgetting(lane: str) -> Work:
     def prepare(lab: Lab) -> Act:
         job, connection = lab.left_behind()

@@ -103,10 +103,10 @@ def test_each_function_has_a_role_with_its_own_policy(generated: dict[str, Any])
             "Fn::GetAtt": [f"{logical_id}Role", "Arn"]
         }
         [policy] = properties(composed, f"{logical_id}Role")["Policies"]
-        written = policies.in_template(policies.read_policy(name)["Statement"])
-        pushing = ("Push", "Publish")  # of which this stage has nothing: test_absent.py
-        expected = [statement for statement in written if statement["Sid"] not in pushing]
-        assert policy["PolicyDocument"]["Statement"] == expected
+        written = policies.read_policy(name)["Statement"]
+        pushing = ("${WebsocketAPI}", "${EventApi.ApiId}")  # of which this stage has nothing
+        fitting = [one for one in written if not any(it in json.dumps(one) for it in pushing)]
+        assert policy["PolicyDocument"]["Statement"] == policies.in_template(fitting)
         assert "ManagedPolicyArns" not in properties(composed, f"{logical_id}Role")
 
 
