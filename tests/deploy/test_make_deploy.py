@@ -145,8 +145,9 @@ def test_what_the_functions_log_of_a_job_names_it(job: str, local_aws: str) -> N
         events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
         lines = [json.loads(one["message"]) for one in events if one["message"][:1] == "{"]
         for line in lines:
-            assert line["function"] == function
-            assert line["request_id"]
+            if function != "overtime-dev-authorize":  # Chalice gives authorizers no context
+                assert line["function"] == function
+                assert line["request_id"]
         told |= {line["event"] for line in lines if line.get("job") == job}
     assert {"submit", "request", "claim", "succeed"} <= told
 
