@@ -22,7 +22,7 @@ from ops.command import run
 from ops.contents import check_contents
 from ops.stage import ROOT, Refusal, Stage, read_stage
 from ops.template import Template, compose, promised_environment
-from ops.trial import lint, try_bundle
+from ops.trial import lint, runs_here, try_bundle
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 LAMBDA_FOLDER = "/var/task"  # where tracebacks shall say that the code lies
@@ -55,7 +55,10 @@ def build(stage: Stage) -> Bundle:
         check_contents(code, ROOT / "requirements.txt", architecture)
         _compile(code)
         template = compose(stage, generated)
-        try_bundle(code, template, environment | stage.environment)
+        if runs_here(architecture):
+            try_bundle(code, template, environment | stage.environment)
+        else:
+            print(f"  not imported here: it is for Linux on {architecture}, which this is not")
         _pack(code, archive)
     for resource in template["Resources"].values():
         if "CodeUri" in resource["Properties"]:

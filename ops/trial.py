@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from ops.contents import MACHINES
 from ops.stage import Refusal
 from ops.template import FUNCTION, Template
 
@@ -41,6 +43,11 @@ for handler in handlers:
     if not callable(getattr(importlib.import_module(module), name, None)):
         raise SystemExit(f"there is no function {handler}")
 """
+
+
+def runs_here(architecture: str) -> bool:
+    """Whether this machine can import what is compiled for Lambda on that architecture."""
+    return sys.platform == "linux" and platform.machine() == MACHINES[architecture]
 
 
 def try_bundle(code: Path, template: Template, environment: dict[str, str]) -> None:

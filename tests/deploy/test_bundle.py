@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import platform
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from ops.trial import lint
 from tests.deploy.project import Project
 
 MODULE_FLAGS = slice(4, 8)  # of a .pyc, PEP 552
+ELF_MACHINE, AARCH64 = slice(18, 20), b"\xb7\0"  # of a shared library
 UNCHECKED_HASH = 0b01
 PACKAGES = ("chalice", "chalicelib", "msgspec", "PIL", "jwt", "cryptography", "cffi", "pycparser")
 
@@ -85,6 +87,17 @@ def test_two_builds_are_the_same_bytes(
     elsewhere.path("app.py").touch()
     again = elsewhere.run("ops.bundle", "dev", PYTHONHASHSEED="7").well()
     assert first in again
+
+
+def test_an_arm64_stage_gets_what_runs_there(quick: Project) -> None:
+    quick.configure(lambda_architecture="arm64")
+    said = quick.run("ops.bundle", "arm").well()
+    if platform.machine() != "aarch64":
+        assert "not imported here: it is for Linux on arm64, which this is not" in said
+    with zipfile.ZipFile(quick.path("build/arm/bundle.zip")) as bundle:
+        native = [name for name in bundle.namelist() if name.endswith(".so")]
+        machines = {bundle.read(name)[ELF_MACHINE] for name in native}
+    assert machines == {AARCH64}
 
 
 def test_the_environment_is_by_reference_not_by_text(project: Project, built: str) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +113,7 @@ def begun(stage: Deployed, ada: Client, third_party: ThirdParty) -> Begun:
     with stage.visible_after("default", 5):  # SQS delivers it again while it has a lease
         cut_off = ada.submit("fetch", {"url": f"{third_party.url}/held/cut-off"})
         until(lambda: third_party.calls["/held/cut-off"], 30)
-    for process in stage.aws.processes(stage.stage.function("default_worker")):
-        os.kill(process, signal.SIGKILL)
+    stage.kill("default_worker")
     third_party.release("cut-off")
     return Begun(lost, cut_off, long)
 

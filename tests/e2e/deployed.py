@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -111,6 +113,40 @@ class Deployed:
             raise InvocationFailed(body)
         found: dict[str, Any] = body
         return found
+
+    @property
+    def table(self) -> str:
+        return self.variable("api_handler", "TABLE")
+
+    def items(self, partition: str) -> list[str]:
+        """The sort keys of what the table holds there."""
+        return [item["sk"]["S"] for item in self._query(partition)]
+
+    def read(self, partition: str, key: str | None = None) -> dict[str, Any]:
+        """An item of the table: the only one there, if no sort key is given."""
+        found = self._query(partition)
+        (item,) = [one for one in found if key in (None, one["sk"]["S"])]
+        return item
+
+    def _query(self, partition: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.client("dynamodb").query(
+            TableName=self.table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ConsistentRead=True,
+        )["Items"]
+        return found
+
+    def objects(self, prefix: str) -> list[str]:
+        """The keys of what the bucket holds there."""
+        bucket = self.variable("api_handler", "BUCKET")
+        found = self.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+        return [one["Key"] for one in found.get("Contents", [])]
+
+    def kill(self, function: str) -> None:
+        """All execution environments of the function, whatever they do."""
+        for process in self.aws.processes(self.stage.function(function)):
+            os.kill(process, signal.SIGKILL)
 
     def log(self, function: str, text: str, since: int = 0) -> list[str]:
         """The function's log lines that hold the text, since an epoch time in milliseconds."""

@@ -56,3 +56,8 @@ def test_a_job_whose_message_is_lost_is_found_by_the_schedule(
     assert third_party.calls["/now/lost"] == 1
     reminders = [json.loads(line) for line in stage.log("sweep", job["id"])]
     assert [line["event"] for line in reminders] == ["remind"]
+
+
+def test_no_function_was_denied_anything_in_all_this(stage: Deployed) -> None:
+    for function in stage.functions:
+        assert stage.log(function, "AccessDenied") == [], function

@@ -12,10 +12,11 @@ import pytest
 
 from ops.policies import rendered
 from ops.stage import Stage
-from tests.e2e.deployed import Deployed, InvocationFailed
+from tests.e2e.deployed import Deployed
+from tests.e2e.lab import FAILURES, LANES, Lab
 from tests.e2e.permissions import ANYWHERE, Permission, permissions, without
 from tests.e2e.third_party import ThirdParty
-from tests.e2e.works import LANES, Lab, work_that_needs
+from tests.e2e.works import work_that_needs
 
 # What AWS asks for with the function's role, and the local AWS does not.
 NOT_ENFORCED = {
@@ -30,15 +31,9 @@ NOT_ENFORCED = {
     # 404 (Not Found) error", and else 403 (S3 API Reference, HeadObject): a worker would take an
     # upload that is gone for a bucket that does not answer, and try again.
     "TellMissingFromForbidden": ("s3:ListBucket",),
-    # "appsync:EventPublish: Grants permission to publish events to a channel namespace" (Service
-    # Authorization Reference); on a stage whose PUSH is appsync, which cannot be deployed here.
-    "Publish": ("appsync:EventPublish",),
 }
-ELSEWHERE = "authorize_push"  # that stage's function; tests/api/test_appsync.py runs it
 
-ENFORCED = [
-    one for one in permissions() if one.sid not in NOT_ENFORCED and one.function != ELSEWHERE
-]
+ENFORCED = [one for one in permissions() if one.sid not in NOT_ENFORCED]
 EXEMPT = [one for one in permissions() if one.sid in NOT_ENFORCED]
 
 
@@ -47,16 +42,14 @@ def lab(user_stage: Deployed, third_party: ThirdParty) -> Iterator[Lab]:
     client = user_stage.owner("eve")
     user_stage.command("ops.webhook_secret", user_stage.stage.name, "eve")
     with user_stage.standing_still(*LANES), user_stage.unscheduled("sweep"):
-        lab = Lab(user_stage, client, third_party)
-        with lab.sockets:
-            yield lab
+        yield Lab(user_stage, client, third_party)
 
 
 @pytest.mark.parametrize("permission", ENFORCED, ids=str)
 def test_what_a_permission_is_for_fails_without_it(lab: Lab, permission: Permission) -> None:
     prepare = work_that_needs(permission)
     act = prepare(lab)
-    with without(lab.stage, permission), pytest.raises((AssertionError, InvocationFailed)):
+    with without(lab.stage, permission), pytest.raises(FAILURES):
         act()
     prepare(lab)()
 
@@ -78,8 +71,6 @@ def test_what_is_exempt_is_about_the_functions_own(permission: Permission) -> No
             assert permission.function == f"{permission.place}_worker"
         case "TellMissingFromForbidden":
             assert permission.place == "bucket"
-        case "Publish":
-            assert permission.place == "channels"
 
 
 def test_what_is_exempt_is_really_not_asked_for_here(lab: Lab) -> None:
@@ -88,8 +79,7 @@ def test_what_is_exempt_is_really_not_asked_for_here(lab: Lab) -> None:
     gone = lab.upload()
     job = lab.submit("read", source=gone)
     lab.lose_uploads()
-    here = [one for one in EXEMPT if one.function != ELSEWHERE and one.sid != "Publish"]
-    with without(lab.stage, *here):
+    with without(lab.stage, *EXEMPT):
         lab.stage.take_up(True, "default")
         try:
             assert lab.client.finished(job)["error"]["type"] == "/problems/permanent-error"

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.e2e.deployed import Deployed
 from tests.e2e.http import Client
+from tests.e2e.lab import listening
 from tests.e2e.third_party import ThirdParty
 from tests.e2e.waiting import until
-from tests.websocket import Subscriptions, connected, refusal
+from tests.websocket import refusal
 
 REFUSED = (401, 403)  # the local AWS says 403 whatever the function answers
 NAMES = (f"push-{number}" for number in itertools.count())
-
-
-@contextmanager
-def listening(client: Client) -> Iterator[Subscriptions]:
-    admitting = ticket(client)
-    with connected(admitting["url"], admitting["ticket"], client.certificate) as connection:
-        yield connection
 
 
 def ticket(client: Client) -> dict[str, Any]:
@@ -120,8 +112,3 @@ def test_who_leaves_leaves_nothing_behind_and_harms_no_job(
     until(lambda: not beside(stage), 30)
     third_party.release(name)
     assert ada.succeeded(job)["attempt"] == 1
-
-
-def test_no_function_was_denied_anything(stage: Deployed) -> None:
-    for function in stage.functions:
-        assert stage.log(function, "AccessDenied") == [], function

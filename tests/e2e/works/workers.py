@@ -1,0 +1,76 @@
+"""What the workers do, those of the lanes and the one that delivers webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.e2e.lab import (
+    Act,
+    Lab,
+    Work,
+    delivery,
+    expect,
+    succeeded,
+)
+
+
+def working(*do: str, **more: str) -> Callable[[str], Work]:
+    def of(lane: str) -> Work:
+        def prepare(lab: Lab) -> Act:
+            source = {"source": lab.upload()} if "read" in do else {}
+            job = lab.submit(*do, lane=lane, **more, **source)
+            return lambda: expect(succeeded(lab.deliver(job, lane))["attempt"], 1)
+
+        return prepare
+
+    return of
+
+
+def trying_again(lane: str) -> Work:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit("fail", lane=lane)
+        before = lab.stage.depth(lane)
+
+        def act() -> None:
+            expect(lab.deliver(job, lane)["wait_reason"], "backoff")
+            expect(lab.stage.depth(lane), before + 1)
+
+        return act
+
+    return prepare
+
+
+def telling(lane: str) -> Work:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit_told(lane)
+        before = lab.stage.depth("webhooks")
+
+        def act() -> None:
+            succeeded(lab.deliver(job, lane))
+            expect(lab.stage.depth("webhooks"), before + 1)
+
+        return act
+
+    return prepare
+
+
+def delivering(lab: Lab) -> Act:
+    message = lab.owed("/hook/delivered")
+    before = len(lab.receiver.posts["delivered"])
+
+    def act() -> None:
+        lab.stage.invoke("webhooks_worker", delivery(message))
+        expect(len(lab.receiver.posts["delivered"]), before + 1)
+
+    return act
+
+
+def delivering_again(lab: Lab) -> Act:
+    message = lab.owed("/hook/refused/500/500/500/500")
+    before = lab.stage.depth("webhooks")
+
+    def act() -> None:
+        lab.stage.invoke("webhooks_worker", delivery(message))
+        expect(lab.stage.depth("webhooks"), before + 1)
+
+    return act
