@@ -3,9 +3,35 @@ that does not push."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ops.policies import PLACEHOLDER
+
+
+@dataclass(frozen=True)
+class Means:
+    """A means of pushing: the variable that functions have where the stage has it, its resource,
+    and what the names of its functions begin with."""
+
+    variable: str
+    resource: str
+    functions: str
+
+    def concerns(self, statement: dict[str, Any]) -> bool:
+        return f"${{{self.resource}" in str(statement)
+
+
+MEANS = (
+    Means("WEBSOCKET_ENDPOINT", "WebsocketAPI", "websocket_"),
+    Means("APPSYNC_HTTP_DOMAIN", "EventApi", "authorize_push"),
+)
+
+
+def left_out(environment: Mapping[str, str]) -> list[Means]:
+    """What a stage has not, by the environment of its functions."""
+    return [means for means in MEANS if means.variable not in environment]
 
 
 def without_the_absent(template: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ops.absent import Means, left_out
 from ops.observed.base import Reading, listed, pages, part
-from ops.observed.push import has_function, has_right, pushes_by
-from ops.policies import read_policies, read_policy, rendered, values_of
+from ops.policies import policy_file, read_policy, rendered, values_of
+from ops.stage import ROOT
 from ops.template import TRACING
 
 
@@ -52,14 +53,25 @@ class FunctionsRead(Reading):
         found = {one["FunctionName"]: one for one in listed}
         return {
             name: self._function(client, name, found[full])
-            for name in self.expected_functions
+            for name in self._written
             if (full := self.stage.function(name)) in found
         }
 
     @property
+    def _written(self) -> list[str]:
+        """The functions that have a policy."""
+        files = ROOT.glob(f".chalice/{policy_file('*').name}")
+        return sorted(file.stem.removeprefix("policy-") for file in files)
+
+    @property
+    def _left_out(self) -> list[Means]:
+        handler = self.functions.get("api_handler")
+        return left_out(handler.environment if handler else {})
+
+    @property
     def expected_functions(self) -> list[str]:
-        push = pushes_by(self.stage)
-        return [name for name in sorted(read_policies()) if has_function(push, name)]
+        others = tuple(means.functions for means in self._left_out)
+        return [name for name in self._written if not name.startswith(others)]
 
     @part
     def account(self) -> Account:
@@ -123,20 +135,16 @@ class FunctionsRead(Reading):
     @part
     def declared(self) -> dict[str, list[dict[str, Any]]]:
         """The statements of each function's policy file."""
-        values = values_of(self.stage)
+        values, others = values_of(self.stage), self._left_out
         return {
-            name: [*rendered(read_policy(name)["Statement"], values), TRACING]
-            for name in self.functions
-        }
-
-    @part
-    def needed(self) -> dict[str, list[dict[str, Any]]]:
-        """Those of them that a stage has which pushes as this one does, and is not traced."""
-        values, push = values_of(self.stage), pushes_by(self.stage)
-        return {
-            name: rendered(
-                [one for one in read_policy(name)["Statement"] if has_right(push, one)], values
-            )
+            name: [
+                *(
+                    rendered(one, values)
+                    for one in read_policy(name)["Statement"]
+                    if not any(means.concerns(one) for means in others)
+                ),
+                TRACING,
+            ]
             for name in self.functions
         }
 

@@ -12,16 +12,19 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ops import stage as stages
+from ops.absent import left_out
 from ops.dead_letters import lanes
 from ops.doctor import main
 from ops.observed import Observed
 from ops.observed.functions import Source
-from ops.policies import read_policy, rendered, values_of
+from ops.policies import read_policies, read_policy, rendered, values_of
 from ops.stage import Refusal, Stage
 from ops.template import RESOURCES
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse")  # moto, of what it lacks
 STAGE = Stage("overtime", "dev")
+PUSHES = {"WEBSOCKET_ENDPOINT": "https://w1.execute-api.us-east-1.amazonaws.com/api"}
+OTHERS = left_out(PUSHES)
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -100,8 +103,9 @@ def make_stage(api: str) -> None:
             {"ParameterKey": "AlarmEmail", "ParameterValue": "ada@example.com"},
         ],
     )
-    for name in Observed(STAGE).expected_functions:
-        make_function(name, {"AUTH": "tokens", "PUBLIC_URL": api})
+    for name in read_policies():
+        if not any(name.startswith(means.functions) for means in OTHERS):
+            make_function(name, {"AUTH": "tokens", "PUBLIC_URL": api, **PUSHES})
     awslambda = STAGE.client("lambda")
     for lane in lanes(STAGE):
         awslambda.create_event_source_mapping(
@@ -165,6 +169,11 @@ def make_function(name: str, variables: dict[str, str]) -> None:
     iam, awslambda, full = STAGE.client("iam"), STAGE.client("lambda"), STAGE.function(name)
     role = iam.create_role(RoleName=f"{full}-role", AssumeRolePolicyDocument=json.dumps(TRUST))
     policy = rendered(read_policy(name), values_of(STAGE))
+    policy["Statement"] = [
+        rendered(one, values_of(STAGE))
+        for one in read_policy(name)["Statement"]
+        if not any(means.concerns(one) for means in OTHERS)
+    ]
     iam.put_role_policy(
         RoleName=f"{full}-role", PolicyName="own", PolicyDocument=json.dumps(policy)
     )
@@ -190,6 +199,27 @@ def diagnosis(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, s
     except SystemExit as ended:
         code = int(str(ended))
     return code, capsys.readouterr().out
+
+
+def test_what_a_stage_has_follows_from_how_it_pushes() -> None:
+    expected = set(Observed(STAGE).expected_functions)
+    assert {"websocket_connect", "websocket_message", "websocket_disconnect"} <= expected
+    assert "authorize_push" not in expected
+    sids = {one.get("Sid") for one in Observed(STAGE).declared["default_worker"]}
+    assert "Push" in sids
+    assert "Publish" not in sids
+
+
+@pytest.mark.parametrize(
+    ("variable", "means"),
+    [
+        ("WEBSOCKET_ENDPOINT", ["EventApi"]),
+        ("APPSYNC_HTTP_DOMAIN", ["WebsocketAPI"]),
+        ("TABLE", ["WebsocketAPI", "EventApi"]),
+    ],
+)
+def test_what_is_left_out_shows_in_the_environment(variable: str, means: list[str]) -> None:
+    assert [one.resource for one in left_out({variable: "x"})] == means
 
 
 def test_a_stage_as_it_is_deployed_is_well(capsys: pytest.CaptureFixture[str]) -> None:
