@@ -14,17 +14,18 @@ Grant = tuple[str, str]  # action, resource
 
 
 def policies(
-    granted: Mapping[str, list[dict[str, Any]]], declared: Mapping[str, list[dict[str, Any]]]
+    granted: Mapping[str, list[dict[str, Any]]],
+    declared: Mapping[str, list[dict[str, Any]]],
+    needed: Mapping[str, list[dict[str, Any]]],
 ) -> Iterator[Finding]:
     """No function may do more than its file says, nor less."""
     for name, statements in granted.items():
         may, should = grants(statements), grants(declared[name])
         wider = sorted(one for one in may if not any(_covers(other, one) for other in should))
-        needed = [one for one in should if not one[0].startswith("xray:")]
         # a file's `*` may stand for what only the deployed stack knows
         lacking = sorted(
             one
-            for one in needed
+            for one in grants(needed[name])
             if not any(_covers(other, one) or _covers(one, other) for other in may)
         )
         file = f".chalice/policy-{name}.json"

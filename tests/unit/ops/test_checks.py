@@ -58,6 +58,7 @@ GREEN: dict[str, Any] = {
     "retention_days": 30,
     "granted": {"default_worker": [READ]},
     "declared": {"default_worker": [READ, TRACE]},
+    "needed": {"default_worker": [READ]},
     "auth": "tokens",
     "stranger": "401",
     "endpoint_types": ["REGIONAL"],
@@ -216,7 +217,8 @@ def test_what_only_a_deployed_stack_knows_may_be_any() -> None:
     declared = {"default_worker": [READ | {"Resource": "arn:aws:execute-api:us-east-1:1:*/api"}]}
     for resource, expected in (("1:abc/api", Grade.FINE), ("2:abc/api", Grade.WRONG)):
         granted = may(Resource=f"arn:aws:execute-api:us-east-1:{resource}")
-        assert grades(access.policies, granted=granted, declared=declared) == {expected}
+        found = grades(access.policies, granted=granted, declared=declared, needed=declared)
+        assert found == {expected}
 
 
 def test_the_local_stage_may_be_open_and_its_alarms_mute() -> None:
