@@ -135,15 +135,21 @@ class FunctionsRead(Reading):
     @part
     def declared(self) -> dict[str, list[dict[str, Any]]]:
         """The statements of each function's policy file."""
+        values = values_of(self.stage)
+        return {
+            name: [*rendered(read_policy(name)["Statement"], values), TRACING]
+            for name in self.functions
+        }
+
+    @part
+    def needed(self) -> dict[str, list[dict[str, Any]]]:
+        """Those of them that a stage has which pushes as this one does, and is not traced."""
         values, others = values_of(self.stage), self._left_out
         return {
             name: [
-                *(
-                    rendered(one, values)
-                    for one in read_policy(name)["Statement"]
-                    if not any(means.concerns(one) for means in others)
-                ),
-                TRACING,
+                rendered(one, values)
+                for one in read_policy(name)["Statement"]
+                if not any(means.concerns(one) for means in others)
             ]
             for name in self.functions
         }

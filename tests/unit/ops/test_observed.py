@@ -205,7 +205,7 @@ def test_what_a_stage_has_follows_from_how_it_pushes() -> None:
     expected = set(Observed(STAGE).expected_functions)
     assert {"websocket_connect", "websocket_message", "websocket_disconnect"} <= expected
     assert "authorize_push" not in expected
-    sids = {one.get("Sid") for one in Observed(STAGE).declared["default_worker"]}
+    sids = {one.get("Sid") for one in Observed(STAGE).needed["default_worker"]}
     assert "Push" in sids
     assert "Publish" not in sids
 
