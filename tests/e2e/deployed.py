@@ -147,9 +147,10 @@ class Deployed:
         """All execution environments of the function, whatever they do; returns once they are
         dead, so that the next invocation gets a fresh one."""
         name = self.stage.function(function)
-        for process in self.aws.processes(name):
+        killed = self.aws.processes(name)
+        for process in killed:
             os.kill(process, signal.SIGKILL)
-        until(lambda: not self.aws.processes(name), 10)
+        until(lambda: not set(killed) & set(self.aws.processes(name)), 10)
 
     def log(self, function: str, text: str, since: int = 0) -> list[str]:
         """The function's log lines that hold the text, since an epoch time in milliseconds."""
