@@ -161,6 +161,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         return msgspec.convert(environment, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
-            f"The environment of this stage is not complete: {error}. "
-            "Set it in .chalice/config.json, under environment_variables."
+            f"The environment of this stage is not as it must be: {error}. "
+            "Mend it in .chalice/config.json, under environment_variables."
         ) from None
