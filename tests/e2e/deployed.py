@@ -144,9 +144,12 @@ class Deployed:
         return [one["Key"] for one in found.get("Contents", [])]
 
     def kill(self, function: str) -> None:
-        """All execution environments of the function, whatever they do."""
-        for process in self.aws.processes(self.stage.function(function)):
+        """All execution environments of the function, whatever they do; returns once they are
+        dead, so that the next invocation gets a fresh one."""
+        name = self.stage.function(function)
+        for process in self.aws.processes(name):
             os.kill(process, signal.SIGKILL)
+        until(lambda: not self.aws.processes(name), 10)
 
     def log(self, function: str, text: str, since: int = 0) -> list[str]:
         """The function's log lines that hold the text, since an epoch time in milliseconds."""
