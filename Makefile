@@ -36,20 +36,22 @@ faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 cl
 	@$(BIN)/python -m tests.faults $(JOBS) 16
 
 STAGE ?= dev
+OVERLAP ?= 24h
+export STAGE OVERLAP # recipes take these, and what is set on the command line, from the environment
 deploy: app ## create or update STAGE=dev on AWS, as one CloudFormation stack
-	@$(BIN)/python -m ops.deploy '$(STAGE)'
+	@$(BIN)/python -m ops.deploy "$$STAGE"
 
 destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
-	@$(BIN)/python -m ops.destroy '$(STAGE)' $(if $(DATA),--data)
+	@$(BIN)/python -m ops.destroy "$$STAGE" $(if $(DATA),--data)
 
 resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
-	@$(BIN)/python -m ops.resources '$(STAGE)'
+	@$(BIN)/python -m ops.resources "$$STAGE"
 
 doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `make run`)
-	@$(BIN)/python -m ops.doctor $(STAGE)
+	@$(BIN)/python -m ops.doctor "$$STAGE"
 
 redrive: app ## look into the dead-letter queues of STAGE=dev and send back what can work
-	@$(BIN)/python -m ops.redrive $(STAGE)
+	@$(BIN)/python -m ops.redrive "$$STAGE"
 
 rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy
 	@$(BIN)/python -m pytest tests/deploy
@@ -70,18 +72,17 @@ clean: ## forget the local AWS's data and all caches (the environments stay)
 	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
-OVERLAP ?= 24h
 webhook-secret: app ## sign OWNER=ada's webhooks with a new secret, shown once (STAGE=dev OVERLAP=24h)
-	@$(BIN)/python -m ops.webhook_secret '$(STAGE)' '$(OWNER)' --overlap='$(OVERLAP)' $(if $(YES),--yes)
+	@$(BIN)/python -m ops.webhook_secret "$$STAGE" "$$OWNER" --overlap="$$OVERLAP" $(if $(YES),--yes)
 
 token: app ## a token for jobs of OWNER=ada, shown once (STAGE=dev EXPIRES=90d LABEL=…)
-	@$(BIN)/python -m ops.tokens issue '$(STAGE)' '$(OWNER)' --expires='$(EXPIRES)' --label='$(LABEL)'
+	@$(BIN)/python -m ops.tokens issue "$$STAGE" "$$OWNER" --expires="$$EXPIRES" --label="$$LABEL"
 
 tokens: app ## the tokens there are (STAGE=dev)
-	@$(BIN)/python -m ops.tokens list '$(STAGE)'
+	@$(BIN)/python -m ops.tokens list "$$STAGE"
 
 revoke: app ## refuse TOKEN=<id> from now on (STAGE=dev)
-	@$(BIN)/python -m ops.tokens revoke '$(STAGE)' '$(TOKEN)'
+	@$(BIN)/python -m ops.tokens revoke "$$STAGE" "$$TOKEN"
 
 app: # what runs and tests the project
 	@$(PYTHON) local/install.py app

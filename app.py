@@ -19,6 +19,7 @@ from chalicelib.domain.job import JobRecord
 from chalicelib.http import answers, frames
 from chalicelib.http.access import access_lines
 from chalicelib.http.auth import PUBLIC, admit, guard, owner_of
+from chalicelib.http.cross_origin import cross_origin
 from chalicelib.http.openapi import describe, task_list
 from chalicelib.http.preferences import matches
 from chalicelib.http.problems import View, answering
@@ -58,7 +59,8 @@ def route(method: str, path: str) -> Callable[[View], View]:
     """Every route is declared by this, so that none can forget to ask for credentials."""
     asks = None if path in PUBLIC else guard(settings.auth, authorize)
     any_type = ["*/*"]  # a body that is not JSON gets our problem document, not Chalice's
-    declare = app.route(path, methods=[method], content_types=any_type, authorizer=asks)
+    pages = cross_origin(settings.allowed_origin)
+    declare = app.route(path, methods=[method], content_types=any_type, authorizer=asks, cors=pages)
     return lambda view: declare(answered(view))
 
 

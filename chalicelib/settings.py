@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 LOCAL = "local"
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # RFC 6454, section 6.2
 
 
 class SettingsError(ValueError):
@@ -45,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """Where the keys are, for an issuer without discovery."""
     public_url: str | None = None
     """What links begin with, e.g. `https://jobs.example.com`; else the request's own host."""
+    allowed_origin: str = ""
+    """The one other origin whose web pages may call, e.g. `https://app.example.com`."""
     max_wait_seconds: int = 25
     """Of `Prefer: wait`. API Gateway hangs up after 29."""
     lease_seconds: int = 60
@@ -81,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
                 self._check_issuer()
         if not (self.websocket_endpoint or "http://").startswith(("http://", "https://")):
             raise ValueError("WEBSOCKET_ENDPOINT must be a URL that begins with https://")
+        if self.allowed_origin and not ORIGIN.fullmatch(self.allowed_origin):
+            raise ValueError("ALLOWED_ORIGIN must be one origin, such as https://app.example.com")
         for name, low, high in BOUNDS:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name.upper()} must be between {low} and {high}")
@@ -161,6 +167,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         return msgspec.convert(environment, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
-            f"The environment of this stage is not complete: {error}. "
-            "Set it in .chalice/config.json, under environment_variables."
+            f"The environment of this stage is not as it must be: {error}. "
+            "Mend it in .chalice/config.json, under environment_variables."
         ) from None

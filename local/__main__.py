@@ -15,7 +15,7 @@ EXAMPLE = '{"task": "fetch", "params": {"url": "%s/health"}}'  # needs nothing b
 CREDENTIALS = {
     "open": "",
     "tokens": """
-    -H "Authorization: Bearer $(make token STAGE=local OWNER=$USER)" \\""",
+    -H "Authorization: Bearer $(make token STAGE=local OWNER=me AWS_PORT={port})" \\""",
     "jwt": """
     -H "Authorization: Bearer $TOKEN" \\""",
 }
@@ -42,11 +42,15 @@ def claim(state: Path) -> None:
         ) from None
 
 
+def credentials(settings: Settings) -> str:
+    return CREDENTIALS[settings.mode].format(port=settings.aws_port)
+
+
 def greet(settings: Settings) -> None:
     say(f"""
 Overtime runs at {settings.url} (stop: Ctrl-C; changes are reloaded). Try:
 
-  curl -i {settings.url}/jobs -H 'Content-Type: application/json' \\{CREDENTIALS[settings.mode]}
+  curl -i {settings.url}/jobs -H 'Content-Type: application/json' \\{credentials(settings)}
     -d '{EXAMPLE % settings.url}'
 """)
 

@@ -52,6 +52,7 @@ PROBLEMS = {
 }
 
 
+ORIGIN_HEADER = "Access-Control-Allow-Origin"
 CREDENTIALS = (
     "Send Authorization: Bearer and a token; yours is missing, unknown, revoked or expired."
 )
@@ -85,6 +86,13 @@ class Gateway(LocalGateway):
         if method not in methods and not preflight:
             allowed = ", ".join(sorted(methods))
             return problem(405, f"This path takes {allowed}.", ("Allow", allowed))
+        answer = self._answer(method, target, headers, body)
+        cors: Any = next(iter(methods.values())).cors  # alike on all routes
+        if cors and ORIGIN_HEADER not in dict(answer.headers):  # a refusal of the gateway's own
+            answer.headers.append((ORIGIN_HEADER, cors.allow_origin))
+        return answer
+
+    def _answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
         try:
             return _to_answer(self.handle_request(method, target, cast(Any, headers), body))
         except NotAuthorizedError:

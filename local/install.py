@@ -67,6 +67,11 @@ def is_complete(environment: Path, wanted: str) -> bool:
 def install(environment: Path, lock: str, purpose: str) -> int:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     say(f"Installing {purpose} into {environment.name} (Python {version}; it can take a minute).")
+    if environment.is_symlink():
+        return refuse(
+            f"{environment.name} is a link to {environment.resolve()}, which may be another's:"
+            " remove the link, and it is made here."
+        )
     stamp_of(environment).unlink(missing_ok=True)
     made = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", str(environment)],

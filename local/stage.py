@@ -33,6 +33,8 @@ def read_config() -> Config:
     # not by Chalice's CLIFactory: its imports send questions to the terminal and wait for answers
     try:
         on_disk = json.loads((ROOT / ".chalice" / "config.json").read_text())
+        if not isinstance(on_disk, dict):
+            raise ValueError("it must hold a JSON object")
         return Config(STAGE, config_from_disk=on_disk, default_params={"project_dir": str(ROOT)})
     except (OSError, ValueError) as error:
         raise Refusal(f".chalice/config.json: {error}") from None

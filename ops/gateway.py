@@ -53,9 +53,10 @@ RESPONSES: tuple[tuple[str, int, tuple[str, str], str | None, dict[str, str]], .
 )
 
 
-def gateway_responses() -> dict[str, Any]:
+def gateway_responses(origin: str) -> dict[str, Any]:
     """As the OpenAPI extension x-amazon-apigateway-gateway-responses has them: so they go live
-    with the routes, in one deployment of the API."""
+    with the routes, in one deployment of the API. Pages of `origin`, if any, may read them."""
+    readable = {"Access-Control-Allow-Origin": origin} if origin else {}
     return {
         kind: {
             "statusCode": str(status),
@@ -65,6 +66,7 @@ def gateway_responses() -> dict[str, Any]:
                     "Content-Type": "application/problem+json",
                     "Cache-Control": "no-store",
                     **headers,
+                    **readable,
                 }.items()
             },
             "responseTemplates": {"application/json": _problem(status, *problem, detail)},

@@ -97,9 +97,11 @@ def read_stage(name: str) -> Stage:
 def read_json(path: Path) -> dict[str, Any]:
     """Raises Refusal, naming the file, where it cannot be read."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: Any = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise Refusal(f"{path.relative_to(ROOT)} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise Refusal(f"{path.relative_to(ROOT)} must hold a JSON object.")
     return found
 
 

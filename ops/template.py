@@ -38,7 +38,9 @@ def compose(stage: Stage, generated: Template) -> Template:
         own = merged(own, read_json(APPSYNC))
     template = without_the_absent(merged(own, generated))
     routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
-    routes["x-amazon-apigateway-gateway-responses"] = gateway_responses()
+    routes["x-amazon-apigateway-gateway-responses"] = gateway_responses(
+        stage.environment.get("ALLOWED_ORIGIN", "")
+    )
     routes["info"]["title"] = stage.stack  # API Gateway's metrics know an API by its name alone
     queues = {
         static(stage, resource["Properties"]["QueueName"]): name

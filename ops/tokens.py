@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Unavailable as error:
         raise Refusal(
             f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
-            " `make run` running, for STAGE=local), and do your AWS credentials reach it?"
+            " `make run` running, for STAGE=local, with this AWS_PORT), and do your AWS credentials"
+            " reach it?"
         ) from None
 
 
@@ -68,6 +69,8 @@ def show(stage: Stage) -> None:
 def revoke(stage: Stage, named: str) -> None:
     """By its id, or by the token itself."""
     wanted = token_id(named) or named
+    if not wanted:
+        raise Refusal(f"Say which one: TOKEN=<id>, as make tokens STAGE={stage.name} lists them.")
     if not tokens(stage).revoke(wanted):
         raise Refusal(f"{stage.name} has no token {wanted}: make tokens STAGE={stage.name}")
     print(f"Revoked {wanted}. Whoever has used it within the last minute may for a minute more.")

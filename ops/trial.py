@@ -42,6 +42,8 @@ for handler in handlers:
     module, _, name = handler.partition(".")
     if not callable(getattr(importlib.import_module(module), name, None)):
         raise SystemExit(f"there is no function {handler}")
+
+importlib.import_module("chalicelib.tasks").registered()  # it loads them when first asked
 """
 
 

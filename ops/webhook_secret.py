@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Unavailable as error:
         raise Refusal(
             f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
-            " `make run` running, for STAGE=local), and do your AWS credentials reach it?"
+            " `make run` running, for STAGE=local, with this AWS_PORT), and do your AWS credentials"
+            " reach it?"
         ) from None
 
 

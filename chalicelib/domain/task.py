@@ -159,12 +159,19 @@ def task(
     backoff, backoff_max: seconds; the pause before attempt n + 1 is drawn between 0 and
         backoff * 2^(n-1), at most backoff_max.
     """
+    if callable(name):
+        raise TypeError(f'give the task a name: @task("{getattr(name, "__name__", "name")}")')
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a task: use a-z, 0-9, '.', '_', '-', 64 at most")
     if max_attempts < 1 or timeout < 5 or backoff < 0:
         raise ValueError(f"task {name}: max_attempts >= 1, timeout >= 5 and backoff >= 0, please")
 
     def decorate(function: Callable[..., Any]) -> Task:
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"task {name}: {function.__name__} is async, and a worker waits for nobody:"
+                " write def, and asyncio.run() inside where you need it"
+            )
         hints = typing.get_type_hints(function, include_extras=True)
         names = list(inspect.signature(function).parameters)
         if not 1 <= len(names) <= 2 or (len(names) == 2 and names[1] not in hints):

@@ -43,7 +43,10 @@ def test_a_mode_that_needs_more_than_this_machine_is_refused(auth: str) -> None:
     ("shell", "shown"),
     [
         ({}, None),
-        ({"AUTH": "tokens"}, 'Authorization: Bearer $(make token STAGE=local OWNER=$USER)"'),
+        (
+            {"AUTH": "tokens"},
+            'Authorization: Bearer $(make token STAGE=local OWNER=me AWS_PORT=4566)"',
+        ),
         (JWT, 'Authorization: Bearer $TOKEN"'),
     ],
 )

@@ -59,3 +59,16 @@ def test_a_name_that_no_url_or_metric_could_bear_is_refused(name: str) -> None:
 def test_numbers_that_make_no_sense_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="task draw"):
         task("draw", **wrong)
+
+
+def test_a_decorator_without_its_name_is_told_how_to_write_it() -> None:
+    with pytest.raises(TypeError, match=r'@task\("either"\)'):
+        task(either)  # type: ignore[arg-type]
+
+
+async def in_the_background(job: Job) -> None: ...
+
+
+def test_an_async_function_is_refused_since_nobody_would_wait_for_it() -> None:
+    with pytest.raises(TypeError, match="task draw: in_the_background is async"):
+        task("draw")(in_the_background)

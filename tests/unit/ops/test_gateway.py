@@ -12,7 +12,7 @@ import pytest
 from chalicelib.http.problems import STATUS
 from ops.gateway import gateway_responses
 
-RESPONSES = gateway_responses()
+RESPONSES = gateway_responses("")
 
 
 def test_every_type_that_api_gateway_has_is_one() -> None:

@@ -1,0 +1,21 @@
+"""Which web pages may call from another origin than the API's own (Fetch standard: CORS)."""
+
+from __future__ import annotations
+
+from chalice.app import CORSConfig
+
+from chalicelib.http.operations import REQUEST_HEADERS, RESPONSE_HEADERS
+
+PREFLIGHT_SECONDS = 600  # for which a browser need not ask again
+
+
+def cross_origin(origin: str) -> CORSConfig | bool:
+    """For every route. Without cookies: whoever calls has to send its credentials itself."""
+    if not origin:
+        return False
+    return CORSConfig(
+        allow_origin=origin,
+        allow_headers=sorted(REQUEST_HEADERS),
+        expose_headers=sorted(RESPONSE_HEADERS),
+        max_age=PREFLIGHT_SECONDS,
+    )

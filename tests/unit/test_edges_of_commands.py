@@ -1,0 +1,71 @@
+"""What a person may get wrong on this machine: a sentence, and nothing that is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import install
+from local import stage as local_stage
+from ops import stage as ops_stage
+from tests.aws import ROOT
+
+
+def test_an_environment_that_is_a_link_is_not_cleared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "another checkout's"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    link = tmp_path / ".venv"
+    link.symlink_to(elsewhere)
+    assert install.install(link, "requirements-dev.txt", "nothing") == 1
+    assert (elsewhere / "kept").exists()
+    assert "remove the link" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[]", '"overtime"', "null"])
+def test_a_config_that_is_no_object_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text(text)
+    for module in (local_stage, ops_stage):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match=r"config\.json.*must hold a JSON object"):
+        local_stage.read_config()
+    with pytest.raises(SystemExit, match=r"config\.json.*must hold a JSON object"):
+        ops_stage.read_json(tmp_path / ".chalice" / "config.json")
+
+
+def test_a_task_that_does_not_load_is_told_when_the_app_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        'from chalicelib.tasks import task\n\n@task("no such name!")\n'
+    )
+    program = f"""
+import os, chalicelib.tasks
+from tests.aws import ENVIRONMENT
+os.environ.update(ENVIRONMENT)
+chalicelib.tasks.__path__.append({str(tmp_path)!r})
+from local.project import load_app
+load_app()
+"""
+    ran: Any = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert "broken.py" in ran.stderr
+
+
+@pytest.mark.parametrize("make", ["doctor", "redrive", "deploy", "tokens"])
+def test_what_is_said_to_make_is_never_read_by_a_shell(make: str) -> None:
+    shown = subprocess.run(
+        ["make", "-n", make, "STAGE=dev; echo hi"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert '"$STAGE"' in shown.stdout
+    assert "echo hi" not in shown.stdout
