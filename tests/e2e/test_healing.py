@@ -7,9 +7,10 @@ after two: these are the tests that take long.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
-from tests.e2e.conftest import HEAVY_TIMEOUT, SLOW_SECONDS, Begun
+from tests.e2e.conftest import HEAVY_TIMEOUT, Begun
 from tests.e2e.deployed import Deployed
 from tests.e2e.http import Client
 from tests.e2e.third_party import ThirdParty
@@ -25,13 +26,14 @@ def verbs(client: Client, job: dict[str, Any]) -> list[str]:
 def test_a_job_outlives_its_function_and_goes_on_from_its_checkpoints(
     stage: Deployed, ada: Client, third_party: ThirdParty, begun: Begun, flights: bytes
 ) -> None:
-    assert SLOW_SECONDS > HEAVY_TIMEOUT
     job = ada.succeeded(begun.long, RESCUE_SECONDS)
+    began, ended = (datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at"))
+    assert (ended - began).total_seconds() > HEAVY_TIMEOUT
     assert job["attempt"] == 1  # handed on, never cut off
     assert job["result"]["rows"] == flights.count(b"\n") - 1  # none twice, none left out
     lines = [json.loads(line) for line in stage.log("heavy_worker", job["id"])]
     claims = [line["request_id"] for line in lines if line["event"] == "claim"]
-    assert len(claims) == len(set(claims)) >= 3
+    assert len(claims) == len(set(claims)) >= 2  # invocations
     starts = [int(one.removeprefix("bytes=").rstrip("-")) for one in third_party.ranges]
     assert len(starts) == len(claims)
     assert starts[0] == 0
