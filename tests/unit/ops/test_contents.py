@@ -32,6 +32,7 @@ def install(code: Path, name: str, version: str, tag: str = PURE, requires: str 
     info = code / f"{name}-{version}.dist-info"
     info.mkdir()
     (code / name).mkdir()
+    (code / name / "__init__.py").touch()
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
