@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.domain.job import TERMINAL
 
-OPEN_SECONDS = 10
+OPEN_SECONDS = 40
 Message = dict[str, Any]
 
 

@@ -21,7 +21,7 @@ LARGE = "x" * 5_000  # params over 4 KiB are kept apart
 TASKS = {"default": "steps", "heavy": "heavy-steps"}
 LANES = (*TASKS, "webhooks")
 
-SOON = 3.0  # seconds, for what is pushed
+IN_VAIN, IN_TIME = 3.0, 30.0  # seconds, for what is pushed: where it should not come, and should
 ADMITTED = 101  # what a WebSocket opens with
 
 Act = Callable[[], None]
@@ -37,6 +37,16 @@ class Lab:
         self.stage = stage
         self.client = client
         self.receiver = receiver
+        self.patience = IN_TIME
+
+    @contextmanager
+    def in_vain(self) -> Iterator[None]:
+        """While inside, what is waited for should not come."""
+        self.patience = IN_VAIN
+        try:
+            yield
+        finally:
+            self.patience = IN_TIME
 
     def submit(self, *do: str, lane: str = "default", **more: str) -> dict[str, Any]:
         return self.client.submit(TASKS[lane], {"do": list(do), **more})
@@ -113,7 +123,7 @@ class Lab:
         connection's id."""
         job = self.submit()
         with listening(self.client) as subscriptions:
-            subscribed(subscriptions, job)
+            subscribed(subscriptions, job, self.patience)
             (key,) = self.subscribers(job)
             connection = key.rpartition("#")[2]
             kept = self.stage.read(job["id"], key), self.stage.read(f"connection#{connection}")
@@ -143,9 +153,9 @@ def listening(client: Client) -> Iterator[Subscriptions]:
         yield subscriptions
 
 
-def subscribed(subscriptions: Subscriptions, job: dict[str, Any]) -> None:
+def subscribed(subscriptions: Subscriptions, job: dict[str, Any], patience: float) -> None:
     subscriptions.subscribe(job["id"])
-    expect(subscriptions.next(SOON)["type"], "job.updated")
+    expect(subscriptions.next(patience)["type"], "job.updated")
 
 
 def delivery(body: str) -> dict[str, Any]:

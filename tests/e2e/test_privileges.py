@@ -49,7 +49,7 @@ def lab(user_stage: Deployed, third_party: ThirdParty) -> Iterator[Lab]:
 def test_what_a_permission_is_for_fails_without_it(lab: Lab, permission: Permission) -> None:
     prepare = work_that_needs(permission)
     act = prepare(lab)
-    with without(lab.stage, permission), pytest.raises(FAILURES):
+    with without(lab.stage, permission), lab.in_vain(), pytest.raises(FAILURES):
         act()
     prepare(lab)()
 

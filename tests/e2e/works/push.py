@@ -9,7 +9,6 @@ from typing import Any
 from chalicelib.domain.params import encode
 from tests.e2e.lab import (
     ADMITTED,
-    SOON,
     Act,
     Lab,
     Work,
@@ -29,12 +28,12 @@ def pushing(prepare: Callable[[Lab], tuple[dict[str, Any], Act]]) -> Work:
         job, change = prepare(lab)
         watching = ExitStack()
         subscriptions = watching.enter_context(listening(lab.client))
-        subscribed(subscriptions, job)
+        subscribed(subscriptions, job, lab.patience)
 
         def act() -> None:
             with watching:
                 change()
-                subscriptions.until_finished(job["id"], seconds=SOON)
+                subscriptions.until_finished(job["id"], seconds=lab.patience)
 
         return act
 
@@ -107,7 +106,7 @@ def subscribing(lab: Lab) -> Act:
 
     def act() -> None:
         with watching:
-            subscribed(subscriptions, job)
+            subscribed(subscriptions, job, lab.patience)
 
     return act
 
@@ -115,23 +114,23 @@ def subscribing(lab: Lab) -> Act:
 def unsubscribing(lab: Lab) -> Act:
     job, watching = lab.submit(), ExitStack()
     subscriptions = watching.enter_context(listening(lab.client))
-    subscribed(subscriptions, job)
+    subscribed(subscriptions, job, lab.patience)
 
     def act() -> None:
         with watching:
             subscriptions.say({"action": "unsubscribe", "job": job["id"]})
-            expect(subscriptions.next(SOON)["type"], "unsubscribed")
+            expect(subscriptions.next(lab.patience)["type"], "unsubscribed")
 
     return act
 
 
 def leaving(lab: Lab) -> Act:
     job, watching = lab.submit(), ExitStack()
-    subscribed(watching.enter_context(listening(lab.client)), job)
+    subscribed(watching.enter_context(listening(lab.client)), job, lab.patience)
     (left,) = lab.subscribers(job)
 
     def act() -> None:
         watching.close()
-        until(lambda: lab.forgot(job, left.rpartition("#")[2]), SOON)
+        until(lambda: lab.forgot(job, left.rpartition("#")[2]), lab.patience)
 
     return act
