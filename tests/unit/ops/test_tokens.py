@@ -110,3 +110,8 @@ def test_what_is_no_duration_is_refused(run: Run, text: str) -> None:
 def test_a_stage_that_is_not_deployed_is_told(run: Run) -> None:
     with pytest.raises(Refusal, match=r"overtime-test-jobs does not answer.*deployed"):
         run("list", "test")
+
+
+def test_a_token_that_is_not_named_is_asked_for(run: Run) -> None:
+    with pytest.raises(Refusal, match=r"Say which one: TOKEN=<id>, as make tokens STAGE=dev"):
+        run("revoke", "dev", "")
