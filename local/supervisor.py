@@ -16,7 +16,7 @@ from local.stage import read_function, without_aws
 
 TICK_SECONDS = 0.2
 GRACE_SECONDS = 5  # for running jobs; one that is cut off is rescued once its lease has run out
-API_SECONDS = 30
+LISTEN_SECONDS = 30
 RESTART_SECONDS = 1  # at least, between two starts of a child that keeps ending
 
 
@@ -33,12 +33,13 @@ class Supervisor:
         self.stops = 0  # how often it was told to stop; the second time nothing is waited for
         self.hopeless = False  # the code does not load: nothing starts before it changes
         self.api = Child("api", "api_handler", "local.serve")
+        self.push = Child("push", "websocket_message", "local.sockets")
         self.others = [
             *self.lane("work", "default_worker", "QUEUE_DEFAULT", settings.workers),
             *self.lane("heavy", "heavy_worker", "QUEUE_HEAVY", settings.heavy_workers),
             *self.lane("hooks", "webhooks_worker", "QUEUE_WEBHOOKS", 1),
             Child("sweep", "sweep", "local.sweep"),
-            Child("push", "websocket_message", "local.sockets"),
+            self.push,
         ]
 
     @staticmethod
@@ -87,14 +88,11 @@ class Supervisor:
         try:
             self.end(self.api)
             self.start_child(self.api)
-            deadline = time.monotonic() + API_SECONDS
-            while not self.api_answers():
-                if self.api.dead or time.monotonic() > deadline:
-                    raise Refusal("The code does not load.")
-                self.pause(0.05)
+            self.wait_until_listening(self.api, self.settings.port)
             self.end(*self.others)
             for child in self.others:
                 self.start_child(child)
+            self.wait_until_listening(self.push, self.settings.ws_port)
         except Refusal as refusal:  # config.json may be damaged as well
             self.wait_for_a_change(str(refusal))
         return not self.hopeless
@@ -103,10 +101,13 @@ class Supervisor:
         function = read_function(child.function, self.settings)
         child.start({**without_aws(), **function.environment})
 
-    def api_answers(self) -> bool:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            return probe.connect_ex((HOST, self.settings.port)) == 0
+    def wait_until_listening(self, child: Child, port: int) -> None:
+        """Who reads the greeting may connect at once."""
+        deadline = time.monotonic() + LISTEN_SECONDS
+        while not listens(port):
+            if child.dead or time.monotonic() > deadline:
+                raise Refusal(f"{child.name} did not start; its lines above say why.")
+            self.pause(0.05)
 
     def wait_for_a_change(self, reason: str) -> None:
         self.hopeless = True
@@ -158,3 +159,9 @@ class Supervisor:
             return 1
         say("Stopped.")
         return exit_code
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
