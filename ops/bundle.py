@@ -6,7 +6,6 @@ nothing but its content: two builds of the same sources are the same bytes.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.command import run
+from ops.command import asked, run
 from ops.contents import check_contents
 from ops.stage import ROOT, Refusal, Stage, read_stage
 from ops.template import Template, compose, promised_environment
@@ -119,9 +118,7 @@ def _pack(code: Path, archive: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="ops.bundle", description=__doc__)
-    parser.add_argument("stage")
-    bundle = build(read_stage(parser.parse_args(arguments).stage))
+    bundle = build(read_stage(asked("ops.bundle", __doc__, arguments).stage))
     size = bundle.archive.stat().st_size
     print(f"{bundle.archive.relative_to(ROOT)}  {size / 1e6:.1f} MB  sha256 {bundle.sha256}")
 

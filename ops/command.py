@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ops.stage import Refusal
+
+
+def asked(prog: str, purpose: str | None, arguments: list[str], **flags: str) -> argparse.Namespace:
+    """Of a command that takes a stage and some flags, each with what it means."""
+    parser = argparse.ArgumentParser(prog=prog, description=purpose)
+    parser.add_argument("stage")
+    for flag, meaning in flags.items():
+        parser.add_argument(f"--{flag}", action="store_true", help=meaning)
+    return parser.parse_args(arguments)
 
 
 def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:

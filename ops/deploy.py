@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import sys
@@ -12,7 +11,7 @@ from ops import artifacts, local_aws
 from ops.adoption import imports_of_what_is_left, template_of
 from ops.ask import confirm
 from ops.bundle import Bundle, build
-from ops.command import run
+from ops.command import asked, run
 from ops.quota import require_concurrency
 from ops.stack import ChangeSet, Stack
 from ops.stage import LOCAL, ROOT, Refusal, Stage, read_stage
@@ -111,10 +110,7 @@ def _report(stage: Stage, template: Template, outputs: dict[str, str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="ops.deploy", description=__doc__)
-    parser.add_argument("stage")
-    parser.add_argument("--yes", action="store_true", help="do not ask before data may be lost")
-    chosen = parser.parse_args(arguments)
+    chosen = asked("ops.deploy", __doc__, arguments, yes="do not ask before data may be lost")
     deploy(read_stage(chosen.stage), chosen.yes)
 
 

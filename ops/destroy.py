@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from ops import artifacts, chalice_logs
 from ops.adoption import bucket_exists, table_exists
 from ops.ask import confirm
-from ops.command import run
+from ops.command import asked, run
 from ops.stack import Stack
 from ops.stage import LOCAL, ROOT, Refusal, Stage, read_json, read_stage
 
@@ -62,11 +61,8 @@ def _remove_data(stage: Stage) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="ops.destroy", description=__doc__)
-    parser.add_argument("stage")
-    parser.add_argument("--data", action="store_true", help="table and bucket, too")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    chosen = parser.parse_args(arguments)
+    flags = {"data": "table and bucket, too", "yes": "do not ask"}
+    chosen = asked("ops.destroy", __doc__, arguments, **flags)
     destroy(read_stage(chosen.stage), chosen.data, chosen.yes)
 
 

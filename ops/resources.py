@@ -5,12 +5,11 @@ It applies .chalice/resources.json alone and enters the stage into .chalice/conf
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 
 from ops import chalice_logs
-from ops.command import run
+from ops.command import asked, run
 from ops.deploy import show_and_ask
 from ops.entry import enter
 from ops.stack import Stack
@@ -43,10 +42,7 @@ def prepare(stage: Stage, yes: bool) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="ops.resources", description=__doc__)
-    parser.add_argument("stage")
-    parser.add_argument("--yes", action="store_true", help="do not ask before data may be lost")
-    chosen = parser.parse_args(arguments)
+    chosen = asked("ops.resources", __doc__, arguments, yes="do not ask before data may be lost")
     prepare(read_stage(chosen.stage), chosen.yes)
 
 

@@ -14,7 +14,7 @@ import botocore.session
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / ".chalice" / "config.json"
-NAME = re.compile(r"[a-z][a-z0-9-]{1,15}")
+NAME = re.compile(r"[a-z][a-z0-9]{1,15}")  # with a '-', dev-sweep would be a function of dev
 LOCAL = "local"
 
 
@@ -88,9 +88,7 @@ class Stage:
 def read_stage(name: str) -> Stage:
     """Raises Refusal for a name that no resource could have."""
     if not NAME.fullmatch(name):
-        raise Refusal(
-            f"STAGE={name} cannot name a stage: 2 to 16 of a-z, 0-9 and '-', a letter first."
-        )
+        raise Refusal(f"STAGE={name} cannot name a stage: 2 to 16 of a-z and 0-9, a letter first.")
     return Stage(read_config()["app_name"], name)
 
 

@@ -11,9 +11,10 @@ import msgspec
 from chalicelib.domain import verbs
 from chalicelib.domain.job import DAY, INTERNAL, JobRecord, Status, Stored
 from chalicelib.domain.params import encode
+from chalicelib.domain.task import Lane
 
 TASK = f"{INTERNAL}webhook"
-LANE = "webhooks"
+LANE: Lane = "webhooks"
 MINUTES, HOURS = 60.0, 3_600.0
 PAUSES = (  # seconds: Standard Webhooks' schedule, with a day more
     *(5.0, 5 * MINUTES, 30 * MINUTES),

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from chalicelib.domain.source import Source
 T = TypeVar("T")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+Lane = Literal["default", "heavy", "webhooks"]  # each a queue and its worker, in app.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class Task:
     description: str
     max_attempts: int
     timeout: float
-    lane: str
+    lane: Lane
     backoff: float
     backoff_max: float
 
@@ -144,7 +145,7 @@ def task(
     *,
     max_attempts: int = 5,
     timeout: float = 86_400.0,
-    lane: str = "default",
+    lane: Lane = "default",
     backoff: float = 2.0,
     backoff_max: float = 600.0,
 ) -> Callable[[Callable[..., Any]], Task]:
@@ -165,6 +166,9 @@ def task(
         raise ValueError(f"{name!r} cannot name a task: use a-z, 0-9, '.', '_', '-', 64 at most")
     if max_attempts < 1 or timeout < 5 or backoff < 0:
         raise ValueError(f"task {name}: max_attempts >= 1, timeout >= 5 and backoff >= 0, please")
+
+    if lane not in (lanes := typing.get_args(Lane)):
+        raise ValueError(f"task {name}: there is no lane {lane!r}; there are: {', '.join(lanes)}")
 
     def decorate(function: Callable[..., Any]) -> Task:
         if inspect.iscoroutinefunction(function):

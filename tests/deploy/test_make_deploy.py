@@ -165,7 +165,7 @@ def test_a_second_stage_stands_beside_the_first(
     project: Project, deployed: Deployed, job: str
 ) -> None:
     beside = Deployed.__new__(Deployed)
-    said = project.run("ops.deploy", "dev-2").well()
+    said = project.run("ops.deploy", "dev2").well()
     found = re.search(r"^API +(http\S+)$", said, re.MULTILINE)
     assert found
     beside.api, beside.token = found[1], deployed.token
@@ -173,7 +173,7 @@ def test_a_second_stage_stands_beside_the_first(
     # a token of one stage is none of the other's
     assert beside.call("GET", f"/jobs/{job}")[0] == 401
     assert deployed.call("GET", f"/jobs/{job}")[0] == 200
-    project.run("ops.destroy", "dev-2", "--data", "--yes").well()
+    project.run("ops.destroy", "dev2", "--data", "--yes").well()
     assert deployed.call("GET", f"/jobs/{job}")[0] == 200
 
 

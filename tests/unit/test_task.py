@@ -55,6 +55,11 @@ def test_a_name_that_no_url_or_metric_could_bear_is_refused(name: str) -> None:
         task(name)
 
 
+def test_a_lane_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="task draw: there is no lane 'havy'; there are: default,"):
+        task("draw", lane="havy")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("wrong", [{"max_attempts": 0}, {"timeout": 4}, {"backoff": -1}])
 def test_numbers_that_make_no_sense_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="task draw"):

@@ -247,9 +247,16 @@ def test_a_stage_that_is_not_there_is_said_in_a_sentence() -> None:
         main(["other"])
 
 
-def test_a_name_that_no_stage_has_is_refused() -> None:
+@pytest.mark.parametrize("name", ["Dev!", "d", "1st", "a" * 17, "", "dev\n"])
+def test_a_name_that_no_stage_has_is_refused(name: str) -> None:
     with pytest.raises(Refusal, match="cannot name a stage"):
-        main(["Dev!"])
+        main([name])
+
+
+@pytest.mark.parametrize("name", ["dev-sweep", "dev-code", "dev-resources"])
+def test_no_stage_bears_the_name_of_what_belongs_to_another(name: str) -> None:
+    with pytest.raises(Refusal, match="cannot name a stage"):
+        main([name])
 
 
 def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> None:
