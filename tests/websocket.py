@@ -18,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from chalicelib.domain.job import TERMINAL
 
 OPEN_SECONDS = 40
+REFUSED = (401, 403)  # the deployed local AWS says 403 whatever the function answers
 Message = dict[str, Any]
 
 

@@ -12,9 +12,8 @@ from tests.e2e.http import Client
 from tests.e2e.lab import listening
 from tests.e2e.third_party import ThirdParty
 from tests.e2e.waiting import until
-from tests.websocket import refusal
+from tests.websocket import REFUSED, refusal
 
-REFUSED = (401, 403)  # the local AWS says 403 whatever the function answers
 NAMES = (f"push-{number}" for number in itertools.count())
 
 
