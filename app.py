@@ -286,7 +286,7 @@ if settings.by_websocket:
 
     @app.on_ws_message()
     def websocket_message(event: WebsocketEvent) -> None:
-        subscribe.receive(system(), event.connection_id, event.body)
+        subscribe.receive(system(), event.connection_id, event.body or "")
 
     @app.on_ws_disconnect()
     def websocket_disconnect(event: WebsocketEvent) -> None:

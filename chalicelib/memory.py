@@ -193,8 +193,9 @@ class MemorySigningSecrets:
         return (current, previous) if previous is not None and now < until else (current,)
 
     def replace(self, owner: str, old: str | None, new: str, until: int) -> bool:
-        if (self.secrets[owner][0] if owner in self.secrets else None) != old:
-            return False
+        current = self.secrets[owner][0] if owner in self.secrets else None
+        if current != old:
+            return current == new
         self.secrets[owner] = (new, old, until)
         return True
 

@@ -44,6 +44,9 @@ class MemoryConnections:
         there = self.jobs.subscriptions.get((record.id, record.birth), {})
         return sorted((one for one in there if there[one] > now), key=lambda one: one.address)
 
+    def drop(self, record: JobRecord, address: str) -> None:
+        self._drop(address, frozenset({(record.id, record.birth)}))
+
     def unsubscribe(self, connection: Connection, job_id: str) -> None:
         current = self.connections.get(connection.id, connection)
         gone = frozenset(job for job in current.jobs if job[0] == job_id)

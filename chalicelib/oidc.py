@@ -101,5 +101,7 @@ class _Fetched(PyJWKClient):
         try:
             return super().fetch_data()
         except (PyJWTError, OSError, ValueError, http.client.HTTPException) as error:
-            self._rest_until = time.monotonic() + FETCH_SECONDS
+            known = self.jwk_set_cache is not None and self.jwk_set_cache.get() is not None
+            rest = LOOK_AGAIN_SECONDS if known else FETCH_SECONDS
+            self._rest_until = time.monotonic() + rest
             raise Unavailable(f"{self.uri} gives no keys: {error}") from error

@@ -177,6 +177,8 @@ def client(service: str, endpoint: str | None = None) -> Any:
                 read_timeout={"s3": 30, "apigatewaymanagementapi": 2}.get(service, 5),
                 retries={"mode": "standard", "total_max_attempts": 1 if pushes else 3},
                 signature_version="s3v4" if service == "s3" else None,
+                # or presigned URLs name no region, and S3 redirects what was signed for its own
+                s3={"addressing_style": "virtual"} if service == "s3" else None,
             )
             _clients[service] = _session().create_client(
                 service, config=config, endpoint_url=endpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -44,12 +44,14 @@ class SigningSecrets:
                         TableName=self.table,
                         Item={**key(SECRETS, owner), "current": {"S": new}},
                         ConditionExpression="attribute_not_exists(pk)",
+                        ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     )
                     return True
                 self.client().update_item(
                     TableName=self.table,
                     Key=key(SECRETS, owner),
                     ConditionExpression="#current = :old",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     UpdateExpression=(
                         "SET #current = :new, previous = :old, previous_until = :until"
                     ),
@@ -63,5 +65,7 @@ class SigningSecrets:
             except ClientError as error:
                 if code(error) != "ConditionalCheckFailedException":
                     raise
-                return False
+                found: Any = error.response.get("Item", {})
+                # its answer was lost, and the SDK has asked again: nobody else has this secret
+                return bool(found and found["current"]["S"] == new)
         return True

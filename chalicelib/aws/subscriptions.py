@@ -121,6 +121,9 @@ class Subscriptions:
             if int(item["until"]["N"]) > now
         ]
 
+    def drop(self, record: JobRecord, address: str) -> None:
+        self._drop(address, [(record.id, record.birth)])
+
     def unsubscribe(self, connection: Connection, job_id: str) -> None:
         gone = [job for job in connection.jobs if job[0] == job_id]
         if not gone:

@@ -24,11 +24,13 @@ class TokensTable:
     table: str
 
     def add(self, token: Token) -> None:
+        nobody_has_this_id_but_us = "attribute_not_exists(pk) OR digest = :digest"  # asked twice
         with unavailable("jobs table"):
             self.client().put_item(
                 TableName=self.table,
                 Item=_item(token),
-                ConditionExpression="attribute_not_exists(pk)",
+                ConditionExpression=nobody_has_this_id_but_us,
+                ExpressionAttributeValues={":digest": {"S": token.digest}},
             )
 
     def find(self, token_id: str) -> Token | None:

@@ -28,5 +28,5 @@ def retry_after(value: str, now: float) -> float | None:
     date = parsedate(value)  # in all three forms of HTTP's dates, always GMT
     try:
         return None if date is None else min(max(timegm(date) - now, 0.0), LONGEST_WAIT)
-    except ValueError:  # a year that no calendar has
+    except (ValueError, OverflowError):  # a year that no calendar has
         return None

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 
 MAC_BYTES = 16
+_PURPOSE = "overtime.seal"  # the secret also makes ids, of text that clients choose
 
 
 def seal(secret: bytes, scope: tuple[str, ...], text: str) -> str:
@@ -28,6 +29,6 @@ def unseal(secret: bytes, scope: tuple[str, ...], sealed: str) -> str | None:
 
 
 def _mac(secret: bytes, scope: tuple[str, ...], text: str) -> bytes:
-    parts = [part.encode() for part in (*scope, text)]
+    parts = [part.encode() for part in (_PURPOSE, *scope, text)]
     message = b"".join(len(part).to_bytes(4) + part for part in parts)
     return hmac.new(secret, message, hashlib.sha256).digest()[:MAC_BYTES]

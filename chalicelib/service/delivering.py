@@ -16,7 +16,7 @@ from chalicelib.domain.deliveries import (
     Delivery,
     pause_seconds,
 )
-from chalicelib.domain.errors import PermanentError, RetryLater
+from chalicelib.domain.errors import PermanentError, RetryLater, Unavailable
 from chalicelib.domain.job import SECOND
 from chalicelib.domain.retry import retry_after
 from chalicelib.domain.task import HttpResponse, Job, task
@@ -67,7 +67,10 @@ def signed(job: Run, body: str) -> dict[str, str]:
     """The headers of an attempt: the same id each time, and a signature by each secret that is
     good now, so that a receiver may change over whenever it likes."""
     now = job.system.clock.now()
-    secrets = job.system.signing_secrets.of(job.record.owner, now)
+    try:
+        secrets = job.system.signing_secrets.of(job.record.owner, now)
+    except Unavailable as error:
+        raise not_delivered(job, "not signed", error.detail) from error
     if not secrets:
         raise not_delivered(job, "not signed", "Its owner has no signing secret any more.")
     at = EPOCH + timedelta(seconds=now // SECOND)

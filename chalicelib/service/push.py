@@ -47,14 +47,17 @@ def _told(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int
             told += 1
         except Gone:
             gone += 1
-            forget(pushing, subscriber.address)
+            forget(pushing, subscriber.address, record)
         except Unavailable:
             continue  # it counts as one who was not told
     return told, len(subscribers) - told - gone
 
 
-def forget(pushing: Pushing, address: str) -> None:
+def forget(pushing: Pushing, address: str, record: JobRecord | None = None) -> None:
+    """With its subscription to `record`, which may be there although the connection has gone."""
     try:
+        if record is not None:
+            pushing.connections.drop(record, address)
         pushing.connections.close(address)
     except Unavailable:
         logger.warning("connection_not_closed", extra={"connection": address})  # it expires

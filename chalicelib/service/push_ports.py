@@ -50,6 +50,9 @@ class Connections(Protocol):
     def subscribers(self, record: JobRecord, now: int) -> list[Subscriber]:
         """As of the last write, those that have not expired."""
 
+    def drop(self, record: JobRecord, address: str) -> None:
+        """End one subscription, also where no connection is known that would have it."""
+
     def unsubscribe(self, connection: Connection, job_id: str) -> None:
         """Undo `reserve` and `subscribe`; nothing if there was none."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -48,7 +48,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What clients send."""
 
     action: Literal["subscribe", "unsubscribe"]
-    job: str
+    job: Annotated[str, msgspec.Meta(max_length=64)]  # it is logged, and echoed
 
 
 def connect(system: System, connection_id: str, ticket_text: str | None) -> None:

@@ -345,6 +345,7 @@ def test_an_erased_job_is_refused(service: Service, sockets: Sockets) -> None:
         '{"job": "x"}',
         '{"action": "shout", "job": "x"}',
         '{"action": "subscribe", "job": 7}',
+        f'{{"action": "unsubscribe", "job": "{"x" * 65}"}}',
         '{"action": "subscribe", "job": "x", "extra": 1}',
         '{"action": "subscribe", "job": "\\ud800"}',
         "[" * 5_000,
@@ -443,6 +444,19 @@ def test_who_is_gone_is_forgotten_with_all_its_subscriptions(
     assert there.statuses() == ["running", "succeeded"]
     assert not [sk for sk in left_over(service) if gone.id in sk]
     assert len(left_over(service)) == 2, "the other connection and its subscription"
+
+
+def test_who_leaves_while_it_subscribes_is_forgotten_with_the_next_change(
+    service: Service, sockets: Sockets
+) -> None:
+    job = service.submitted()
+    browser = sockets.connected()
+    connections = sockets.pushing.connections
+    sockets.replace(connections=Between(connections, "subscribe", "before", browser.leave))
+    browser.subscribe(job)
+    sockets.wire.gone.add(browser.id)
+    service.run(job)
+    assert left_over(service) == []
 
 
 def test_who_is_gone_before_its_answer_is_forgotten(service: Service, sockets: Sockets) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -10,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import Unauthorized
+from chalicelib.domain.params import encode
 from chalicelib.memory import MemorySecrets
+from chalicelib.service.submit import _id_for_key
+from chalicelib.service.tickets import Admission, examine
 from tests.api.bench import BASE, Service, is_problem
 from tests.api.sockets import Sockets
 from tests.aws import ENVIRONMENT, ROOT
@@ -78,6 +83,15 @@ def test_a_cursor_is_no_ticket(service: Service, sockets: Sockets) -> None:
     cursor = service.get("/jobs?limit=1").json_body["next"].partition("cursor=")[2]
     assert cursor
     assert refused(sockets.browser().connect(cursor))
+
+
+def test_no_job_id_that_a_client_makes_is_the_seal_of_a_ticket(service: Service) -> None:
+    """Both are made by the stage's secret, an id out of an owner and a key of the client's own."""
+    content = encode(Admission("0" * 32, "victim", BASE, 9_999_999_999_999))
+    made = _id_for_key(service.system, "ticket", content)
+    sealed = bytes.fromhex(made) + content.encode()
+    with pytest.raises(Unauthorized):
+        examine(service.system, base64.urlsafe_b64encode(sealed).rstrip(b"=").decode())
 
 
 def test_a_connection_that_was_refused_hears_nothing(service: Service, sockets: Sockets) -> None:

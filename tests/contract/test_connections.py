@@ -148,6 +148,17 @@ def test_a_closed_connection_takes_no_job(connections: Connections) -> None:
     assert connections.find(connection.id, NOW) is None
 
 
+def test_a_subscription_without_its_connection_can_be_dropped(connections: Connections) -> None:
+    job = queued()
+    connection, other = opened(connections), subscribed(connections, job)
+    connections.close(connection.id)
+    connections.subscribe(job, Subscriber(connection.id, BASE), LATER)  # what came too late
+    connections.close(connection.id)
+    connections.drop(job, connection.id)
+    assert addresses(connections, job) == [other.id]
+    connections.drop(job, connection.id)  # again
+
+
 def test_unsubscribing_ends_one_subscription(connections: Connections) -> None:
     job, other = running(), running()
     connection, another = subscribed(connections, job), subscribed(connections, job)

@@ -38,6 +38,14 @@ def test_of_two_who_replace_one_at_once_the_second_is_told(signing: SigningSecre
     assert signing.of("ada", NOW) == ("whsec_2",)
 
 
+def test_a_write_whose_answer_was_lost_may_be_asked_for_again(signing: SigningSecrets) -> None:
+    for _ in range(2):
+        assert signing.replace("ada", None, "whsec_1", NOW)
+    for _ in range(2):
+        assert signing.replace("ada", "whsec_1", "whsec_2", NOW + DAY)
+    assert signing.of("ada", NOW) == ("whsec_2", "whsec_1")
+
+
 def test_one_is_not_made_out_of_nothing(signing: SigningSecrets) -> None:
     assert not signing.replace("ada", "whsec_0", "whsec_1", NOW)
     assert signing.of("ada", NOW) == ()

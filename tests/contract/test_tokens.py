@@ -47,8 +47,14 @@ def test_all_tokens_are_told(stores: Stores) -> None:
 def test_a_token_never_takes_the_place_of_another(tables: Stores) -> None:
     tables.tokens.add(TOKEN)
     with pytest.raises(Unavailable):
-        tables.tokens.add(replace(TOKEN, owner="eve"))
+        tables.tokens.add(replace(TOKEN, owner="eve", digest="e" * 64))
     assert tables.tokens.find(TOKEN.id) == TOKEN
+
+
+def test_a_token_may_be_kept_again_as_after_an_answer_that_was_lost(stores: Stores) -> None:
+    stores.tokens.add(TOKEN)
+    stores.tokens.add(TOKEN)
+    assert list(stores.tokens.all()) == [TOKEN]
 
 
 def test_no_read_of_jobs_meets_a_token(stores: Stores) -> None:

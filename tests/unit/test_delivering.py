@@ -15,6 +15,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from chalicelib.domain.deliveries import delivery_id
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, TERMINAL, Hint, JobRecord, Webhook
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import Job, task
@@ -192,7 +193,14 @@ def test_410_stops_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("120", 120), ("3", 5), ("999999999", 86_400), ("soon", 5)]
+    ("header", "seconds"),
+    [
+        ("120", 120),
+        ("3", 5),
+        ("999999999", 86_400),
+        ("soon", 5),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 5),
+    ],
 )
 def test_a_pause_that_the_receiver_asks_for_is_kept(header: str, seconds: int) -> None:
     delivery, _ = tried(bench(), response(503, b"", f"Retry-After: {header}"))
@@ -253,6 +261,22 @@ def test_a_receiver_that_has_moved_inside_is_not_called() -> None:
     assert delivery.status == "failed"
     assert delivery.error is not None
     assert "ALLOWED_NETWORKS" in delivery.error.detail
+
+
+def test_a_store_that_does_not_answer_costs_one_attempt_of_the_schedule() -> None:
+    class Away:
+        def of(self, owner: str, now: int) -> tuple[str, ...]:
+            raise Unavailable("The jobs table could not be reached.")
+
+    at = bench()
+    with receiving(response(500)) as receiver:
+        delivery = work(at, ended(at, receiver.url))
+        at.clock.time = delivery.not_before
+        at.system = replace(at.system, signing_secrets=Away())  # type: ignore[arg-type]
+        delivery = work(at, delivery)
+    assert pause(delivery) == 5 * 60 * SECOND
+    assert delivery.error is not None
+    assert delivery.error.title == "not signed"
 
 
 def test_without_a_secret_it_waits_for_one() -> None:

@@ -338,6 +338,18 @@ def test_an_issuer_that_failed_is_asked_again_a_little_later(
     assert oidc.owner_of(issuer.token())
 
 
+def test_unknown_keys_make_few_fetches_while_the_issuer_is_away(
+    oidc: Oidc, issuer: Issuer, clock: Monotonic
+) -> None:
+    oidc.owner_of(issuer.token())
+    issuer.answers[KEYS] = (500, {}, b"")
+    for _ in range(10):
+        clock.at += LOOK_AGAIN_SECONDS / 5
+        with pytest.raises((Unavailable, Unauthorized)):
+            oidc.owner_of(issuer.token(key=Key("unknown")))
+    assert issuer.asked.count(KEYS) <= 3  # the first, and one each 30 s
+
+
 def test_keys_that_are_known_are_good_while_the_issuer_is_away(
     oidc: Oidc, issuer: Issuer, clock: Monotonic
 ) -> None:
