@@ -48,8 +48,8 @@ class Target:
 @dataclass(frozen=True)
 class Guard:
     """`hosts` are names or patterns that may be called by HTTPS at public addresses, on port
-    443 unless they name another (`*`, `*.example.com`, `api.example.com:8443`). In `networks`
-    everything may be called, also by plain HTTP and on any port; but for `never`, hosts and
+    443 unless they name another (`*`, `*.example.com`, `api.example.com:8443`). Those of them that
+    lie in `networks` may be called by plain HTTP and on any port, too; but for `never`, hosts and
     ports as they stand in URLs."""
 
     hosts: tuple[str, ...] = ("*",)

@@ -6,15 +6,20 @@ from __future__ import annotations
 import functools
 import http.client
 import ssl
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeVar
 
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse
 from chalicelib.web.connections import Connection, Deadline, Monotonic
 from chalicelib.web.guard import Guard
+
+T = TypeVar("T")
 
 CHUNK = 256 * 1024  # bytes
 OPEN_SECONDS = 30.0  # until a stream begins, and that it may be silent
@@ -85,7 +90,7 @@ class OutgoingWeb:
         deadline: Deadline,
     ) -> http.client.HTTPResponse:
         target = self.guard.judge(url)
-        addresses = self.guard.addresses(target)
+        addresses = _within(deadline, lambda: self.guard.addresses(target))
         connection = Connection(target, addresses, deadline, self.tls or _system_tls())
         ours = {"User-Agent": self.user_agent, "Connection": "close"}
         try:
@@ -97,6 +102,23 @@ class OutgoingWeb:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise OSError(f"{method} {url} failed: {error}") from error
+
+
+def _within(deadline: Deadline, look_up: Callable[[], T]) -> T:
+    """The system's resolver has no timeout that could be set: a thread is left waiting for it."""
+    found: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(look_up())
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="resolver", daemon=True).start()
+    try:
+        return found.result(timeout=deadline.left())
+    except TimeoutError:
+        raise OSError("The host's name takes too long to resolve.") from None
 
 
 @functools.cache

@@ -236,6 +236,19 @@ def test_nor_one_that_never_greets() -> None:
         get(f"https://127.0.0.1:{without_tls.port}/", timeout=0.2)
 
 
+def test_nor_a_name_server_that_does_not_answer() -> None:
+    answered = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        answered.wait(10)
+        return ["127.0.0.1"]
+
+    with pytest.raises(OSError, match="too long to resolve"):
+        get("https://example.com/", timeout=0.2, resolve=resolve)
+    assert not answered.is_set()
+    answered.set()
+
+
 @pytest.mark.parametrize(
     "cut",
     [
