@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from chalice.app import Chalice
 from chalice.config import Config
@@ -31,6 +32,9 @@ from chalice.local import (
     RouteMatcher,
 )
 
+from chalicelib.domain import errors
+from local.settings import HOST
+
 Headers = list[tuple[str, str]]
 
 
@@ -41,17 +45,16 @@ class Answer:
     body: bytes = b""
 
 
-# slug and title of the problems that the app names as well; the others bear their status's phrase
+# what the app names as well; other problems bear their status's phrase
 PROBLEMS = {
-    400: ("malformed-request", "The request is malformed"),
-    401: ("unauthorized", "Credentials are missing or not valid"),
-    403: ("forbidden", "Access is denied"),
-    413: ("body-too-large", "The body is too large"),
-    500: ("internal-error", "Internal error"),
-    503: ("unavailable", "The service cannot answer now"),
+    400: errors.MalformedRequest,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    413: errors.BodyTooLarge,
+    500: errors.OvertimeError,
+    503: errors.Unavailable,
 }
-
-
+HERE = (HOST, "localhost")  # the server listens nowhere else
 ORIGIN_HEADER = "Access-Control-Allow-Origin"
 CREDENTIALS = (
     "Send Authorization: Bearer and a token; yours is missing, unknown, revoked or expired."
@@ -60,8 +63,11 @@ CREDENTIALS = (
 
 def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
     """A problem document (RFC 9457)."""
-    phrase = HTTPStatus(status).phrase
-    slug, title = PROBLEMS.get(status, (phrase.lower().replace(" ", "-"), phrase.capitalize()))
+    if kind := PROBLEMS.get(status):
+        slug, title = kind.slug, kind.title
+    else:
+        phrase = HTTPStatus(status).phrase
+        slug, title = phrase.lower().replace(" ", "-"), phrase.capitalize()
     document = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
     body = json.dumps(document).encode()
     return Answer(status, [("Content-Type", "application/problem+json"), *headers], body)
@@ -75,8 +81,14 @@ class Gateway(LocalGateway):
         self._matcher = RouteMatcher(list(app.routes))
         self.event_converter = _Events(self._matcher, app.api.binary_types)
         self._authorizer = _Authorizer(app)
+        every: list[Any] = [entry for one in app.routes.values() for entry in one.values()]
+        self._origin = next((entry.cors.allow_origin for entry in every if entry.cors), None)
+        public_url = config.environment_variables.get("PUBLIC_URL", "")
+        self._hosts = (*HERE, urlsplit(public_url).hostname)
 
     def answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
+        if refusal := self._from_elsewhere(headers):
+            return problem(403, refusal)
         try:
             route = self._matcher.match_route(target).route
         except ValueError:
@@ -91,6 +103,16 @@ class Gateway(LocalGateway):
         if cors and ORIGIN_HEADER not in dict(answer.headers):  # a refusal of the gateway's own
             answer.headers.append((ORIGIN_HEADER, cors.allow_origin))
         return answer
+
+    def _from_elsewhere(self, headers: Message) -> str | None:
+        """Why a web page that somebody looks at on this machine may not call what asks nobody for
+        credentials here: neither across origins nor by a name that leads to this machine."""
+        host, origin = headers.get("Host", ""), headers.get("Origin")
+        if host and host.lower().partition(":")[0] not in self._hosts:
+            return "This server is for this machine alone: call it by 127.0.0.1 or localhost."
+        if origin is None or origin == f"http://{host}" or origin == self._origin:
+            return None
+        return f"Pages of {origin} may not call: ALLOWED_ORIGIN would have to be that."
 
     def _answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
         try:

@@ -35,6 +35,45 @@ def test_no_page_may_call_unless_the_stage_names_its_origin() -> None:
     assert not any(route.cors for route in routes)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://127.0.0.1:3000"},
+        {"Origin": "null"},
+        {"Host": "rebound.example:8000", "Origin": "http://rebound.example:8000"},
+        {"Host": "rebound.example:8000"},
+        {"Host": "[::"},
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_on_this_machine_no_other_page_gets_through_either(
+    headers: dict[str, str], method: str
+) -> None:
+    """A browser sends some requests without asking, and what runs here asks nobody who they are."""
+    message = Message()
+    for name, value in {"Host": "127.0.0.1:8000", **headers}.items():
+        message[name] = value
+    refused = Gateway(load_app(AUTH="open").app, read_config()).answer(
+        method, "/jobs", message, b"{}"
+    )
+    assert refused.status == 403
+    assert b"/problems/forbidden" in refused.body
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST", "127.0.0.1"])
+def test_its_own_pages_and_clients_that_are_none_do(host: str) -> None:
+    for origin in (None, f"http://{host}"):
+        message = Message()
+        message["Host"] = host
+        if origin:
+            message["Origin"] = origin
+        answer = Gateway(load_app(AUTH="open").app, read_config()).answer(
+            "GET", "/health", message, None
+        )
+        assert answer.status == 200
+
+
 def test_on_each_path_a_browser_may_ask_before_it_calls() -> None:
     app: Any = load_app(AUTH="tokens", STAGE="dev", ALLOWED_ORIGIN=PAGE).app
     paths: dict[str, Any] = CFNSwaggerGenerator().generate_swagger(app)["paths"]
