@@ -61,7 +61,7 @@ def user_stage(aws: EnforcingAws, tmp_path_factory: pytest.TempPathFactory) -> D
     """Another stage beside it, with a user's own tasks. Its name begins as the first one's does."""
     home = Project(tmp_path_factory.mktemp("user") / "project").folder
     shutil.copy(steps.__file__, home / "chalicelib" / "tasks")
-    deployed = Deployed(aws, "e2e-b", home)
+    deployed = Deployed(aws, "e2eb", home)
     loosen(deployed)
     return deployed
 
