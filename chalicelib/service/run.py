@@ -68,7 +68,8 @@ class Run(Job):
 
     def progress(self, fraction: float, message: str = "") -> None:
         with self._news():
-            percent = round(min(max(float(fraction), 0.0), 1.0) * 100, 1)
+            share = min(max(0.0, float(fraction)), 1.0)  # in this order, nan is 0
+            percent = round(share * 100, 1)
             self._progress = Progress(percent, message[:MESSAGE_AT_MOST])
 
     def log(self, message: str) -> None:
