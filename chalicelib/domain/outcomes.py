@@ -14,6 +14,7 @@ from chalicelib.domain.errors import (
     Problem,
     RetryLater,
 )
+from chalicelib.domain.text import printable
 
 DETAIL_AT_MOST = 2_000  # characters: the record has to stay small
 
@@ -107,7 +108,7 @@ def _problem(slug: str, error: BaseException) -> Problem:
     return Problem(
         type=f"/problems/{slug}",
         title=getattr(error, "headline", type(error).__name__),
-        detail=_printable(str(error))[:DETAIL_AT_MOST],
+        detail=printable(str(error))[:DETAIL_AT_MOST],
     )
 
 
@@ -116,10 +117,5 @@ def _params_no_longer_fit(error: InvalidRequest) -> Problem:
     return Problem(
         type="/problems/params-invalid",
         title="The params do not fit the task any more",
-        detail=_printable(fields or str(error))[:DETAIL_AT_MOST],
+        detail=printable(fields or str(error))[:DETAIL_AT_MOST],
     )
-
-
-def _printable(text: str) -> str:
-    """Without the lone surrogates that UTF-8, and so JSON and DynamoDB, cannot carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")

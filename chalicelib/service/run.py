@@ -16,13 +16,14 @@ import msgspec
 
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.job import DAY, Artifact, JobRecord, Progress, Stored
-from chalicelib.domain.params import UPLOAD_ID, encode
+from chalicelib.domain.params import UPLOAD_ID
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Job
+from chalicelib.domain.text import printable
 from chalicelib.domain.verbs import Findings
 from chalicelib.service.ports import LogLine, System
 from chalicelib.service.read import event_position
-from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, stash
+from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, json_text, stash
 from chalicelib.service.uploads import upload_key
 
 T = TypeVar("T")
@@ -33,8 +34,9 @@ LINE_AT_MOST = 2_000  # characters of a log line
 LINES_AT_MOST = 1_000  # stored lines of an attempt; the rest is in the service's log alone
 ARTIFACTS_AT_MOST = 100  # they are listed in the record, which has to stay small
 ONCE_AT_MOST = 300 * 1024  # bytes; a DynamoDB item holds 400 KB
-STEP = re.compile(r"[^\x00-\x1f]{1,200}")
+STEP = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}")
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # safe in any URL
+CONTENT_TYPE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,199}")
 
 
 class Run(Job):
@@ -70,9 +72,10 @@ class Run(Job):
         with self._news():
             share = min(max(0.0, float(fraction)), 1.0)  # in this order, nan is 0
             percent = round(share * 100, 1)
-            self._progress = Progress(percent, message[:MESSAGE_AT_MOST])
+            self._progress = Progress(percent, printable(message[:MESSAGE_AT_MOST]))
 
     def log(self, message: str) -> None:
+        message = printable(message)
         logger.info("job_log", extra={"text": message})
         with self._news():
             self._logged += 1
@@ -89,8 +92,10 @@ class Run(Job):
     ) -> None:
         if not ARTIFACT_NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot name an artifact: use A-Z a-z 0-9 . _ - only")
+        guessed = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        if not CONTENT_TYPE.fullmatch(guessed):
+            raise ValueError(f"{guessed!r} is no content type")
         with self.interrupts.shielded():
-            guessed = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
             key = self.fresh_key("artifacts")
             body = data.encode() if isinstance(data, str) else data
             size = self.system.payloads.put(key, body, guessed)
@@ -107,8 +112,8 @@ class Run(Job):
         with self.interrupts.shielded():
             stored = self.system.jobs.once(self.record, step, self._keep_until)
         if stored is None:
-            text = encode(function(*args, **kwargs))
-            if len(text) > ONCE_AT_MOST:
+            text = json_text(function(*args, **kwargs), f"result of step {step!r}")
+            if len(text.encode()) > ONCE_AT_MOST:
                 raise PermanentError(f"The result of step {step!r} is over 300 KiB: attach it.")
             with self.interrupts.shielded():
                 stored = self.system.jobs.store_once(self.record, step, text, self._keep_until)
@@ -116,7 +121,7 @@ class Run(Job):
         return result
 
     def checkpoint(self, state: Any) -> None:
-        text = encode(state)  # now: the task may go on to change what it passed
+        text = json_text(state, "checkpoint")  # now: the task may go on to change what it passed
         with self._news():
             self._checkpoint = Stored(text=text)
             self.moved = self.moved or text != self._saved

@@ -14,7 +14,6 @@ from chalicelib.domain.errors import (
     ConditionFailed,
     Interrupted,
     OvertimeError,
-    PermanentError,
 )
 from chalicelib.domain.job import SECOND, Hint, JobRecord, Status
 from chalicelib.domain.outcomes import (
@@ -30,7 +29,7 @@ from chalicelib.domain.outcomes import (
     Succeeded,
     outcome_of,
 )
-from chalicelib.domain.params import decode, encode
+from chalicelib.domain.params import decode
 from chalicelib.domain.retry import backoff_seconds
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Stamp, Verb
@@ -41,7 +40,7 @@ from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.run import Run
-from chalicelib.service.stash import RESULT_INLINE, fetch, stash
+from chalicelib.service.stash import RESULT_INLINE, fetch, json_text, stash
 from chalicelib.service.transition import announce, carry_out, enqueue
 
 logger = logging.getLogger(__name__)
@@ -134,7 +133,7 @@ def _run(run: Run, task: Task | None) -> Outcome:
         params = msgspec.json.decode(fetch(run.system, run.record.params))
         with run.interrupts.armed():
             value = task(run, decode(task.params_type, params))
-        return Succeeded(_encoded(value))
+        return Succeeded(json_text(value, "task's result"))
     except (Exception, SystemExit, Interrupted) as error:
         outcome = outcome_of(error, told=run.interrupts.pending)
         if isinstance(outcome, (Failed, Retry)):
@@ -142,13 +141,6 @@ def _run(run: Run, task: Task | None) -> Outcome:
             where = "".join(traceback.format_exception(error))
             logger.warning("attempt_failed", extra={"traceback": where})
         return outcome
-
-
-def _encoded(value: object) -> str:
-    try:
-        return encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise PermanentError(f"The task returned what JSON cannot hold: {error}") from error
 
 
 def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
