@@ -58,16 +58,16 @@ class Heartbeat:
         now = self.system.clock.now()
         if now >= self.run.record.deadline:
             self._tell(DeadlineExceeded("The job's deadline has passed."))
-        elif now >= self.run.ends_at:
+        if now >= self.run.ends_at:
             self._tell(InvocationEnding("This invocation is nearly over."))
         self._renewed_at = now  # a beat that fails waits its turn like any other
         try:
-            self.run.store_logs()
             self._renew()
         except Unavailable:
             # Only the next beat is lost by it, unless the lease runs out first; and then the
             # conditions on all later writes decide.
             logger.warning("heartbeat_failed")
+        self.run.store_logs()
 
     def _renew(self) -> None:
         found, before = self.run.take_findings(), self.run.record
@@ -75,7 +75,7 @@ class Heartbeat:
             self.run.record = self._written(before, found)
         except LeaseLost as lost:
             self._tell(lost)
-        except Unavailable:
+        except Exception:
             self.run.give_back(found)
             raise
         if found.visible_on(before):

@@ -188,12 +188,18 @@ class Run(Job):
             self._checkpoint = None
 
     def store_logs(self) -> None:
+        """What cannot be stored waits for the next time: no lease and no outcome hang on it."""
         with self._lock:
             lines = tuple(self._lines)
-        if lines:
+        if not lines:
+            return
+        try:
             self.system.jobs.log(self.record, lines, self._keep_until)
-            with self._lock:
-                del self._lines[: len(lines)]
+        except Exception:
+            logger.exception("log_lines_failed")
+            return
+        with self._lock:
+            del self._lines[: len(lines)]
 
     @property
     def _keep_until(self) -> int:
