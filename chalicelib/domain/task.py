@@ -34,7 +34,8 @@ class HttpResponse:
 
 class Job(ABC):
     """The job that a task works on. Every method may raise `Interrupted` on behalf of the
-    client (cancel), the clock (deadline) or Lambda (invocation ending): let it through."""
+    client (cancel), the clock (deadline) or Lambda (invocation ending): let it through. Until it
+    is, in an `except` or a `finally`, all of them work: save a checkpoint there, and tidy up."""
 
     id: str
     key: str

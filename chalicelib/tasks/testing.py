@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ from chalicelib.memory import (
 )
 from chalicelib.service import control
 from chalicelib.service.heartbeat import Heartbeat
+from chalicelib.service.interrupt import Told
 from chalicelib.service.ports import System
 from chalicelib.service.stash import fetch
 from chalicelib.service.submit import Submission, submit
@@ -184,14 +185,13 @@ class _Crash(BaseException):
     """The worker is gone: nothing of it runs on, not even a `finally` of ours that writes."""
 
 
-class _Steps:
+class _Steps(Told):
     """Implements ports.Interrupts by counting the task's calls instead of by signals."""
 
     def __init__(self, bench: Bench) -> None:
+        super().__init__()
         self._bench = bench
         self._heartbeat: Heartbeat | None = None
-        self._armed = False
-        self.pending: BaseException | None = None
         self.plan("", None, None, None)
 
     def plan(self, job_id: str, end: int | None, crash: int | None, cancel: int | None) -> None:
@@ -208,18 +208,8 @@ class _Steps:
         self._heartbeat = None
 
     @contextmanager
-    def armed(self) -> Iterator[None]:
-        self._armed = True
-        try:
-            yield
-        finally:
-            self._armed = False
-
-    def shielded(self) -> AbstractContextManager[None]:
-        return self._step()
-
-    @contextmanager
-    def _step(self) -> Iterator[None]:
+    def shielded(self) -> Iterator[None]:
+        self.raise_pending()
         yield
         self.check()
 
@@ -235,8 +225,4 @@ class _Steps:
         self._heartbeat.beat()
         if self._end is not None and self._taken >= self._end:
             self.interrupt(InvocationEnding("The bench ends this invocation."))
-        if self.pending is not None:
-            raise self.pending
-
-    def interrupt(self, error: BaseException) -> None:
-        self.pending = self.pending or error
+        self.raise_pending()

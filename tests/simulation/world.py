@@ -25,6 +25,7 @@ from chalicelib.memory import (
 )
 from chalicelib.service.delivering import deliver_webhook
 from chalicelib.service.heartbeat import Heartbeat
+from chalicelib.service.interrupt import Told
 from chalicelib.service.ports import LogLine, Rules, System
 from chalicelib.service.sweeper import sweep
 from chalicelib.service.worker import deliver
@@ -140,7 +141,7 @@ class World:
             tasks=self._registered,
             secrets=MemorySecrets(),
             signing_secrets=self.signing_secrets,
-            interrupts=lambda: _Interrupts(),
+            interrupts=_Interrupts,
             beating=self._beating,
             webhook_body=webhook_body,
             rules=Rules(lease=LEASE, retention=RETENTION),
@@ -234,20 +235,8 @@ class _Clock:
         self._scheduler.sleep_until(self._scheduler.time + round(seconds * SECOND))
 
 
-class _Interrupts:
+class _Interrupts(Told):
     """Implements ports.Interrupts: what is pending is raised at the task's next step."""
-
-    def __init__(self) -> None:
-        self.pending: BaseException | None = None
-        self._armed = False
-
-    @contextmanager
-    def armed(self) -> Iterator[None]:
-        self._armed = True
-        try:
-            yield
-        finally:
-            self._armed = False
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
@@ -256,11 +245,7 @@ class _Interrupts:
         self.check()
 
     def check(self) -> None:
-        if self._armed and self.pending is not None:
-            raise self.pending
-
-    def interrupt(self, error: BaseException) -> None:
-        self.pending = error
+        self.raise_pending()
 
 
 class _Jobs:

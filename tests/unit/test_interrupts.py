@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Interrupted, JobCanceled
+from chalicelib.domain.errors import Interrupted, InvocationEnding, JobCanceled
 from chalicelib.domain.job import Hint, JobRecord
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import Job, Task, task
@@ -134,6 +136,46 @@ def test_a_task_may_tidy_up_after_a_cancel() -> None:
     assert tidied == [True]
 
 
+def test_a_task_may_save_where_it_is_while_it_handles_the_end_of_its_invocation() -> None:
+    def long(job: Job) -> None:
+        try:
+            threading.Event().wait()
+        except InvocationEnding:
+            job.checkpoint({"row": 7})
+            raise
+
+    record = run(long, seconds=1)
+    assert (record.status, record.wait_reason, record.attempt) == ("queued", "continuing", 0)
+    assert record.checkpoint is not None
+    assert record.checkpoint.text == '{"row":7}'
+
+
+def test_all_calls_work_while_a_cancel_is_handled() -> None:
+    done: list[Any] = []
+
+    def thorough(job: Job) -> None:
+        cancel()
+        try:
+            threading.Event().wait()
+        finally:
+            job.log("tidying up")
+            job.attach("kept.txt", "kept")
+            job.checkpoint("kept")
+            job.progress(0.5)
+            done.append(job.once("undo", lambda: "undone"))
+            try:
+                raise ValueError("in the midst of it")
+            except ValueError:
+                job.log("a detour")
+
+    record = run(thorough)
+    assert (record.status, done) == ("canceled", ["undone"])
+    assert [one.name for one in record.artifacts] == ["kept.txt"]
+    assert record.checkpoint is not None
+    lines = running[-1][0].jobs.lines(record, "", 9)
+    assert [line.message for line in lines] == ["tidying up", "a detour"]
+
+
 def test_a_deadline_ends_a_blocked_task() -> None:
     record = run(lambda job: threading.Event().wait(), cancel_after=250)
     assert record.status == "failed"
@@ -192,3 +234,68 @@ def test_a_task_outside_the_main_thread_hears_of_a_cancel_at_its_next_call() -> 
     thread.start()
     thread.join(30)
     assert ended[0].status == "canceled"
+
+
+def test_calls_under_way_in_other_threads_keep_nothing_from_the_main_thread() -> None:
+    interrupts, over = SignalInterrupts(), threading.Event()
+    all_inside = threading.Barrier(3)
+
+    def call() -> None:
+        with interrupts.shielded():
+            all_inside.wait(30)
+            over.wait(30)
+
+    def work() -> None:
+        for helper in helpers:
+            helper.start()
+        all_inside.wait(30)
+        threading.Timer(0, interrupts.interrupt, [JobCanceled()]).start()
+        over.wait(10)
+
+    helpers = [threading.Thread(target=call) for _ in range(2)]
+    try:
+        with pytest.raises(JobCanceled), interrupts.armed():
+            work()
+    finally:
+        over.set()
+        for helper in helpers:
+            helper.join()
+
+
+def test_who_handles_one_thing_is_not_torn_out_of_it_by_another() -> None:
+    interrupts, ended = SignalInterrupts(), []
+
+    def work() -> None:
+        try:
+            interrupts.interrupt(JobCanceled())
+            threading.Event().wait(10)
+        finally:
+            interrupts.interrupt(InvocationEnding())
+            with interrupts.shielded():
+                interrupts.check()
+            ended.append("well")
+
+    with pytest.raises(JobCanceled), interrupts.armed():
+        work()
+    assert ended == ["well"]
+
+
+def test_what_was_told_before_the_task_began_is_raised_as_it_begins() -> None:
+    interrupts, began = SignalInterrupts(), []
+    interrupts.interrupt(InvocationEnding())
+    with pytest.raises(InvocationEnding), interrupts.armed():
+        began.append(True)
+    assert began == []
+
+
+def test_a_signal_that_comes_late_does_not_end_the_process() -> None:
+    program = """
+import os, signal
+from chalicelib.service.interrupt import SIGNAL, SignalInterrupts
+with SignalInterrupts().armed():
+    pass
+os.kill(os.getpid(), SIGNAL)
+print("alive")
+"""
+    late = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (late.returncode, late.stdout) == (0, "alive\n")
