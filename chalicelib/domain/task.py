@@ -20,6 +20,7 @@ from chalicelib.domain.source import Source
 T = TypeVar("T")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+LONGEST = 366 * 86_400  # seconds
 Lane = Literal["default", "heavy", "webhooks"]  # each a queue and its worker, in app.py
 
 
@@ -165,9 +166,10 @@ def task(
         raise TypeError(f'give the task a name: @task("{getattr(name, "__name__", "name")}")')
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a task: use a-z, 0-9, '.', '_', '-', 64 at most")
-    if max_attempts < 1 or timeout < 5 or backoff < 0:
-        raise ValueError(f"task {name}: max_attempts >= 1, timeout >= 5 and backoff >= 0, please")
-
+    if max_attempts < 1 or not 5 <= timeout <= LONGEST:
+        raise ValueError(f"task {name}: max_attempts >= 1 and a timeout of 5 s to 366 days, please")
+    if not (0 <= backoff <= LONGEST and 0 <= backoff_max <= LONGEST):
+        raise ValueError(f"task {name}: backoff and backoff_max of 0 s to 366 days, please")
     if lane not in (lanes := typing.get_args(Lane)):
         raise ValueError(f"task {name}: there is no lane {lane!r}; there are: {', '.join(lanes)}")
 

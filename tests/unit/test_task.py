@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,15 @@ def test_a_lane_that_is_none_is_refused() -> None:
         task("draw", lane="havy")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", [{"max_attempts": 0}, {"timeout": 4}, {"backoff": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_attempts": 0},
+        *({"timeout": seconds} for seconds in (4, math.nan, math.inf, 367 * 86_400)),
+        *({"backoff": seconds} for seconds in (-1, math.nan, math.inf)),
+        *({"backoff_max": seconds} for seconds in (-1, math.nan, math.inf)),
+    ],
+)
 def test_numbers_that_make_no_sense_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="task draw"):
         task("draw", **wrong)
