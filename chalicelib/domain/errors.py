@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from chalicelib.domain.job import JobRecord
 
+LONGEST_DELAY = 30 * 86_400  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -161,7 +163,7 @@ class RetryLater(OvertimeError):
     def __init__(self, delay: float | timedelta, detail: str = "") -> None:
         super().__init__(detail)
         seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
-        if not 0 <= seconds <= 30 * 86_400:
+        if not 0 <= seconds <= LONGEST_DELAY:
             raise ValueError("RetryLater takes a delay between 0 seconds and 30 days")
         self.delay_seconds = float(seconds)
 

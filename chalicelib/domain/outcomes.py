@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import (
+    LONGEST_DELAY,
     DeadlineExceeded,
     Interrupted,
     InvalidRequest,
@@ -63,8 +64,12 @@ Outcome = Succeeded | Failed | Retry | Continue | Canceled | Expired | Lost
 def outcome_of(error: BaseException, told: BaseException | None) -> Outcome:
     """What an exception that left the task means. Anything unknown is worth another attempt.
 
-    `told` is what the system raised in the task: what a task raises in its place is its own.
+    `told` is what the system raised in the task, alone or, by an asyncio.TaskGroup, in a group
+    with others; what a task raises in its place is its own.
     """
+    if isinstance(error, BaseExceptionGroup) and error.subgroup(lambda one: one is told):
+        assert told is not None
+        error = told
     match error:
         case Interrupted() if error is not told:
             return Retry(_problem("attempt-failed", error))
@@ -81,7 +86,7 @@ def outcome_of(error: BaseException, told: BaseException | None) -> Outcome:
         case PermanentError():
             return Failed(_problem(PermanentError.slug, error))
         case RetryLater():
-            return Retry(_problem(RetryLater.slug, error), error.delay_seconds)
+            return Retry(_problem(RetryLater.slug, error), _delay(error))
         case _:
             return Retry(_problem("attempt-failed", error))
 
@@ -105,11 +110,22 @@ OUT_OF_TIME = Retry(
 
 def _problem(slug: str, error: BaseException) -> Problem:
     """The client sees type and message, never the traceback."""
-    return Problem(
-        type=f"/problems/{slug}",
-        title=getattr(error, "headline", type(error).__name__),
-        detail=printable(str(error))[:DETAIL_AT_MOST],
-    )
+    title = getattr(error, "headline", type(error).__name__)
+    return Problem(type=f"/problems/{slug}", title=_text(title), detail=_text(error))
+
+
+def _text(thing: object) -> str:
+    try:
+        return printable(str(thing))[:DETAIL_AT_MOST]
+    except Exception:
+        return f"({type(thing).__name__} has no text)"
+
+
+def _delay(error: RetryLater) -> float | None:
+    """None where a subclass has not told, having an __init__ of its own."""
+    seconds = getattr(error, "delay_seconds", None)
+    told = isinstance(seconds, (int, float)) and 0 <= seconds <= LONGEST_DELAY
+    return seconds if told else None
 
 
 def _params_no_longer_fit(error: InvalidRequest) -> Problem:
@@ -117,5 +133,5 @@ def _params_no_longer_fit(error: InvalidRequest) -> Problem:
     return Problem(
         type="/problems/params-invalid",
         title="The params do not fit the task any more",
-        detail=printable(fields or str(error))[:DETAIL_AT_MOST],
+        detail=_text(fields or error),
     )

@@ -12,7 +12,6 @@ import msgspec
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import (
     ConditionFailed,
-    Interrupted,
     OvertimeError,
 )
 from chalicelib.domain.job import SECOND, Hint, JobRecord, Status
@@ -126,7 +125,7 @@ def _claim(system: System, hint: Hint) -> JobRecord | None:
 
 
 def _run(run: Run, task: Task | None) -> Outcome:
-    """Every way in which a task can end becomes an outcome, here."""
+    """Every way in which a task can end becomes an outcome, here. Ctrl-C ends the process."""
     if task is None:
         return UNKNOWN_TASK
     try:
@@ -134,7 +133,9 @@ def _run(run: Run, task: Task | None) -> Outcome:
         with run.interrupts.armed():
             value = task(run, decode(task.params_type, params))
         return Succeeded(json_text(value, "task's result"))
-    except (Exception, SystemExit, Interrupted) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         outcome = outcome_of(error, told=run.interrupts.pending)
         if isinstance(outcome, (Failed, Retry)):
             # The client sees type and message; where it came from is for us.

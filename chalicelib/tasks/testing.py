@@ -181,8 +181,9 @@ class _Watched(MemoryJobs):
         return after
 
 
-class _Crash(BaseException):
-    """The worker is gone: nothing of it runs on, not even a `finally` of ours that writes."""
+class _Crash(KeyboardInterrupt):
+    """The worker is gone: nothing of it runs on, not even a `finally` of ours that writes. As
+    Ctrl-C it is no way for a task to end."""
 
 
 class _Steps(Told):

@@ -19,8 +19,9 @@ from chalicelib.domain.job import SECOND, Hint
 STEP_TAKES = (0, 1, 3, 20, 150, 1_000)  # milliseconds, one drawn a step
 
 
-class Crash(BaseException):
-    """The process is gone. Whatever still unwinds in it can reach no port any more."""
+class Crash(KeyboardInterrupt):
+    """The process is gone. Whatever still unwinds in it can reach no port any more. As Ctrl-C it
+    is no way for a task to end."""
 
 
 @dataclass(eq=False)
