@@ -143,10 +143,13 @@ class MemoryPayloads:
     def put(self, key: str, body: bytes | Path | BinaryIO, content_type: str) -> int:
         if isinstance(body, Path):
             body = body.read_bytes()
-        self.objects[key] = body if isinstance(body, bytes) else body.read()
+        data = body.read() if hasattr(body, "read") else body
+        self.objects[key] = bytes(memoryview(data))
         return len(self.objects[key])
 
     def get(self, key: str) -> bytes:
+        if key not in self.objects:
+            raise FileNotFoundError(key)
         return self.objects[key]
 
     def open(self, key: str, start: int) -> Source:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CHUNK = 256 * 1024  # bytes
+SPOOLED_IN_MEMORY = 8 * 1024 * 1024  # bytes; beyond them, in a temporary file
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -29,15 +33,21 @@ class Payloads:
     bucket: str
 
     def put(self, key: str, body: bytes | Path | BinaryIO, content_type: str) -> int:
-        with _readable(body) as source, unavailable("bucket"):
+        with _repeatable(body) as source, unavailable("bucket"):
+            size = len(source) if isinstance(source, bytes) else _size(source)
             self.client().put_object(
                 Bucket=self.bucket, Key=key, Body=source, ContentType=content_type
             )
-            return len(source) if isinstance(source, bytes) else source.tell()
+            return size
 
     def get(self, key: str) -> bytes:
         with unavailable("bucket"):
-            return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            try:
+                return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if code(error) in MISSING:
+                    raise FileNotFoundError(key) from None
+                raise
 
     def open(self, key: str, start: int) -> Source:
         with unavailable("bucket"):
@@ -108,9 +118,26 @@ class Payloads:
 
 
 @contextmanager
-def _readable(body: bytes | Path | BinaryIO) -> Iterator[bytes | BinaryIO]:
-    if isinstance(body, Path):
+def _repeatable(body: bytes | Path | BinaryIO) -> Iterator[bytes | BinaryIO]:
+    """What the SDK may read again from its start, as it does to sign and to repeat: a file that
+    cannot seek, or does not stand there, is copied first."""
+    if isinstance(body, bytes):
+        yield body
+    elif isinstance(body, Path):
         with body.open("rb") as file:
             yield file
-    else:
+    elif not hasattr(body, "read"):
+        yield bytes(memoryview(cast(Any, body)))
+    elif body.seekable() and body.tell() == 0:
         yield body
+    else:
+        with tempfile.SpooledTemporaryFile(SPOOLED_IN_MEMORY) as copy:
+            shutil.copyfileobj(body, copy)
+            copy.seek(0)
+            yield cast(BinaryIO, copy)
+
+
+def _size(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size

@@ -87,9 +87,11 @@ class MessageQueue(Protocol):
 
 class PayloadStore(Protocol):
     def put(self, key: str, body: bytes | Path | BinaryIO, content_type: str) -> int:
-        """Store an object whole and return its size in bytes. Keys are never reused."""
+        """Store an object whole and return its size in bytes: of a file object, seekable or
+        not, all from where it stands. TypeError for what holds no bytes. Keys are never reused."""
 
-    def get(self, key: str) -> bytes: ...
+    def get(self, key: str) -> bytes:
+        """FileNotFoundError if there is no such object."""
 
     def open(self, key: str, start: int) -> Source:
         """A stream of the object from byte `start` on; FileNotFoundError if there is none."""

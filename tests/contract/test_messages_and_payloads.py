@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,10 +34,45 @@ def test_what_was_put_is_got(payloads: PayloadStore, tmp_path: Path) -> None:
     assert payloads.size("a") == 5
 
 
+def standing_at(position: int, file: io.BytesIO) -> io.BytesIO:
+    file.seek(position)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("make", "stored"),
+    [
+        (lambda _: bytearray(b"0123456789"), b"0123456789"),
+        (lambda _: memoryview(b"0123456789")[2:8:2], b"246"),
+        (lambda _: standing_at(4, io.BytesIO(b"0123456789")), b"456789"),
+        (lambda _: standing_at(10, io.BytesIO(b"0123456789")), b""),
+        (lambda _: io.BufferedReader(standing_at(4, io.BytesIO(b"0123456789"))), b"456789"),
+        (lambda payloads: payloads.open("before", 0), b"0123456789"),
+        (lambda payloads: io.BufferedReader(payloads.open("before", 4)), b"456789"),
+        (lambda payloads: payloads.open("before", 10), b""),
+    ],
+)
+def test_what_is_put_is_what_is_left_of_it_and_so_is_the_size(
+    payloads: PayloadStore, make: Callable[[PayloadStore], Any], stored: bytes
+) -> None:
+    payloads.put("before", b"0123456789", "text/plain")
+    assert payloads.put("after", make(payloads), "text/plain") == len(stored)
+    assert payloads.get("after") == stored
+
+
+@pytest.mark.parametrize("body", [7, None, ["x"], "text"])
+def test_what_holds_no_bytes_is_not_put(payloads: PayloadStore, body: Any) -> None:
+    with pytest.raises(TypeError):
+        payloads.put("a", body, "text/plain")
+    assert payloads.size("a") is None
+
+
 def test_nothing_is_told_of_what_is_not_there(payloads: PayloadStore) -> None:
     assert payloads.size("missing") is None
     with pytest.raises(FileNotFoundError):
         payloads.open("missing", 0)
+    with pytest.raises(FileNotFoundError):
+        payloads.get("missing")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ SHOWN = ("status", "progress", "artifacts", "error", "result", "cancel_requested
 MESSAGES_AT_MOST = 200  # a job; a scenario's faults account for a few dozen
 
 
-class Violation(BaseException):  # no `except Exception` of the code under test may swallow it
+class Violation(KeyboardInterrupt):  # which no code under test swallows
     """A promise was broken; the message begins with its name."""
 
 
