@@ -191,10 +191,10 @@ class Interrupts(Protocol):
         """While inside, `interrupt` may raise at any point of this thread."""
 
     def shielded(self) -> AbstractContextManager[None]:
-        """While inside, it waits: entering and leaving raise what is pending."""
+        """While inside, this thread is not interrupted: entering and leaving `check`."""
 
     def check(self) -> None:
-        """Raise what is pending."""
+        """Raise what is pending, unless the task is handling it."""
 
     def interrupt(self, error: BaseException) -> None:
         """Raise `error` in the thread that armed; called from another."""

@@ -54,8 +54,8 @@ class Run(Job):
         self.key = f"{record.id}-{record.birth}"
         self.attempt = record.attempt
         self.max_attempts = record.max_attempts
-        self._saved = None if record.checkpoint is None else fetch(system, record.checkpoint)
-        self.state = None if self._saved is None else msgspec.json.decode(self._saved)
+        self._saved: str | None = None
+        self.state = None
         self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._checkpoint: Stored | None = None
@@ -65,6 +65,13 @@ class Run(Job):
         self._numbers = itertools.count(1)
         self._logged = 0
         self.moved = False  # whether the checkpoint has, since this invocation began
+
+    def resume(self) -> None:
+        """Fetch what the last checkpoint saved."""
+        if self.record.checkpoint is not None:
+            gone = "The checkpoint to go on from is not kept any more."
+            self._saved = fetch(self.system, self.record.checkpoint, gone)
+            self.state = msgspec.json.decode(self._saved)
 
     # ── what a task calls ──
 

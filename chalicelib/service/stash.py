@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.domain.errors import PermanentError
+from chalicelib.domain.errors import PermanentError, Unavailable
 from chalicelib.domain.job import Stored
 from chalicelib.domain.params import encode
 from chalicelib.service.ports import System
@@ -33,8 +33,15 @@ def stash(system: System, key: str, text: str, inline: int) -> Stored:
     return Stored(key=key)
 
 
-def fetch(system: System, stored: Stored) -> str:
+def fetch(system: System, stored: Stored, gone: str | None = None) -> str:
+    """Raises Unavailable where it cannot be had now; and where it is not kept any more, with
+    `gone`, what a task is to be told, PermanentError."""
     if stored.text is not None:
         return stored.text
     assert stored.key is not None
-    return system.payloads.get(stored.key).decode()
+    try:
+        return system.payloads.get(stored.key).decode()
+    except FileNotFoundError:
+        if gone is None:
+            raise Unavailable("What belongs to the job is not kept any more.") from None
+        raise PermanentError(gone) from None

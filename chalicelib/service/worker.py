@@ -129,7 +129,9 @@ def _run(run: Run, task: Task | None) -> Outcome:
     if task is None:
         return UNKNOWN_TASK
     try:
-        params = msgspec.json.decode(fetch(run.system, run.record.params))
+        gone = "The job's params are not kept any more."
+        params = msgspec.json.decode(fetch(run.system, run.record.params, gone))
+        run.resume()
         with run.interrupts.armed():
             value = task(run, decode(task.params_type, params))
         return Succeeded(json_text(value, "task's result"))
