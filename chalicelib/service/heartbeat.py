@@ -70,7 +70,7 @@ class Heartbeat:
         self.run.store_logs()
 
     def _renew(self) -> None:
-        found, before = self.run.take_findings(), self.run.record
+        found, before = self._findings(), self.run.record
         try:
             self.run.record = self._written(before, found)
         except LeaseLost as lost:
@@ -82,6 +82,14 @@ class Heartbeat:
             push_change(self.system, self.run.record)
         if self.run.record.cancel_requested:
             self._tell(JobCanceled("The client canceled this job."))
+
+    def _findings(self) -> Findings:
+        """None where they cannot be put aside for now: the lease does not hang on them."""
+        try:
+            return self.run.take_findings()
+        except Unavailable:
+            logger.warning("findings_not_stored")
+            return Findings()
 
     def _written(self, record: JobRecord, found: Findings) -> JobRecord:
         """Decided again on what it finds changed: by a client's cancel, or by a heartbeat of

@@ -61,6 +61,23 @@ def test_what_a_beat_could_not_write_the_next_one_writes(error: Exception) -> No
     assert record.progress is not None
 
 
+def test_a_checkpoint_that_cannot_be_put_aside_does_not_cost_the_lease() -> None:
+    bench = Bench()
+    heartbeat = begun(bench)
+    heartbeat.run.checkpoint("x" * 10_000)  # too large for the record
+    heartbeat.run.progress(0.5)
+    put = Failing(bench.payloads.put, Unavailable("away"))
+    setattr(bench.payloads, "put", put)  # noqa: B010
+    bench.clock.sleep(20)
+    heartbeat.beat()
+    before = heartbeat.run.record
+    assert (before.due_at, before.checkpoint) == (bench.clock.time + MINUTE, None)
+    heartbeat.beat()
+    after = heartbeat.run.record
+    assert after.checkpoint is not None
+    assert after.progress is not None
+
+
 @pytest.mark.parametrize("error", [Unavailable("away"), RuntimeError("any")])
 def test_log_lines_that_cannot_be_stored_do_not_cost_the_lease(error: Exception) -> None:
     bench = Bench()
