@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.aws.batches import write_many
 from chalicelib.aws.conditional import PAUSES, pause_or_give_up, transact, write_if
 from chalicelib.aws.errors import code, unavailable
 from chalicelib.aws.items import (
     RECORD_SK,
     Expressions,
+    Item,
     Shards,
     due_partition,
     item_of,
@@ -26,13 +29,15 @@ from chalicelib.aws.items import (
 )
 from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.writes import Write
+from chalicelib.logs import bound
 from chalicelib.service.ports import LogLine
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+logger = logging.getLogger(__name__)
+
 READ_AT_ONCE = 100  # keys: DynamoDB's limit on BatchGetItem
-WRITE_AT_ONCE = 25  # items: DynamoDB's limit on BatchWriteItem
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,8 @@ class JobsTable:
                         RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
                     )
                 for item in answer["Responses"].get(self.table, []):
-                    record = record_of(item)
-                    found[record.id] = record
+                    if (record := _readable(item)) is not None:
+                        found[record.id] = record
                 if self.table not in answer["UnprocessedKeys"]:
                     break
                 keys = list(answer["UnprocessedKeys"][self.table]["Keys"])
@@ -252,16 +257,18 @@ class JobsTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _write_many(self, requests: Iterable[Any]) -> None:
-        rest = iter(requests)
-        while batch := list(islice(rest, WRITE_AT_ONCE)):
-            for pause in (*PAUSES, None):
-                with unavailable("jobs table"):
-                    answer = self.client().batch_write_item(RequestItems={self.table: batch})
-                batch = list(answer["UnprocessedItems"].get(self.table, []))
-                if not batch:
-                    break
-                pause_or_give_up(self.pause, pause)
+    def _write_many(self, requests: Iterable[dict[str, Any]]) -> None:
+        write_many(self.pause, self.client(), self.table, requests)
+
+
+def _readable(item: Item) -> JobRecord | None:
+    """One record that cannot be read must not hide all others from a list, or from the sweeper."""
+    try:
+        return record_of(item)
+    except Exception:
+        with bound(job=item["pk"].get("S")):
+            logger.exception("record_unreadable")
+        return None
 
 
 def _once(record: JobRecord, step: str) -> str:

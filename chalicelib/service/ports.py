@@ -51,7 +51,8 @@ class JobStore(Protocol):
         """The record as of the last write, expired and half-erased ones included."""
 
     def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
-        """The records that exist, in the order asked for, each as of its last write."""
+        """The records that exist and can be read, in the order asked for, each as of its last
+        write."""
 
     def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
         """(position, id) of an owner's jobs, newest first, from after position `before` on.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from chalicelib.domain import verbs
 from chalicelib.domain.job import DAY, MINUTE, JobRecord, Urgency
 from chalicelib.service.ports import JobStore
+from tests.contract.conftest import Stores
+from tests.lines import lines
 from tests.records import LEASE, NOW, failed, fresh, queued, running, stamp, succeeded
 
 
@@ -90,3 +92,18 @@ def test_many_records_are_read_in_the_order_asked_for(jobs: JobStore) -> None:
     ids = [job.id for job in reversed(many)]
     asked = [*ids[:50], fresh(), *ids[50:]]
     assert [record.id for record in jobs.read_many(asked)] == ids
+
+
+def test_a_record_that_cannot_be_read_hides_no_other(tables: Stores) -> None:
+    before, broken, after = stored(tables.jobs, running(), running(), running())
+    tables.table_client.update_item(
+        TableName=tables.table,
+        Key={"pk": {"S": broken.id}, "sk": {"S": "job"}},
+        UpdateExpression="SET progress = :what",
+        ExpressionAttributeValues={":what": {"S": '{"percent":null,"message":""}'}},
+    )
+    with lines() as said:
+        found = tables.jobs.read_many([before.id, broken.id, after.id])
+    assert found == [before, after]
+    assert [(line["event"], line["job"]) for line in said] == [("record_unreadable", broken.id)]
+    assert "traceback" in said[0]

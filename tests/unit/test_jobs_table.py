@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from chalicelib.aws.batches import write_many
 from chalicelib.aws.conditional import PAUSES
 from chalicelib.aws.items import Shards, item_of
 from chalicelib.aws.jobs_table import JobsTable
@@ -159,3 +160,33 @@ def test_a_transaction_that_fails_otherwise_is_unavailable(failure: Exception) -
     with pytest.raises(Unavailable):
         both(client, record, verbs.cancel(record, stamp()))
     assert client.calls == 1
+
+
+# ── batches ───────────────────────────────────────────────────────────────────────────────
+
+
+class Busy:
+    """Writes but one item of each batch, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.written = times, list[Any]()
+
+    def batch_write_item(self, RequestItems: Any) -> dict[str, Any]:  # noqa: N803
+        [(table, requests)] = RequestItems.items()
+        left = requests[1:] if self.times > 0 else []
+        self.times -= 1
+        self.written += requests[:1] if left else requests
+        return {"UnprocessedItems": {table: left} if left else {}}
+
+
+def test_what_a_busy_table_left_of_a_batch_is_written_after_a_pause() -> None:
+    client, paused = Busy(times=2), list[float]()
+    requests = [{"DeleteRequest": {"Key": number}} for number in range(30)]
+    write_many(paused.append, client, "jobs", requests)  # type: ignore[arg-type]
+    assert client.written == requests
+    assert paused == list(PAUSES[:2])
+
+
+def test_a_table_that_stays_busy_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        write_many(lambda _: None, Busy(times=99), "jobs", [{}, {}] * 9)  # type: ignore[arg-type]
