@@ -61,7 +61,7 @@ class MemoryJobs:
 
     def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
         mine = (
-            (owner_position(record), record.id)
+            (record.position, record.id)
             for record in self.records.values()
             if record.owner == owner and record.status is not Status.ERASING and not record.internal
         )
@@ -106,11 +106,6 @@ class MemoryJobs:
         current = self.records.get(record.id)
         if current and current.status is Status.ERASING and current.birth == record.birth:
             del self.records[record.id]
-
-
-def owner_position(record: JobRecord) -> str:
-    """Orders an owner's jobs by age; sorts as text."""
-    return f"{record.created_at:015d}-{record.id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,6 @@ def system(settings: Settings) -> System:
         rules=Rules(
             lease=settings.lease_seconds * 1_000,
             retention=settings.retention_days * 86_400_000,
-            longest_wait_seconds=settings.max_wait_seconds,
         ),
         pushing=_pushing(settings),
     )

@@ -52,11 +52,6 @@ def owner_partition(owner: str, number: int) -> str:
     return f"{owner}#{number}"
 
 
-def owner_key(record: JobRecord) -> str:
-    """Orders an owner's jobs by age; sorts as text."""
-    return f"{record.created_at:015d}-{record.id}"
-
-
 def key(job_id: str, sk: str = RECORD_SK) -> dict[str, Attribute]:
     return {"pk": {"S": job_id}, "sk": {"S": sk}}
 
@@ -68,7 +63,7 @@ def item_of(record: JobRecord, shards: Shards) -> Item:
     item |= key(record.id)
     if not record.internal:
         item["owner_shard"] = {"S": shards.owner_partition(record.owner, record.id)}
-        item["owner_key"] = {"S": owner_key(record)}
+        item["owner_key"] = {"S": record.position}
     if record.due is not None:
         item["due"] = {"S": shards.due_partition(record.due, record.id)}
     return item

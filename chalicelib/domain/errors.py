@@ -4,7 +4,7 @@ Exception
 └── OvertimeError
     ├── ClientError            the caller can mend it: answered with a 4xx problem document
     │   ├── MalformedRequest, InvalidRequest, UnsupportedMediaType, BodyTooLarge
-    │   ├── Unauthorized, Forbidden, NotFound, ResultTooSoon, ...
+    │   ├── Unauthorized, Forbidden, NotFound, JobNotFinished, ...
     │   └── KeyReused          an Idempotency-Key came back with another body
     ├── Unavailable            AWS did not answer: repeat the call
     ├── Gone                   a push found nobody to take it

@@ -148,6 +148,11 @@ class JobRecord:
         return self.status in TERMINAL
 
     @property
+    def position(self) -> str:
+        """Orders an owner's jobs by age; sorts as text."""
+        return f"{self.created_at:015d}-{self.id}"
+
+    @property
     def internal(self) -> bool:
         return self.task.startswith(INTERNAL)
 

@@ -208,7 +208,6 @@ class Rules:
     lease: int = 60_000
     retention: int = 30 * 86_400_000
     ending_margin: int = 20_000  # what a task gets to stop before Lambda stops it
-    longest_wait_seconds: int = 25  # API Gateway hangs up after 29
 
 
 @dataclass(frozen=True, slots=True)
