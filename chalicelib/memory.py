@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from chalicelib.domain.errors import ConditionFailed, PermanentError, Unavailable
 from chalicelib.domain.job import JobRecord, Status, Urgency
@@ -96,16 +96,25 @@ class MemoryJobs:
         beside = self.log_lines.get((record.id, record.birth), {})
         return [beside[position] for position in sorted(beside) if position > after][:limit]
 
-    def forget(self, record: JobRecord) -> None:
-        for key in [key for key in self.steps if key[0] == record.id]:
-            del self.steps[key]
-        for place in [place for place in self.log_lines if place[0] == record.id]:
-            del self.log_lines[place]
-        for place in [place for place in self.subscriptions if place[0] == record.id]:
-            del self.subscriptions[place]
+    def forget(self, record: JobRecord, at_most: int) -> bool:
+        beside: list[tuple[dict[Any, Any], Any]] = [
+            *((self.steps, key) for key in self.steps if key[0] == record.id),
+            *(
+                (items, name)
+                for kind in (self.log_lines, self.subscriptions)
+                for (job_id, _), items in kind.items()
+                for name in items
+                if job_id == record.id
+            ),
+        ]
+        for items, name in beside[:at_most]:
+            del items[name]
+        if len(beside) > at_most:
+            return False
         current = self.records.get(record.id)
         if current and current.status is Status.ERASING and current.birth == record.birth:
             del self.records[record.id]
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +172,11 @@ class MemoryPayloads:
     def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
         return f"memory:{key}"
 
-    def erase(self, prefix: str) -> None:
-        for key in [key for key in self.objects if key.startswith(prefix)]:
+    def erase(self, prefix: str, at_most: int) -> bool:
+        found = [key for key in self.objects if key.startswith(prefix)]
+        for key in found[:at_most]:
             del self.objects[key]
+        return len(found) <= at_most
 
 
 @dataclass(frozen=True)

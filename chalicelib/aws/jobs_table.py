@@ -103,14 +103,9 @@ class JobsTable:
         return list(islice(newest_first, limit))
 
     def due(self, urgency: Urgency, now: int) -> Iterator[str]:
-        for number in range(self.shards.due):
-            partition: Any = {"S": due_partition(urgency, number)}
-            for item in self._query(
-                IndexName="due",
-                KeyConditionExpression="due = :partition AND due_at <= :now",
-                ExpressionAttributeValues={":partition": partition, ":now": {"N": str(now)}},
-            ):
-                yield item["pk"]["S"]
+        shards = (due_partition(urgency, number) for number in range(self.shards.due))
+        longest_first = heapq.merge(*(self._due_in(shard, now) for shard in shards))
+        return (job_id for _, job_id in longest_first)
 
     def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
         place, until = key(record.id, _once(record, step)), ttl(expires_at)
@@ -186,17 +181,22 @@ class JobsTable:
             for item in islice(items, limit)
         ]
 
-    def forget(self, record: JobRecord) -> None:
+    def forget(self, record: JobRecord, at_most: int) -> bool:
         everything = self._query(
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": record.id}},
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
+            Limit=at_most + 2,  # the record, and one more that tells whether some are left
         )
         beside = (item for item in everything if item["sk"]["S"] != RECORD_SK)
+        found = list(islice(beside, at_most + 1))
         self._write_many(
-            {"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in beside
+            {"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}}
+            for item in found[:at_most]
         )
+        if len(found) > at_most:
+            return False
         with unavailable("jobs table"):
             try:
                 self.client().delete_item(
@@ -212,6 +212,7 @@ class JobsTable:
             except ClientError as error:
                 if code(error) != "ConditionalCheckFailedException":
                     raise  # otherwise somebody else was faster: it is gone
+        return True
 
     def _put(self, record: JobRecord) -> dict[str, Any]:
         nobody_has_this_id = "attribute_not_exists(pk)"
@@ -245,6 +246,15 @@ class JobsTable:
             Limit=limit,
         ):
             yield item["owner_key"]["S"], item["pk"]["S"]
+
+    def _due_in(self, partition: str, now: int) -> Iterator[tuple[int, str]]:
+        values: Any = {":partition": {"S": partition}, ":now": {"N": str(now)}}
+        for item in self._query(
+            IndexName="due",
+            KeyConditionExpression="due = :partition AND due_at <= :now",
+            ExpressionAttributeValues=values,
+        ):
+            yield int(item["due_at"]["N"]), item["pk"]["S"]
 
     def _query(self, **arguments: Any) -> Iterator[Any]:
         """Every item, page by page, fetched as they are asked for."""

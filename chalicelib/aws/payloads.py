@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 256 * 1024  # bytes
 SPOOLED_IN_MEMORY = 8 * 1024 * 1024  # bytes; beyond them, in a temporary file
+DELETE_AT_ONCE = 1_000  # keys: S3's limit on DeleteObjects
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -106,15 +107,26 @@ class Payloads:
         with unavailable("bucket"):  # signing calls nobody, but needs credentials, which may fail
             return self.client().generate_presigned_url(operation, Params=params, ExpiresIn=seconds)
 
-    def erase(self, prefix: str) -> None:
+    def erase(self, prefix: str, at_most: int) -> bool:
+        erased = 0
         with unavailable("bucket"):
             pages = self.client().get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+            for page in pages.paginate(
+                Bucket=self.bucket,
+                Prefix=prefix,
+                PaginationConfig={"PageSize": min(at_most, DELETE_AT_ONCE)},
+            ):
                 keys: Any = [{"Key": one["Key"]} for one in page.get("Contents", [])]
                 if keys:
-                    self.client().delete_objects(
+                    answer = self.client().delete_objects(
                         Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True}
                     )
+                    for error in answer.get("Errors", []):  # of one key, in an answer of 200
+                        raise ClientError({"Error": error}, "DeleteObjects")
+                erased += len(keys)
+                if erased >= at_most and page["IsTruncated"]:
+                    return False
+        return True
 
 
 @contextmanager

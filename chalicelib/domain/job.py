@@ -44,10 +44,12 @@ class WaitReason(StrEnum):
 
 
 class Urgency(StrEnum):
-    """The two lanes of the due index: a backlog's reminders must never delay a rescue."""
+    """The lanes of the due index, the first first: a backlog's reminders must never delay a
+    rescue, nor an erasure that takes many visits either of them."""
 
     MUST = "must"
     REMIND = "remind"
+    ERASE = "erase"
 
 
 @dataclass(frozen=True, slots=True)

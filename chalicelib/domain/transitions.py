@@ -32,6 +32,7 @@ class Verb(StrEnum):
     ACKNOWLEDGE_CANCEL = "acknowledge_cancel"
     RESCUE = "rescue"
     REMIND = "remind"
+    POSTPONE = "postpone"
     EXPIRE = "expire"
     RETRY = "retry"
     ERASE = "erase"
@@ -65,12 +66,13 @@ TABLE: Mapping[Verb, Transition] = {
     Verb.ACKNOWLEDGE_CANCEL: _row({_R}, {_C}, "worker"),
     Verb.RESCUE: _row({_R}, {_Q, _F, _C}, "sweeper"),
     Verb.REMIND: _row({_Q}, {_Q}, "sweeper"),
+    Verb.POSTPONE: _row({_Q}, {_Q}, "sweeper"),
     Verb.EXPIRE: _row({_Q, _R}, {_F}, "sweeper, worker, a read that notices"),
     Verb.RETRY: _row({_F, _C}, {_Q}, "API"),
     Verb.ERASE: _row({_S, _F, _C}, {Status.ERASING}, "API"),
     Verb.WATCH: _row({_Q, _R, _S, _F, _C}, set(), "API"),  # leads nowhere: the status stays
 }
-UNSEEN = frozenset({Verb.REMIND, Verb.ERASE})  # clients see no other job by them
+UNSEEN = frozenset({Verb.REMIND, Verb.POSTPONE, Verb.ERASE})  # clients see no other job by them
 
 
 @dataclass(frozen=True, slots=True)

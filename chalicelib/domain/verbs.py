@@ -186,12 +186,21 @@ def rescue(record: JobRecord, stamp: Stamp) -> Write:
 
 def remind(record: JobRecord, stamp: Stamp) -> Write:
     """Send the message once more; the next reminder is twice as far off."""
+    return _due_later(Verb.REMIND, record, stamp)
+
+
+def postpone(record: JobRecord, stamp: Stamp) -> Write:
+    """As a reminder, but without the message: that one still waits, in all likelihood."""
+    return _due_later(Verb.POSTPONE, record, stamp)
+
+
+def _due_later(verb: Verb, record: JobRecord, stamp: Stamp) -> Write:
     due_as_decided_on = Is("due_at", record.due_at)
     wait = min(REMIND_AFTER * 2 ** min(record.reminders + 1, 10), REMIND_AT_MOST)
     due = due_while_queued(record.not_before, record.deadline, stamp.now, wait)
     changes = {"reminders": record.reminders + 1, **due}
-    when = (starts(Verb.REMIND), due_as_decided_on)
-    return Write(verb=Verb.REMIND, nonce=stamp.nonce, when=when, put=changes)
+    when = (starts(verb), due_as_decided_on)
+    return Write(verb=verb, nonce=stamp.nonce, when=when, put=changes)
 
 
 def expire(record: JobRecord, stamp: Stamp) -> Write:
@@ -249,7 +258,7 @@ def erase(record: JobRecord, stamp: Stamp) -> Write:
     """Hide the job from every read. What is left to delete is due like all other work, and
     TTL may not take the record before it is done."""
     same_record = Is("birth", record.birth)
-    changes = {"due": Urgency.MUST, "due_at": stamp.now, "expires_at": None}
+    changes = {"due": Urgency.ERASE, "due_at": stamp.now, "expires_at": None}
     return Write(
         verb=Verb.ERASE,
         nonce=stamp.nonce,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -22,6 +23,11 @@ from chalicelib.service.measures import about
 from chalicelib.service.ports import System
 from chalicelib.service.read import get
 from chalicelib.service.transition import carry_out
+
+DELIVERIES_A_VISIT = 50  # of an erasure: five calls each
+OBJECTS_A_VISIT = 5_000
+ITEMS_A_VISIT = 2_500
+READ_AT_ONCE = 100  # DynamoDB's limit on a batch read
 
 
 def cancel(system: System, owner: str, job_id: str) -> JobRecord:
@@ -68,8 +74,8 @@ def erase(system: System, owner: str, job_id: str) -> None:
     """Erase a finished job and all its payloads. Raises JobNotFinished.
 
     Once this has returned nothing of it can be read, and all of it is deleted; but for a
-    webhook that is being delivered, which is called off first. That, and an erasure cut off half
-    way, is what the sweeper goes on with.
+    webhook that is being delivered, which is called off first, and for what is too much for one
+    visit. That, and an erasure cut off half way, is what the sweeper goes on with.
     """
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
@@ -82,26 +88,37 @@ def erase(system: System, owner: str, job_id: str) -> None:
     clear_away(system, carry_out(system, get(system, owner, job_id), decide))
 
 
-def clear_away(system: System, record: JobRecord) -> None:
+def clear_away(system: System, record: JobRecord) -> bool:
     """Delete what is left of a job that no read shows any more: erased, or expired. Payloads
-    first, the record last: while it stands, it says that there is something to delete."""
+    first, the record last: while it stands, it says that there is something to delete.
+
+    One visit deletes as much as takes seconds. Returns whether nothing is left.
+    """
     if record.status is not Status.ERASING:
         record = carry_out(system, record, _erase_unless_alive)
-    if record.status is not Status.ERASING:
-        return
-    system.payloads.erase(record.prefix)
-    if record.webhook is None or _deliveries_gone(system, record):
-        system.jobs.forget(record)
+    return (
+        record.status is Status.ERASING
+        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)
+        and _deliveries_gone(system, record)
+        and system.jobs.forget(record, ITEMS_A_VISIT)
+    )
 
 
 def _deliveries_gone(system: System, record: JobRecord) -> bool:
-    """One that is under way has to stop first: its worker hears of it with a heartbeat."""
-    ids = delivery_ids(record)
-    for delivery in system.jobs.read_many(ids):
-        with bound(**about(delivery)), suppress(NotFound):  # somebody else was faster
-            called_off = carry_out(system, delivery, _call_off_or_erase)
-            clear_away(system, carry_out(system, called_off, _call_off_or_erase))
-    return not system.jobs.read_many(ids)
+    """Whether none is left. One that is under way has to stop first: its worker hears of it with
+    a heartbeat."""
+    left, visits = False, 0
+    ids = iter(delivery_ids(record))
+    while batch := list(itertools.islice(ids, READ_AT_ONCE)):
+        for delivery in system.jobs.read_many(batch):
+            if visits == DELIVERIES_A_VISIT:
+                return False
+            visits += 1
+            with bound(**about(delivery)), suppress(NotFound):  # somebody else was faster
+                called_off = carry_out(system, delivery, _call_off_or_erase)
+                erased = carry_out(system, called_off, _call_off_or_erase)
+                left |= not clear_away(system, erased)
+    return not left
 
 
 def _call_off_or_erase(delivery: JobRecord, stamp: Stamp) -> Write | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.domain.job import SECOND, JobRecord, Status
-from chalicelib.domain.transitions import Verb
+from chalicelib.domain.transitions import UNSEEN, Verb
 from chalicelib.metrics import Metric
 
 
@@ -28,6 +28,8 @@ def measured(record: JobRecord, verb: str) -> dict[Metric, float]:
     Attempts: how many a finished job took.
     """
     found: dict[Metric, float] = {}
+    if verb in UNSEEN:
+        return found  # nothing began or ended by it
     if verb == Verb.SUBMIT:
         found[Metric.SUBMITTED] = 1
     if verb == Verb.CLAIM and record.started_at == record.updated_at:

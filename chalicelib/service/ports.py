@@ -59,7 +59,8 @@ class JobStore(Protocol):
         Eventually consistent. Fewer than `limit` means that there are no more."""
 
     def due(self, urgency: Urgency, now: int) -> Iterator[str]:
-        """Ids of the jobs due by `now`, oldest first within a shard. Eventually consistent."""
+        """Ids of the jobs due by `now`, the longest due first, fetched as they are asked for.
+        Eventually consistent."""
 
     def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
         """The stored result of a step, JSON text; None if there is none. Consistent. A result
@@ -74,8 +75,9 @@ class JobStore(Protocol):
     def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
         """The first `limit` lines with a position greater than `after`, in order."""
 
-    def forget(self, record: JobRecord) -> None:
-        """Delete all that stands beside a record being erased, then the record itself."""
+    def forget(self, record: JobRecord, at_most: int) -> bool:
+        """Delete what stands beside a record being erased, then the record itself. Of what is
+        beside it `at_most` so many items go at once: False while some are left."""
 
 
 class MessageQueue(Protocol):
@@ -109,8 +111,8 @@ class PayloadStore(Protocol):
     def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
         """A presigned GET; a `filename` makes browsers save it under that name."""
 
-    def erase(self, prefix: str) -> None:
-        """Delete every object under a prefix."""
+    def erase(self, prefix: str, at_most: int) -> bool:
+        """Delete the objects under a prefix, some `at_most` at once: False while some are left."""
 
 
 class SecretStore(Protocol):

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import LIVE, SECOND, JobRecord, Status, Urgency
-from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.transitions import REMIND_AFTER, Stamp, Verb
 from chalicelib.domain.writes import Write
 from chalicelib.logs import bound
 from chalicelib.metrics import Metric
@@ -23,36 +25,26 @@ from chalicelib.service.transition import carry_out
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 100  # DynamoDB's limit on a batch read
-REMINDERS_LOOKED_AT = 2_000  # a sweep: what is left comes with the next
+FIRST = 10  # late jobs of a lane, of each sweep: sent a message whatever waits in the queue
+ERASURES = 1 / 5  # of a sweep's time is theirs: an erasure that takes long must come to its end
 
 
 def sweep(system: System, ends_at: int) -> Counter[str]:
     """One round, until `ends_at` (epoch ms) at the latest; what was done, counted by verb.
 
-    Rescues, deadlines and schedules come before reminders. Two sweepers at once, or one that
-    dies half way, do no harm: every step is a conditional write of its own.
+    Rescues, deadlines and schedules come before reminders, and both before erasures. Two sweepers
+    at once, or one that dies half way, do no harm: every step is a conditional write of its own.
     """
     done: Counter[str] = Counter()
+    lanes = _Lanes(system)
     most_late = 0
-
-    def due(urgency: Urgency) -> Iterator[JobRecord]:
-        nonlocal most_late
-        for record in _records(system, urgency, ends_at):
-            if record.due_at is not None:
-                most_late = max(most_late, system.clock.now() - record.due_at)
-            yield record
-
-    def visit(record: JobRecord) -> None:
-        with bound(**about(record)):
-            done[_visit(system, record)] += 1
-
-    for record in due(Urgency.MUST):
-        visit(record)
-    late = itertools.islice(due(Urgency.REMIND), REMINDERS_LOOKED_AT)
-    for record in _missing_from_queue(system, late):
-        if system.clock.now() >= ends_at:
-            break
-        visit(record)
+    others_end_at = ends_at - round((ends_at - system.clock.now()) * ERASURES)
+    for urgency in Urgency:
+        until = ends_at if urgency is Urgency.ERASE else others_end_at
+        for record in _records(system, urgency, until):
+            most_late = max(most_late, _late(record, system.clock.now()))
+            with bound(**about(record)):
+                done[_visit(system, record, lanes)] += 1
     metrics = {
         Metric.OLDEST_DUE_SECONDS: most_late / SECOND,
         Metric.SWEEP_VISITS: done.total(),
@@ -76,17 +68,18 @@ def what_is_due(record: JobRecord, stamp: Stamp) -> Write | None:
             return None
 
 
-def _visit(system: System, record: JobRecord) -> str:
+def _visit(system: System, record: JobRecord, lanes: _Lanes) -> str:
     """One job's failure must not keep the sweeper from the others."""
     try:
         if record.status is Status.ERASING:
-            clear_away(system, record)
-            return "erase"
+            return "erase" if clear_away(system, record) else "erasing"
         verb = "nothing"
 
         def decide(now_is: JobRecord, stamp: Stamp) -> Write | None:
             nonlocal verb
             write = what_is_due(now_is, stamp)
+            if write is not None and write.verb == Verb.REMIND and lanes.holds_message_of(now_is):
+                write = verbs.postpone(now_is, stamp)
             verb = write.verb if write else "nothing"
             return write
 
@@ -99,19 +92,43 @@ def _visit(system: System, record: JobRecord) -> str:
         return "error"
 
 
-def _missing_from_queue(system: System, late: Iterable[JobRecord]) -> Iterator[JobRecord]:
-    """Of the jobs that nobody claimed in time, as many a lane as its queue holds too few
-    messages for: behind a real backlog they are merely waiting, and need no second message. What
-    has run out of time there is expired, message or not."""
-    lanes: defaultdict[str, list[JobRecord]] = defaultdict(list)
-    for record in late:
-        if record.deadline <= system.clock.now():
-            yield record
-        else:
-            lanes[record.lane].append(record)
-    for lane, records in lanes.items():
-        missing = len(records) - system.messages.waiting(lane)
-        yield from records[: max(missing, 0)]
+@dataclass
+class _Lanes:
+    """How many messages each lane's queue held when it was first asked in this sweep, and how
+    many late jobs have been seen since that it might hold the messages of."""
+
+    system: System
+    waiting: dict[str, float] = field(default_factory=dict)
+    late: Counter[str] = field(default_factory=Counter)
+
+    def holds_message_of(self, record: JobRecord) -> bool:
+        """Behind a real backlog a job is merely waiting, and needs no second message. Nobody knows
+        whose messages are in a queue, so the first few are never believed to be there: where one
+        is lost, the messages of others do not hide it for ever. What is scheduled for later has
+        sent none yet."""
+        lane = record.lane
+        if record.due is not Urgency.REMIND:
+            return False
+        if lane not in self.waiting:
+            self.waiting[lane] = self._ask(lane)
+        self.late[lane] += 1
+        return FIRST < self.late[lane] <= self.waiting[lane]
+
+    def _ask(self, lane: str) -> float:
+        try:
+            return self.system.messages.waiting(lane)
+        except Exception:  # one lane's queue must not keep the sweeper from the others
+            logger.exception("lane_not_asked", extra={"lane": lane})
+            return math.inf
+
+
+def _late(record: JobRecord, now: int) -> int:
+    """In milliseconds. A reminder moves a job's due date, by which the job gets no earlier."""
+    if record.due_at is None or record.due_at > now:
+        return 0
+    if record.due is Urgency.REMIND:
+        return now - min(record.due_at, record.not_before + REMIND_AFTER)
+    return now - record.due_at
 
 
 def _records(system: System, urgency: Urgency, ends_at: int) -> Iterator[JobRecord]:

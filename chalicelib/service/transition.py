@@ -73,7 +73,7 @@ def announce(system: System, record: JobRecord, verb: str) -> None:
             "metrics": measured(record, verb),
         },
     )
-    if record.status is Status.QUEUED:
+    if record.status is Status.QUEUED and verb != Verb.POSTPONE:
         enqueue(system, record)
     if verb not in UNSEEN:
         push_change(system, record)

@@ -213,7 +213,7 @@ def test_a_replay_answers_although_the_upload_is_gone_since(service: Service) ->
     params = {"source": service.upload(b"a picture")}
     job_id = keyed(service, params, task="picture").json_body["id"]
     for key in service.objects():
-        service.system.payloads.erase(key)
+        service.system.payloads.erase(key, 1)
     again = keyed(service, params, task="picture")
     assert (again.status_code, again.json_body["id"]) == (202, job_id)
 

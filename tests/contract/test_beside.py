@@ -10,6 +10,8 @@ from chalicelib.service.ports import JobStore, LogLine
 from tests.contract.conftest import Stores
 from tests.records import NOW, failed, fresh, queued, running, stamp
 
+ALL = 1_000  # more than there is beside any
+
 
 def line(number: int) -> LogLine:
     return LogLine(NOW + number, 1, f"line {number}", f"{NOW + number:015d}-1x-{number:06d}")
@@ -72,7 +74,7 @@ def erased(jobs: JobStore) -> JobRecord:
 def test_forgetting_deletes_the_record_and_all_beside_it(stores: Stores) -> None:
     jobs = stores.jobs
     job = erased(jobs)
-    jobs.forget(job)
+    assert jobs.forget(job, ALL)
     assert jobs.read(job.id) is None
     assert jobs.lines(job, "", 10) == []
     assert jobs.once(job, "charge", NOW) is None
@@ -80,23 +82,35 @@ def test_forgetting_deletes_the_record_and_all_beside_it(stores: Stores) -> None
         assert stores.table_client.scan(TableName=stores.table)["Count"] == 0
 
 
+def test_what_is_beside_a_record_may_go_in_portions_and_the_record_goes_last(
+    jobs: JobStore,
+) -> None:
+    job = erased(jobs)  # 41 items
+    assert not jobs.forget(job, 30)
+    assert jobs.read(job.id) == job
+    assert len(jobs.lines(job, "", ALL)) in (10, 11)  # and the step's result, or not
+    assert jobs.forget(job, 11)
+    assert jobs.read(job.id) is None
+    assert jobs.lines(job, "", ALL) == []
+
+
 def test_forgetting_twice_does_no_harm(jobs: JobStore) -> None:
     job = erased(jobs)
-    jobs.forget(job)
-    jobs.forget(job)
+    assert jobs.forget(job, ALL)
+    assert jobs.forget(job, ALL)
 
 
 def test_forgetting_spares_a_later_job_under_the_same_id(jobs: JobStore) -> None:
     old = erased(jobs)
-    jobs.forget(old)
+    jobs.forget(old, ALL)
     new = replace(queued(), id=old.id)
     jobs.submit(new)
-    jobs.forget(old)
+    jobs.forget(old, ALL)
     assert jobs.read(new.id) == new
 
 
 def test_a_record_that_is_not_being_erased_is_not_forgotten(jobs: JobStore) -> None:
     job = failed()
     jobs.submit(job)
-    jobs.forget(job)
+    jobs.forget(job, ALL)
     assert jobs.read(job.id) == job

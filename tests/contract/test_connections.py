@@ -205,7 +205,7 @@ def test_an_erased_job_leaves_no_subscription_behind(
     job = failed()
     jobs.submit(job)
     subscribed(connections, job)
-    jobs.forget(jobs.apply(job.id, verbs.erase(job, stamp())))
+    jobs.forget(jobs.apply(job.id, verbs.erase(job, stamp())), 10)
     assert connections.subscribers(job, NOW) == []
 
 

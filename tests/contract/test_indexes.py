@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from chalicelib.domain import verbs
 from chalicelib.domain.job import DAY, MINUTE, JobRecord, Urgency
 from chalicelib.service.ports import JobStore
@@ -49,7 +51,14 @@ def test_a_finished_job_is_never_due(jobs: JobStore) -> None:
 def test_an_erasure_is_due_at_once(jobs: JobStore) -> None:
     (job,) = stored(jobs, failed())
     jobs.apply(job.id, verbs.erase(job, stamp()))
-    assert due(jobs, Urgency.MUST, NOW) == {job.id}
+    assert due(jobs, Urgency.ERASE, NOW) == {job.id}
+    assert due(jobs, Urgency.MUST, NOW) == due(jobs, Urgency.REMIND, NOW) == set()
+
+
+def test_what_is_due_is_told_oldest_first_over_all_shards(jobs: JobStore) -> None:
+    many = stored(jobs, *(queued(NOW + age) for age in random.Random(3).sample(range(60), 60)))
+    oldest_first = sorted(many, key=lambda job: job.due_at or 0)
+    assert list(jobs.due(Urgency.REMIND, NOW + DAY)) == [job.id for job in oldest_first]
 
 
 def test_a_long_backlog_is_told_whole(jobs: JobStore) -> None:

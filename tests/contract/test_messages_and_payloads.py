@@ -97,6 +97,15 @@ def test_an_empty_object_is_streamed_as_nothing(payloads: PayloadStore) -> None:
 def test_erasing_takes_all_under_the_prefix_and_nothing_else(payloads: PayloadStore) -> None:
     for key in ("jobs/1/a", "jobs/1/b/c", "jobs/12/a", "uploads/1"):
         payloads.put(key, b"x", "text/plain")
-    payloads.erase("jobs/1/")
+    assert payloads.erase("jobs/1/", 100)
     left = [payloads.size(key) for key in ("jobs/1/a", "jobs/1/b/c", "jobs/12/a", "uploads/1")]
     assert left == [None, None, 1, 1]
+
+
+def test_objects_are_erased_in_portions(payloads: PayloadStore) -> None:
+    for number in range(5):
+        payloads.put(f"jobs/1/{number}", b"x", "text/plain")
+    finished = [payloads.erase("jobs/1/", 2) for _ in range(3)]
+    assert finished == [False, False, True]
+    assert [payloads.size(f"jobs/1/{number}") for number in range(5)] == [None] * 5
+    assert payloads.erase("jobs/1/", 2)

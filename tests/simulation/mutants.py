@@ -181,15 +181,20 @@ MUTANTS = (
     Mutant(
         "a reminder that sends no message",
         "service/transition.py",
-        "    if record.status is Status.QUEUED:\n        enqueue(system, record)",
-        '    if record.status is Status.QUEUED and verb != "remind":\n'
-        "        enqueue(system, record)",
+        "    if record.status is Status.QUEUED and verb != Verb.POSTPONE:\n",
+        "    if record.status is Status.QUEUED and verb not in (Verb.POSTPONE, Verb.REMIND):\n",
     ),
     Mutant(
         "a sweeper that never reminds",
         "service/sweeper.py",
-        "yield from records[: max(missing, 0)]",
-        "yield from records[:0]",
+        "        case Status.QUEUED:\n            return verbs.remind(record, stamp)\n",
+        "",
+    ),
+    Mutant(
+        "a sweeper that takes all messages for those of the late jobs",
+        "service/sweeper.py",
+        "return FIRST < self.late[lane] <= self.waiting[lane]",
+        "return self.late[lane] <= self.waiting[lane]",
     ),
     Mutant(
         "a sweeper that never rescues",
@@ -200,16 +205,24 @@ MUTANTS = (
     Mutant(
         "an erase cut off that nobody finishes",
         "service/sweeper.py",
-        '            clear_away(system, record)\n            return "erase"',
-        '            return "erase"',
+        'return "erase" if clear_away(system, record) else "erasing"',
+        'return "erase"',
     ),
     Mutant(
         "an erase that deletes the record first",
         "service/control.py",
-        "    system.payloads.erase(record.prefix)\n    if record.webhook is None or "
-        "_deliveries_gone(system, record):\n        system.jobs.forget(record)\n",
-        "    if record.webhook is None or _deliveries_gone(system, record):\n"
-        "        system.jobs.forget(record)\n    system.payloads.erase(record.prefix)\n",
+        "        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)\n"
+        "        and _deliveries_gone(system, record)\n"
+        "        and system.jobs.forget(record, ITEMS_A_VISIT)\n",
+        "        and _deliveries_gone(system, record)\n"
+        "        and system.jobs.forget(record, ITEMS_A_VISIT)\n"
+        "        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)\n",
+    ),
+    Mutant(
+        "an erase that forgets what was too much for one visit",
+        "service/control.py",
+        "            if visits == DELIVERIES_A_VISIT:\n                return False\n",
+        "            if visits == DELIVERIES_A_VISIT:\n                return True\n",
     ),
     Mutant(
         "a 202 before the record is stored",
@@ -343,13 +356,13 @@ MUTANTS = (
     Mutant(
         "an erase that leaves webhooks behind",
         "service/control.py",
-        "    if record.webhook is None or _deliveries_gone(system, record):\n",
-        "    if True:\n",
+        "        and _deliveries_gone(system, record)\n",
+        "",
     ),
     Mutant(
         "an erase that does not wait for a webhook under way",
         "service/control.py",
-        "    return not system.jobs.read_many(ids)\n",
+        "    return not left\n",
         "    return True\n",
     ),
 )

@@ -220,7 +220,7 @@ class Watch:
 
     def _follow(self, after: JobRecord, verb: Verb) -> None:
         story = self.stories[_key(after)]
-        if verb not in (Verb.HEARTBEAT, Verb.REMIND, Verb.ERASE, Verb.WATCH):
+        if verb not in (Verb.HEARTBEAT, Verb.REMIND, Verb.POSTPONE, Verb.ERASE, Verb.WATCH):
             story.verbs.append((verb, after.status))
             told = [(entry.verb, entry.status) for entry in after.history]
             require(

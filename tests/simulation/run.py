@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 
 from chalicelib.domain import transitions
 from chalicelib.domain.job import DAY, HOUR, TERMINAL
-from chalicelib.service import push
+from chalicelib.service import control, push, sweeper
 from tests.simulation import clients
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Violation, require
@@ -40,18 +41,28 @@ def simulate(scenario: Scenario, trace: Trace | None = None) -> Outcome:
 
 @contextmanager
 def _quiet_and_short() -> Iterator[None]:
-    """No logs, histories so short that they are always being cut, and all the time that there is
-    for pushes: a step may take seconds here, and they would be given up."""
-    before = transitions.HISTORY_HEAD, transitions.HISTORY_TAIL
-    patience, push.CHANGE_AT_MOST = push.CHANGE_AT_MOST, DAY
-    transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = 2, 3
+    """No logs, histories so short that they are always being cut, erasures that take many visits,
+    backlogs of two, and all the time that there is for pushes: a step may take seconds here, and
+    they would be given up."""
+    short: list[tuple[ModuleType, str, int]] = [
+        (transitions, "HISTORY_HEAD", 2),
+        (transitions, "HISTORY_TAIL", 3),
+        (control, "DELIVERIES_A_VISIT", 1),
+        (control, "OBJECTS_A_VISIT", 2),
+        (control, "ITEMS_A_VISIT", 2),
+        (sweeper, "FIRST", 1),
+        (push, "CHANGE_AT_MOST", DAY),
+    ]
+    before = [(module, name, getattr(module, name)) for module, name, _ in short]
+    for module, name, value in short:
+        setattr(module, name, value)
     logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
         logging.disable(logging.NOTSET)
-        transitions.HISTORY_HEAD, transitions.HISTORY_TAIL = before
-        push.CHANGE_AT_MOST = patience
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def _simulate(world: World) -> Outcome:

@@ -334,14 +334,15 @@ class _Jobs:
     def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
         return self._world.call("jobs.lines", lambda: self._jobs.lines(record, after, limit))
 
-    def forget(self, record: JobRecord) -> None:
-        def effect() -> None:
+    def forget(self, record: JobRecord, at_most: int) -> bool:
+        def effect() -> bool:
             before = self._jobs.records.get(record.id)
-            self._jobs.forget(record)
+            finished = self._jobs.forget(record, at_most)
             if before is not None and record.id not in self._jobs.records:
                 self._world.watch.forgotten(before, self._jobs.records)
+            return finished
 
-        self._world.call(f"jobs.forget {record.id[-4:]}", effect)
+        return self._world.call(f"jobs.forget {record.id[-4:]}", effect)
 
 
 class _Queue:
@@ -393,12 +394,14 @@ class _Payloads(MemoryPayloads):
     def get(self, key: str) -> bytes:
         return self._world.call(f"bucket.get {key[38:]}", lambda: super(_Payloads, self).get(key))
 
-    def erase(self, prefix: str) -> None:
-        def effect() -> None:
-            super(_Payloads, self).erase(prefix)
-            self._world.watch.erased_payloads(prefix)
+    def erase(self, prefix: str, at_most: int) -> bool:
+        def effect() -> bool:
+            finished = super(_Payloads, self).erase(prefix, at_most)
+            if finished:
+                self._world.watch.erased_payloads(prefix)
+            return finished
 
-        self._world.call("bucket.erase", effect)
+        return self._world.call("bucket.erase", effect)
 
 
 class _Web(MemoryWeb):

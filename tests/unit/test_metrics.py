@@ -18,7 +18,6 @@ from chalicelib.domain.params import encode
 from chalicelib.domain.task import Job, task
 from chalicelib.domain.transitions import Verb
 from chalicelib.logs import bound
-from chalicelib.memory import Message
 from chalicelib.metrics import BY, NAMESPACE, Metric
 from chalicelib.service import control, worker
 from chalicelib.service.measures import measured
@@ -295,11 +294,31 @@ def test_each_sweep_says_how_late_the_oldest_due_job_is() -> None:
     assert swept(bench, after=LEASE + 90 * SECOND) == (0, 0)
 
 
-def test_a_job_behind_a_backlog_is_late_though_nobody_visits_it() -> None:
+def test_a_job_that_waits_is_late_since_it_was_first_due_however_often_it_is_reminded() -> None:
     bench, record = Bench(), queued()
     bench.jobs.records[record.id] = record
-    bench.queue.lanes["default"] = [Message(record.id, 0, 0)]
-    assert swept(bench, after=HOUR) == (58 * 60, 0)
+    assert swept(bench, after=10 * MINUTE) == (8 * 60, 1)
+    assert swept(bench, after=12 * MINUTE) == (0, 0)
+    assert swept(bench, after=HOUR) == (58 * 60, 1)
+
+
+def test_a_job_that_is_due_no_more_is_not_late() -> None:
+    bench, record = Bench(), failed()
+    bench.jobs.records[record.id] = record
+    bench.jobs.due = lambda urgency, now: iter([record.id])  # type: ignore[method-assign]
+    assert swept(bench, after=HOUR)[0] == 0
+
+
+def test_a_run_is_measured_at_its_end_and_not_again_by_what_follows() -> None:
+    job, done = running(), failed()
+    late = verbs.retry_later(job, stamp(), verbs.Findings(), PROBLEM, NOW).applied_to(job)
+    assert Metric.RUN_SECONDS in measured(late, Verb.RETRY_LATER)
+    reminded = verbs.remind(late, stamp(NOW + HOUR)).applied_to(late)
+    postponed = verbs.postpone(late, stamp(NOW + HOUR)).applied_to(late)
+    erased = verbs.erase(done, stamp()).applied_to(done)
+    assert measured(reminded, Verb.REMIND) == {}
+    assert measured(postponed, Verb.POSTPONE) == {}
+    assert measured(erased, Verb.ERASE) == {}
 
 
 def test_a_rescue_by_the_sweeper_is_told_by_task() -> None:
