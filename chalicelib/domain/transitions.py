@@ -138,14 +138,16 @@ def finish(
     guard: tuple[Clause, ...],
     changes: Mapping[str, Any],
 ) -> Write:
-    """Every verb that ends in a terminal status; nothing is due any more but the TTL."""
+    """Every verb that ends in a terminal status; nothing is due any more but the TTL. A job of our
+    own holds what another was: it began at that one's end, and goes when that one does."""
+    kept_from = record.created_at if record.internal else stamp.now
     finished = {
         "wait_reason": None,
         "lease_token": None,
         "due": None,
         "due_at": None,
         "finished_at": stamp.now,
-        "expires_at": stamp.now + record.retention,
+        "expires_at": kept_from + record.retention,
     }
     return write(verb, end, stamp, guard, {**changes, **finished}, record)
 

@@ -163,7 +163,7 @@ MUTANTS = (
     Mutant(
         "a finished job without TTL",
         "domain/transitions.py",
-        '        "expires_at": stamp.now + record.retention,\n',
+        '        "expires_at": kept_from + record.retention,\n',
         "",
     ),
     Mutant(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain import verbs
 from chalicelib.domain.deliveries import (
     PATIENCE,
     PAUSES,
@@ -16,7 +17,7 @@ from chalicelib.domain.deliveries import (
     wanted,
 )
 from chalicelib.domain.job import DAY, Status, Webhook
-from tests.records import failed, fresh, queued, succeeded
+from tests.records import failed, fresh, queued, stamp, succeeded
 
 MINUTE, HOUR = 60.0, 3_600.0
 WEBHOOK = Webhook("https://ada.example/hook", (Status.FAILED,), "https://jobs.example")
@@ -90,3 +91,11 @@ def test_a_delivery_is_a_job_of_the_owners_and_has_no_webhook() -> None:
     assert delivery.due is not None
     assert delivery.deadline == job.updated_at + PATIENCE
     assert delivery.params.text == '{"url":"https://ada.example/hook","body":"{}"}'
+
+
+def test_a_delivery_is_kept_as_long_as_the_end_that_it_tells_of_and_no_longer() -> None:
+    job = failed(webhook=WEBHOOK)
+    waiting = delivery_of(job, "{}", fresh())
+    given_up = verbs.expire(waiting, stamp(waiting.deadline)).applied_to(waiting)
+    assert given_up.finished_at == waiting.deadline
+    assert given_up.expires_at == job.expires_at
