@@ -20,6 +20,7 @@ from chalicelib.service.ports import System
 from chalicelib.service.transition import carry_out
 
 EXAMINED_AT_MOST = 500  # records a page of a filtered list may cost
+EXAMINED_AT_ONCE = 100  # of them: DynamoDB's limit on a batch read
 DOWNLOAD_SECONDS = 900
 DELIVERIES_AT_MOST = 10  # of a job that was retried more often than that
 LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads: soon at first, then each second
@@ -87,9 +88,13 @@ def list_jobs(
     found: list[JobRecord] = []
     examined, now = 0, system.clock.now()
     while examined < EXAMINED_AT_MOST:
-        # One key more than is shown tells whether another page would show anything.
-        keys = system.jobs.owned(owner, before, limit + 1)
-        at_the_end, keys = len(keys) <= limit, keys[:limit]
+        # A page takes as many jobs as it shows, unless some turn out not to be shown.
+        plain = not examined and status is None and task is None
+        at_once = limit if plain else max(limit, EXAMINED_AT_ONCE)
+        at_once = min(at_once, EXAMINED_AT_MOST - examined)
+        # One key more than that tells whether another page would show anything.
+        keys = system.jobs.owned(owner, before, at_once + 1)
+        at_the_end, keys = len(keys) <= at_once, keys[:at_once]
         records = {record.id: record for record in system.jobs.read_many([id for _, id in keys])}
         for number, (position, job_id) in enumerate(keys, 1):
             before, record = position, records.get(job_id)
