@@ -12,6 +12,7 @@ from chalicelib.domain.params import UPLOAD_ID, strings_in
 from chalicelib.service.ports import System
 
 UPLOAD_SECONDS = 3_600
+UPLOADS_AT_MOST = 500  # of one job's params: each is a call to S3, and the API has 29 seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,18 @@ def create(system: System, owner: str, content_type: str, size: int) -> UploadTi
 
 def check(system: System, owner: str, params: Any) -> None:
     """Every upload that params name, anywhere in them, exists and is this owner's."""
+    named: dict[str, list[str]] = {}
+    for pointer, text in strings_in(params, "/params"):
+        if UPLOAD_ID.fullmatch(text):
+            named.setdefault(text, []).append(pointer)
+    if len(named) > UPLOADS_AT_MOST:
+        detail = f"The params name {len(named)} uploads, and may name {UPLOADS_AT_MOST}."
+        raise InvalidRequest(detail, errors=(FieldError("/params", detail),))
     missing = tuple(
         FieldError(pointer, "No such upload: POST /uploads first, then PUT the bytes to its url.")
-        for pointer, text in strings_in(params, "/params")
-        if UPLOAD_ID.fullmatch(text) and system.payloads.size(upload_key(owner, text)) is None
+        for upload_id, pointers in named.items()
+        if system.payloads.size(upload_key(owner, upload_id)) is None
+        for pointer in pointers
     )
     if missing:
         raise InvalidRequest("The params name uploads that do not exist.", errors=missing)

@@ -250,6 +250,13 @@ def test_an_upload_in_params_is_looked_for_once(service: Service) -> None:
     assert made == ["s3.HeadObject", "dynamodb.PutItem", "sqs.SendMessage"]
 
 
+def test_an_upload_that_is_named_often_is_looked_for_once(service: Service) -> None:
+    upload_id = service.upload(b"x")
+    with calls() as made:
+        service.submit("echo", {"files": [upload_id] * 50, "text": upload_id})
+    assert made == ["s3.HeadObject", "dynamodb.PutItem", "sqs.SendMessage"]
+
+
 @pytest.mark.parametrize("path", ["/health", "/tasks", "/openapi.json", "/jobs/nothing"])
 def test_what_needs_no_store_asks_none(service: Service, path: str) -> None:
     with calls() as made:

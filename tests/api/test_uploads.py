@@ -65,6 +65,30 @@ def test_uploads_are_looked_for_anywhere_in_the_params(service: Service) -> None
     assert service.submit("echo", {"files": [there, "upload:"], "text": there}).status_code == 202
 
 
+@pytest.mark.parametrize("count", [500, 501])
+def test_params_may_name_500_different_uploads(service: Service, count: int) -> None:
+    looked_for: list[str] = []
+
+    class Full:
+        def size(self, key: str) -> int:
+            looked_for.append(key)
+            return 1
+
+        put = service.system.payloads.put
+
+    service.replace(payloads=Full())
+    ids = [f"upload:{number:032x}" for number in range(count)]
+    answer = service.submit("echo", {"files": [*ids, *ids]})
+    if count == 500:
+        assert (answer.status_code, len(looked_for)) == (202, 500)
+    else:
+        assert is_problem(answer, 422, "invalid-request")
+        assert pointers(answer) == ["/params"]
+        assert "501" in answer.json_body["detail"]
+        assert "500" in answer.json_body["detail"]
+        assert looked_for == []
+
+
 def test_anothers_upload_is_simply_not_there(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
