@@ -41,6 +41,11 @@ HEADERS: Mapping[type[OvertimeError], Mapping[str, str]] = {
     errors.Unavailable: {"Retry-After": "2"},
 }
 INTERNAL = 500
+# A request's own text comes back in its errors, and Lambda answers no more than 6 MB.
+ERRORS_AT_MOST = 100
+POINTER_AT_MOST = 500  # characters
+ERROR_AT_MOST = 500
+DETAIL_AT_MOST = 2_000
 
 View = Callable[..., Response]
 
@@ -96,13 +101,18 @@ def answering(app: Chalice) -> Callable[[View], View]:
 
 
 def problem_view(error: OvertimeError, request_id: str | None = None) -> ProblemView:
-    kind = type(error)
+    kind, shown = type(error), error.errors[:ERRORS_AT_MOST]
+    detail = _cut(error.detail or kind.title, DETAIL_AT_MOST)
+    if len(shown) < len(error.errors):
+        detail += f" Of {len(error.errors)} errors the first {len(shown)} are listed."
     return ProblemView(
         type=f"/problems/{kind.slug}",
         title=kind.title,
         status=STATUS.get(kind, INTERNAL),
-        detail=error.detail or kind.title,
-        errors=[FieldProblem(one.pointer, one.detail) for one in error.errors],
+        detail=detail,
+        errors=[
+            FieldProblem(_above(one.pointer), _cut(one.detail, ERROR_AT_MOST)) for one in shown
+        ],
         error=error_view(error.problem) if isinstance(error, errors.JobNotSucceeded) else None,
         request_id=request_id,
     )
@@ -117,6 +127,17 @@ def problem(error: OvertimeError, request_id: str | None = None) -> Response:
     }
     text = msgspec.json.encode(document).decode()
     return Response(text, headers=headers, status_code=document.status)
+
+
+def _cut(text: str, at_most: int) -> str:
+    return text if len(text) <= at_most else f"{text[: at_most - 1]}…"
+
+
+def _above(pointer: str) -> str:
+    """A pointer that is too long ends above what it points to."""
+    if len(pointer) <= POINTER_AT_MOST:
+        return pointer
+    return pointer[: POINTER_AT_MOST + 1].rpartition("/")[0]
 
 
 def _request_id(app: Chalice) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.http.requests import BODY_AT_MOST
+from chalicelib.tasks import Job, task
 from tests.api.bench import Service, is_problem, pointers
 
 FORM = "application/x-www-form-urlencoded"  # what curl -d sends unless told otherwise
@@ -155,6 +156,35 @@ def test_text_may_not_hold_nul(service: Service, params: str, where: list[str]) 
     assert is_problem(answer, 422, "invalid-request")
     assert pointers(answer) == where
     assert service.nothing_is_stored()
+
+
+def test_an_answer_to_very_many_unknown_members_is_short(service: Service) -> None:
+    answer = service.submit("echo", {f"{number:x}": 1 for number in range(200_000)})
+    assert is_problem(answer, 422, "invalid-request")
+    assert len(pointers(answer)) == 100
+    assert "200000" in answer.json_body["detail"]
+    assert len(answer.body) < 20_000, "Lambda answers no more than 6 MB"
+
+
+def test_an_answer_to_a_key_that_comes_with_very_much_else_is_short(service: Service) -> None:
+    @task("open")
+    def open_(job: Job, params: dict[str, int]) -> None: ...
+
+    service.does(open_)
+    for value in (1, 2):
+        params = {f"{number:x}": value for number in range(200_000)}
+        answer = service.submit("open", params, Idempotency_Key="k")
+    assert is_problem(answer, 422, "idempotency-key-reused")
+    assert len(pointers(answer)) == 100
+    assert "200000" in answer.json_body["detail"]
+    assert len(answer.body) < 20_000
+
+
+def test_a_name_that_is_a_megabyte_long_is_not_repeated(service: Service) -> None:
+    for body in ({"task": "echo", "params": {"x" * 1_000_000: 1}}, {"y" * 1_000_000: 1}):
+        answer = raw(service, json.dumps(body).encode())
+        assert is_problem(answer, 422, "invalid-request")
+        assert len(answer.body) < 5_000
 
 
 # ── what is not even read: 413, 415 ──

@@ -82,6 +82,43 @@ def test_a_job_without_a_result_says_why() -> None:
     assert "error" not in document(problem(errors.JobNotSucceeded("It was canceled.", None)))
 
 
+def invalid(detail: str, *found: FieldError) -> Any:
+    return document(problem(errors.InvalidRequest(detail, errors=found)))
+
+
+def test_of_very_many_errors_the_first_hundred_are_listed_and_the_others_counted() -> None:
+    some = [FieldError(f"/{number}", "is wrong") for number in range(240_000)]
+    told = invalid("No.", *some)
+    assert [error["pointer"] for error in told["errors"]] == [f"/{n}" for n in range(100)]
+    assert told["detail"] == "No. Of 240000 errors the first 100 are listed."
+    assert invalid("No.", *some[:100])["detail"] == "No."
+
+
+def test_an_answer_stays_small_whatever_is_wrong_with_a_request() -> None:
+    long = "\U0001f9ea" * 1_000_000
+    some = [FieldError(f"/params/{long}/{number}", long) for number in range(200)]
+    answer = problem(errors.InvalidRequest(long, errors=tuple(some)))
+    assert len(answer.body.encode()) < 500_000
+    told = document(answer)
+    assert told["detail"].startswith("\U0001f9ea" * 1_999 + "…")
+    assert told["errors"][0]["detail"] == "\U0001f9ea" * 499 + "…"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "shown"),
+    [
+        ("", ""),
+        ("/" + "a" * 499, "/" + "a" * 499),
+        ("/" + "a" * 500, ""),
+        ("/params/" + "a" * 500 + "/b", "/params"),
+        ("/params/b" * 100, "/params/b" * 55),
+        ("/b/params" * 100, "/b/params" * 55 + "/b"),
+    ],
+)
+def test_a_pointer_that_is_too_long_ends_above_what_it_points_to(pointer: str, shown: str) -> None:
+    assert invalid("No.", FieldError(pointer, "is wrong"))["errors"][0]["pointer"] == shown
+
+
 # ── the decorator ──
 
 
