@@ -76,8 +76,8 @@ class JobStore(Protocol):
         """The first `limit` lines with a position greater than `after`, in order."""
 
     def forget(self, record: JobRecord, at_most: int) -> bool:
-        """Delete what stands beside a record being erased, then the record itself. Of what is
-        beside it `at_most` so many items go at once: False while some are left."""
+        """Delete what stands beside a record being erased, then the record itself. At most
+        `at_most` items beside it go at once: False while some are left."""
 
 
 class MessageQueue(Protocol):
@@ -112,7 +112,7 @@ class PayloadStore(Protocol):
         """A presigned GET; a `filename` makes browsers save it under that name."""
 
     def erase(self, prefix: str, at_most: int) -> bool:
-        """Delete the objects under a prefix, some `at_most` at once: False while some are left."""
+        """Delete the objects under a prefix, about `at_most` at once: False while some are left."""
 
 
 class SecretStore(Protocol):
