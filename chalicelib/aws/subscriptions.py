@@ -3,23 +3,23 @@ so that one query finds all of them and an erase takes them along."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.aws.batches import write_many
+from chalicelib.aws.conditional import Pause
 from chalicelib.aws.errors import code, unavailable
 from chalicelib.aws.items import key, ttl
-from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import JobRecord
 from chalicelib.service.push_ports import Connection, Subscriber
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-WRITE_AT_ONCE = 25  # items: DynamoDB's limit on BatchWriteItem
 CONNECTION_SK, TICKET_SK = "connection", "ticket"
 
 
@@ -29,6 +29,7 @@ class Subscriptions:
 
     client: Callable[[], DynamoDBClient]
     table: str
+    pause: Pause = time.sleep
 
     def open(self, connection: Connection, ticket: str, until: int) -> bool:
         if not self._use(ticket, connection.id, until):
@@ -145,15 +146,9 @@ class Subscriptions:
         self._drop(connection_id, _jobs(item.get("Attributes", {})))
 
     def _drop(self, address: str, jobs: Iterable[tuple[str, str]]) -> None:
-        rest = iter(sorted(jobs))
-        while batch := list(islice(rest, WRITE_AT_ONCE)):
-            deletes: Any = [
-                {"DeleteRequest": {"Key": _subscription(job, address)}} for job in batch
-            ]
-            with unavailable("jobs table"):
-                answer = self.client().batch_write_item(RequestItems={self.table: deletes})
-            if answer["UnprocessedItems"]:
-                raise Unavailable("The jobs table is too busy: try again.")
+        keys = [_subscription(job, address) for job in sorted(jobs)]
+        deletes = ({"DeleteRequest": {"Key": one}} for one in keys)
+        write_many(self.pause, self.client(), self.table, deletes)
 
     def _if(self, condition: str, operation: Callable[..., Any], **arguments: Any) -> bool:
         with unavailable("jobs table"):
