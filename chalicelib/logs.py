@@ -100,7 +100,15 @@ def _encoded(line: Mapping[str, Any]) -> str:
     try:
         return msgspec.json.encode(line, enc_hook=str).decode()
     except Exception:  # what a task or a library logs may be anything, lone surrogates included
-        return msgspec.json.encode({name: ascii(value) for name, value in line.items()}).decode()
+        return msgspec.json.encode({name: _encodable(line[name]) for name in line}).decode()
+
+
+def _encodable(value: Any) -> Any:
+    """So that one awkward value spoils no other, metrics above all."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(value, enc_hook=str))
+    except Exception:
+        return ascii(value)
 
 
 def configure(stage: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib import logs
 from chalicelib.logs import JsonLines, bind, bound, within_invocation
+from chalicelib.metrics import Metric
 from chalicelib.service.heartbeat import Heartbeat, beating_in_a_thread
 from tests.lines import lines
 
@@ -123,6 +124,18 @@ def test_whatever_is_logged_makes_one_line_of_json(awkward: Any) -> None:
     line = JsonLines("test").format(record)
     assert "\n" not in line
     assert "odd" in json.loads(line)["event"]
+
+
+def test_one_awkward_value_leaves_the_others_as_they_are() -> None:
+    metrics = {Metric.FINISHED: 1}
+    record = logging.makeLogRecord(
+        {"msg": "fail", "error": "\udc80", "attempt": 2, "metrics": metrics, "big": 2**70}
+    )
+    line = json.loads(JsonLines("test").format(record))
+    assert line["error"] == r"'\udc80'"
+    assert (line["attempt"], line["Finished"], line["event"]) == (2, 1, "fail")
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Metrics"] == [{"Name": "Finished", "Unit": "Count"}]
 
 
 def test_a_traceback_is_one_field() -> None:
