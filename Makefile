@@ -42,7 +42,7 @@ deploy: app ## create or update STAGE=dev on AWS, as one CloudFormation stack
 	@$(BIN)/python -m ops.deploy "$$STAGE"
 
 destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
-	@$(BIN)/python -m ops.destroy "$$STAGE" $(if $(DATA),--data)
+	@$(BIN)/python -m ops.destroy "$$STAGE" $(if $(filter 1,$(DATA)),--data)
 
 resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
 	@$(BIN)/python -m ops.resources "$$STAGE"
@@ -73,7 +73,7 @@ clean: ## forget the local AWS's data and all caches (the environments stay)
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 webhook-secret: app ## sign OWNER=ada's webhooks with a new secret, shown once (STAGE=dev OVERLAP=24h)
-	@$(BIN)/python -m ops.webhook_secret "$$STAGE" "$$OWNER" --overlap="$$OVERLAP" $(if $(YES),--yes)
+	@$(BIN)/python -m ops.webhook_secret "$$STAGE" "$$OWNER" --overlap="$$OVERLAP" $(if $(filter 1,$(YES)),--yes)
 
 token: app ## a token for jobs of OWNER=ada, shown once (STAGE=dev EXPIRES=90d LABEL=…)
 	@$(BIN)/python -m ops.tokens issue "$$STAGE" "$$OWNER" --expires="$$EXPIRES" --label="$$LABEL"
