@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.job import Hint, JobRecord, Status
 from ops.stage import Stage
@@ -143,8 +144,14 @@ class DeadLetters:
     def delete(self, letter: DeadLetter) -> None:
         self.sqs.delete_message(QueueUrl=self._dead, ReceiptHandle=letter.receipt)
 
-    def give_back(self, letters: Sequence[DeadLetter]) -> None:
+    def give_back(self, letters: Sequence[DeadLetter]) -> int:
+        """How many could not be, and stay hidden for as long as they were to be."""
+        failed = 0
         for letter in letters:
-            self.sqs.change_message_visibility(
-                QueueUrl=self._dead, ReceiptHandle=letter.receipt, VisibilityTimeout=0
-            )
+            try:
+                self.sqs.change_message_visibility(
+                    QueueUrl=self._dead, ReceiptHandle=letter.receipt, VisibilityTimeout=0
+                )
+            except (BotoCoreError, ClientError):
+                failed += 1
+        return failed

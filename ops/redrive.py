@@ -32,16 +32,20 @@ class Verdict:
 
 
 def redrive(stage: Stage, yes: bool, wait: float, sleep: Sleep = time.sleep) -> None:
-    """Raises Refusal where it stops before the end; what it has not dealt with stays there."""
+    """Raises Refusal in the end where a lane was not done with; what is not dealt with stays."""
     jobs = JobsTable(lambda: stage.client("dynamodb"), stage.table)
-    found = 0
+    found, refusals = 0, list[str]()
     for lane in lanes(stage):
         queue = DeadLetters(stage.client("sqs"), stage, lane)
         letters = queue.look()
         found += len(letters)
         if letters:
-            with_jobs = _read(jobs, letters)
-            _redrive(queue, letters, with_jobs, jobs.read, yes, wait, sleep)
+            try:
+                _redrive(queue, letters, jobs, yes, wait, sleep)
+            except Refusal as refusal:
+                refusals.append(f"{queue.name}: {refusal}")
+    if refusals:
+        raise Refusal("\n".join(refusals))
     if not found:
         print(f"No dead letters in {stage.stack}.")
 
@@ -55,14 +59,14 @@ def _read(jobs: JobsTable, letters: list[DeadLetter]) -> list[Diagnosis]:
 def _redrive(
     queue: DeadLetters,
     letters: list[DeadLetter],
-    diagnoses: list[Diagnosis],
-    read: Callable[[str], JobRecord | None],
+    jobs: JobsTable,
     yes: bool,
     wait: float,
     sleep: Sleep,
 ) -> None:
     left = {letter.id: letter for letter in letters}
     try:
+        diagnoses = _read(jobs, letters)
         show(queue.name, diagnoses)
         hopeful = sorted(
             (one for one in diagnoses if not one.cause.hopeless),
@@ -74,14 +78,15 @@ def _redrive(
             if number == 0:
                 assert diagnosis.job is not None
                 print(f"Sent back one, of job {diagnosis.job.id}.", flush=True)
-                verdict = _await(diagnosis, read, wait, sleep)
+                verdict = _await(diagnosis, jobs.read, wait, sleep)
                 print(f"  {verdict.text}", flush=True)
                 _go_on(verdict, len(hopeful) - 1, yes)
         if len(hopeful) > 1:
             print(f"Sent back the other {len(hopeful) - 1}.")
         _offer_to_delete(queue, [one for one in diagnoses if one.cause.hopeless], left, yes)
     finally:
-        queue.give_back(list(left.values()))
+        if hidden := queue.give_back(list(left.values())):
+            print(f"{hidden} could not be given back: they come back within half an hour.")
 
 
 def show(queue: str, diagnoses: list[Diagnosis]) -> None:

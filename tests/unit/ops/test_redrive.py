@@ -270,6 +270,39 @@ def test_every_lane_is_looked_at() -> None:
     assert bodies("overtime-dev-heavy-dead") == []
 
 
+def test_a_no_in_one_lane_hides_none_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    put("garbage")
+    put("rubbish", lane="heavy")
+    with pytest.raises(Refusal) as refused:
+        redrive(STAGE, yes=False, wait=1)
+    for lane, body in (("default", "garbage"), ("heavy", "rubbish")):
+        assert f"overtime-dev-{lane}-dead: Delete these 1? Nobody is here" in str(refused.value)
+        assert bodies(f"overtime-dev-{lane}-dead") == [body]
+    shown = capsys.readouterr().out
+    assert "'garbage'" in shown
+    assert "'rubbish'" in shown
+
+
+def test_one_that_cannot_be_given_back_hides_neither_the_others_nor_the_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters = sorted(["garbage", "rubbish", "waste"])
+    for letter in letters:
+        put(letter)
+    look = DeadLetters.look
+
+    def with_one_spoilt(queue: DeadLetters) -> list[DeadLetter]:
+        first, *others = look(queue)
+        return [dataclasses.replace(first, receipt="expired"), *others]
+
+    monkeypatch.setattr(DeadLetters, "look", with_one_spoilt)
+    monkeypatch.setattr("ops.redrive.lanes", lambda stage: ["default"])
+    with pytest.raises(Refusal, match="They stay where they were"):
+        redrive(STAGE, yes=False, wait=1)
+    assert len(bodies("overtime-dev-default-dead")) == 2
+    assert "1 could not be given back" in capsys.readouterr().out
+
+
 # ── what can never work ──
 
 
