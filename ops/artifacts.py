@@ -63,17 +63,24 @@ def create_bucket(stage: Stage) -> None:
 
 
 def send(stage: Stage, body: bytes, kind: str) -> tuple[str, bool]:
-    """The key, made of the content, and whether it had to be sent: what is there already is not."""
+    """The key, made of the content, and whether it had to be sent: what is there already is not,
+    but its year begins anew."""
     s3 = stage.client("s3")
     key = f"{hashlib.sha256(body).hexdigest()}.{kind}"
     try:
         s3.head_object(Bucket=stage.artifacts, Key=key)
-        return key, False
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
             raise
-    s3.put_object(Bucket=stage.artifacts, Key=key, Body=body)
-    return key, True
+        s3.put_object(Bucket=stage.artifacts, Key=key, Body=body)
+        return key, True
+    s3.copy_object(
+        Bucket=stage.artifacts,
+        Key=key,
+        CopySource={"Bucket": stage.artifacts, "Key": key},
+        MetadataDirective="REPLACE",  # onto itself S3 copies only what changes
+    )
+    return key, False
 
 
 def url(stage: Stage, key: str) -> str:
