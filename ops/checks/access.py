@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 from ops.findings import Finding, fine, judged, wrong
 
 MODES = ("tokens", "jwt", "iam")
 DEPLOY = "Deploy again, or write it into the file if it is meant."
-Grant = tuple[str, str]  # action, resource
+
+
+class Grant(NamedTuple):
+    """One action on one resource that a statement allows or denies; `condition` as JSON, empty if
+    there is none."""
+
+    effect: str
+    action: str
+    resource: str
+    condition: str
+
+    def __str__(self) -> str:
+        sometimes = f" if {self.condition}" if self.condition else ""
+        return f"{self.action} on {self.resource}{sometimes}"
 
 
 def policies(
@@ -26,36 +40,46 @@ def policies(
         lacking = sorted(
             one
             for one in grants(needed[name])
-            if not any(_covers(other, one) or _covers(one, other) for other in may)
+            if not any(
+                _covers(other, one) or (_covers(one, other) and one.condition == other.condition)
+                for other in may
+            )
         )
         file = f".chalice/policy-{name}.json"
         for grant in wider:
-            yield wrong(f"{name} may {_shown(grant)}, which {file} does not say", DEPLOY)
+            does = "may" if grant.effect == "Allow" else "is denied"
+            yield wrong(f"{name} {does} {grant}, which {file} does not say", DEPLOY)
         for grant in lacking:
-            yield wrong(f"{name} may not {_shown(grant)}, which {file} says", DEPLOY)
+            lacks = "may not" if grant.effect == "Allow" else "is not denied"
+            yield wrong(f"{name} {lacks} {grant}, which {file} says", DEPLOY)
         if not wider and not lacking:
             yield fine(f"{name} may do what {file} says")
 
 
 def grants(statements: list[dict[str, Any]]) -> set[Grant]:
-    """Pairs of what is allowed. A statement in a form that our files never use allows all that it
-    might."""
+    """What is allowed and denied. A statement in a form that our files never use concerns all that
+    it might."""
     found: set[Grant] = set()
     for statement in statements:
-        if statement["Effect"] != "Allow":
-            continue
         actions = _listed(statement.get("Action", "*"))
         resources = _listed(statement.get("Resource", "*"))
-        found |= {(action.lower(), resource) for action in actions for resource in resources}
+        condition = statement.get("Condition")
+        shown = json.dumps(condition, sort_keys=True) if condition else ""
+        found |= {
+            Grant(statement["Effect"], action.lower(), resource, shown)
+            for action in actions
+            for resource in resources
+        }
     return found
 
 
 def _covers(wide: Grant, narrow: Grant) -> bool:
-    return all(fnmatchcase(one, pattern) for one, pattern in zip(narrow, wide, strict=True))
-
-
-def _shown(grant: Grant) -> str:
-    return f"{grant[0]} on {grant[1]}"
+    return (
+        wide.effect == narrow.effect
+        and wide.condition in ("", narrow.condition)
+        and fnmatchcase(narrow.action, wide.action)
+        and fnmatchcase(narrow.resource, wide.resource)
+    )
 
 
 def _listed(value: Any) -> list[str]:
@@ -78,11 +102,12 @@ def strangers(stranger: str, auth: str) -> Finding:
     """`stranger` is what the list of jobs answers without credentials."""
     if auth == "open":
         return fine("AUTH=open asks nobody for credentials")
+    refused = ("403", "404") if auth == "iam" else ("401", "403")  # docs/security.md says why
     return judged(
-        stranger in ("401", "403"),
+        stranger in refused,
         f"GET /jobs without credentials answers {stranger}",
         wrong(
-            f"GET /jobs without credentials answers {stranger}, not 401 or 403",
+            f"GET /jobs without credentials answers {stranger}, not {' or '.join(refused)}",
             "The authorizer is not in front of the API: make deploy STAGE=…",
         ),
     )

@@ -25,6 +25,8 @@ LANE = {"overtime-dev-default": QUEUE, "overtime-dev-default-dead": DEAD}
 BOTH = {"api_handler": API, "default_worker": WORKER}
 READ = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::b/jobs/*"}
 TRACE = {"Effect": "Allow", "Action": ["xray:PutTraceSegments"], "Resource": "*"}
+SOME = {"Condition": {"StringEquals": {"dynamodb:LeadingKeys": ["tokens"]}}}
+DENIED = {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", **SOME}
 TLS = {
     "Effect": "Deny",
     "Principal": "*",
@@ -164,9 +166,19 @@ RED: list[tuple[Check, Grade, dict[str, Any]]] = [
         Grade.WRONG,
         {"granted": {"default_worker": [READ, {"Effect": "Allow", "NotAction": "iam:*"}]}},
     ),
+    (access.policies, Grade.WRONG, {"needed": {"default_worker": [READ, DENIED]}}),
+    (access.policies, Grade.WRONG, {"granted": {"default_worker": [READ, DENIED]}}),
+    (
+        access.policies,
+        Grade.WRONG,
+        {"declared": {"default_worker": [READ | SOME, TRACE]}},
+    ),
+    (access.policies, Grade.WRONG, {"granted": may(**SOME)}),
     (access.mode, Grade.WRONG, {"auth": "open"}),
     (access.mode, Grade.WRONG, {"auth": ""}),
     (access.strangers, Grade.WRONG, {"stranger": "200"}),
+    (access.strangers, Grade.WRONG, {"stranger": "404"}),
+    (access.strangers, Grade.WRONG, {"auth": "iam", "stranger": "200"}),
     (access.endpoint, Grade.WRONG, {"endpoint_types": ["EDGE"]}),
     (access.endpoint, Grade.WRONG, {"endpoint_types": []}),
     (access.alive, Grade.WRONG, {"health": "503"}),
@@ -219,6 +231,16 @@ def test_what_only_a_deployed_stack_knows_may_be_any() -> None:
         granted = may(Resource=f"arn:aws:execute-api:us-east-1:{resource}")
         found = grades(access.policies, granted=granted, declared=declared, needed=declared)
         assert found == {expected}
+
+
+def test_a_denial_and_a_condition_as_written_are_fine() -> None:
+    said = {"default_worker": [READ | SOME, DENIED]}
+    assert grades(access.policies, granted=said, declared=said, needed=said) == {Grade.FINE}
+
+
+@pytest.mark.parametrize("stranger", ["403", "404"])
+def test_who_does_not_sign_is_refused_as_on_a_path_that_is_not_there(stranger: str) -> None:
+    assert grades(access.strangers, auth="iam", stranger=stranger) == {Grade.FINE}
 
 
 def test_the_local_stage_may_be_open_and_its_alarms_mute() -> None:
