@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ops.stack import Stack
 from ops.stage import Stage
 from ops.template import Template
 
 MISSING = ("404", "NoSuchBucket", "ResourceNotFoundException")
+
+
+def take_over(stage: Stage, stack: Stack, template: Template) -> None:
+    """Into a stack that is new. Raises Refusal where it failed and was rolled back."""
+    if not (left := imports_of_what_is_left(stage)):
+        return
+    names = " and ".join(name for one in left for name in one["ResourceIdentifier"].values())
+    print(f"An earlier stage {stage.name} left {names}: taken over, with all that is in it.")
+    proposed = stack.propose(
+        {"App": stage.app, "Stage": stage.name},
+        ResourcesToImport=left,
+        TemplateBody=json.dumps(template_of(left, template)),
+    )
+    assert proposed is not None  # a new stack is a change
+    stack.carry_out(proposed)
 
 
 def imports_of_what_is_left(stage: Stage) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 
 from ops import artifacts, local_aws
-from ops.adoption import imports_of_what_is_left, template_of
+from ops.adoption import take_over
 from ops.ask import confirm
 from ops.bundle import Bundle, build
 from ops.command import asked, run
@@ -31,9 +31,9 @@ def deploy(stage: Stage, yes: bool) -> None:
     stack = Stack(stage, stage.stack)
     stack.clear_the_way()
     template = bundle.template
-    if stack.status is None:
+    if stack.is_new:
         require_concurrency(stage, template, parameters)
-        _take_over(stage, stack, template)
+        take_over(stage, stack, template)
     if endpoint := local_aws.endpoint():
         template = local_aws.adapted(template, endpoint)
     proposed = stack.propose(parameters, TemplateURL=_send(stage, bundle, template))
@@ -70,20 +70,6 @@ def _refuse_two_ways(stage: Stage) -> None:
             f"The stage {stage.name} is deployed by `make resources` and `chalice deploy`: go on"
             f" with `make resources STAGE={stage.name}`, or take another name for this one."
         )
-
-
-def _take_over(stage: Stage, stack: Stack, template: Template) -> None:
-    if not (left := imports_of_what_is_left(stage)):
-        return
-    names = " and ".join(name for one in left for name in one["ResourceIdentifier"].values())
-    print(f"An earlier {stack.name} left {names}: taken over, with all that is in it.")
-    proposed = stack.propose(
-        {"App": stage.app, "Stage": stage.name},
-        ResourcesToImport=left,
-        TemplateBody=json.dumps(template_of(left, template)),
-    )
-    assert proposed is not None  # a new stack is a change
-    stack.carry_out(proposed)
 
 
 def _send(stage: Stage, bundle: Bundle, template: Template) -> str:

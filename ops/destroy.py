@@ -8,6 +8,7 @@ from ops import artifacts, chalice_logs
 from ops.adoption import bucket_exists, table_exists
 from ops.ask import confirm
 from ops.command import asked, run
+from ops.policies import read_policies
 from ops.stack import Stack
 from ops.stage import LOCAL, ROOT, Refusal, Stage, read_json, read_stage
 
@@ -18,10 +19,16 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
         raise Refusal("The stage local is this machine's: make clean")
     by_chalice = Stack(stage, stage.resources_stack)
     if by_chalice.status is not None and _deployed_by_chalice(stage):
-        raise Refusal(f"First take away what Chalice made: chalice delete --stage {stage.name}")
+        raise Refusal(
+            f"First take away what Chalice made: chalice delete --stage {stage.name}, on the"
+            f" machine that has deployed it (where .chalice/deployed/{stage.name}.json is)."
+        )
     stacks = [one for one in (Stack(stage, stage.stack), by_chalice) if one.status is not None]
     kept = [name for name in (stage.table, stage.bucket) if _exists(stage, name)]
-    gone = [one.name for one in stacks] + (kept if data else [])
+    gone = [one.name for one in stacks]
+    gone += [stage.artifacts] if bucket_exists(stage, stage.artifacts) else []
+    gone += ["its logs"] if not stacks and chalice_logs.left(stage) else []
+    gone += kept if data else []
     if not gone:
         stays = f" There are {' and '.join(kept)}: DATA=1 removes them." if kept else ""
         raise Refusal(f"Nothing is deployed as {stage.stack}.{stays}")
@@ -35,15 +42,20 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
         print(f"{stage.artifacts} is removed.")
     if data:
         _remove_data(stage)
+    chalice_logs.forget(stage)  # of functions that Chalice made; a stack takes its own along
     if by_chalice in stacks:
-        chalice_logs.forget(stage)
         print(f"What .chalice/config.json says of the stage {stage.name} is yours to remove.")
 
 
 def _deployed_by_chalice(stage: Stage) -> bool:
-    """As Chalice remembers it on this machine; after `chalice delete`, an empty list."""
+    """As Chalice remembers it on this machine (after `chalice delete`, an empty list), or as its
+    functions show, wherever they were deployed from."""
     memory = ROOT / ".chalice" / "deployed" / f"{stage.name}.json"
-    return memory.exists() and bool(read_json(memory).get("resources"))
+    if memory.exists() and read_json(memory).get("resources"):
+        return True
+    ours = {stage.function(name) for name in read_policies()}
+    pages = stage.client("lambda").get_paginator("list_functions").paginate()
+    return any(one["FunctionName"] in ours for page in pages for one in page["Functions"])
 
 
 def _exists(stage: Stage, name: str) -> bool:

@@ -9,6 +9,7 @@ import json
 import sys
 
 from ops import chalice_logs
+from ops.adoption import take_over
 from ops.command import asked, run
 from ops.deploy import show_and_ask
 from ops.entry import enter
@@ -29,6 +30,8 @@ def prepare(stage: Stage, yes: bool) -> None:
     template = read_json(RESOURCES)
     stack = Stack(stage, stage.resources_stack)
     stack.clear_the_way()
+    if stack.is_new:
+        take_over(stage, stack, template)
     parameters = chosen_parameters(stage, template)
     proposed = stack.propose(parameters, TemplateBody=json.dumps(template))
     if proposed is None:

@@ -62,6 +62,11 @@ class Stack:
         return found["StackStatus"] if found else None
 
     @property
+    def is_new(self) -> bool:
+        """There is nothing of it, or nothing but a change set that was never carried out."""
+        return self.status in (None, "REVIEW_IN_PROGRESS")
+
+    @property
     def outputs(self) -> dict[str, str]:
         outputs = (self._describe() or {}).get("Outputs", [])
         return {one["OutputKey"]: one["OutputValue"] for one in outputs}
@@ -86,9 +91,16 @@ class Stack:
         """A stack whose first creation failed can only be deleted; one that is being changed, or
         that a rollback left half way, is somebody's to look at first: raises Refusal."""
         status = self.status
-        if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
+        failed = status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+        if failed or (status == "IMPORT_ROLLBACK_COMPLETE" and not self.resources):
             print(f"{self.name} is {status}, left by a creation that failed: it is made again.")
             self.delete()
+        elif status == "IMPORT_ROLLBACK_FAILED":
+            raise Refusal(
+                f"{self.name} is {status}: what an earlier one left was not taken over, and going"
+                " back failed. Mend what its events name, then `aws cloudformation delete-stack"
+                f" --stack-name {self.name}` (table and bucket stay), and deploy again."
+            )
         elif status == "UPDATE_ROLLBACK_FAILED":
             raise Refusal(
                 f"{self.name} is {status}: its rollback failed. Mend what its events name, then"
@@ -100,7 +112,7 @@ class Stack:
     def propose(self, parameters: Mapping[str, str], **arguments: Any) -> ChangeSet | None:
         """What would change; None if nothing. `arguments` are TemplateURL or TemplateBody, and
         ResourcesToImport where the change is to take over what exists."""
-        kind = "CREATE" if self.status in (None, "REVIEW_IN_PROGRESS") else "UPDATE"
+        kind = "CREATE" if self.is_new else "UPDATE"
         try:
             arn = self.client.create_change_set(
                 StackName=self.name,

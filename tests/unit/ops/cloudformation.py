@@ -19,6 +19,7 @@ class CloudFormation:
         self.coming: list[list[tuple[str, str, str]]] = []
         self.events: list[dict[str, Any]] = []
         self.validation: list[dict[str, Any]] = []
+        self.resources: dict[str, str] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def client(self, service: str) -> CloudFormation:
@@ -55,6 +56,13 @@ class CloudFormation:
                 "ResourceStatusReason": reason,
             }
         )
+
+    def list_stack_resources(self, **which: str) -> dict[str, Any]:
+        found = [
+            {"LogicalResourceId": name, "PhysicalResourceId": physical}
+            for name, physical in self.resources.items()
+        ]
+        return {"StackResourceSummaries": found}
 
     def create_change_set(self, **arguments: Any) -> dict[str, Any]:
         self.calls.append(("create_change_set", arguments))

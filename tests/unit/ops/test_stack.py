@@ -179,6 +179,7 @@ def test_what_a_failed_creation_left_is_deleted(
     [
         ("UPDATE_IN_PROGRESS", "somebody else changes it"),
         ("DELETE_IN_PROGRESS", "somebody else changes it"),
+        ("IMPORT_ROLLBACK_FAILED", "delete-stack --stack-name overtime-dev"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name overtime-dev"),
     ],
 )
@@ -187,6 +188,35 @@ def test_what_somebody_must_look_at_first_is_left_alone(status: str, sentence: s
     with pytest.raises(Refusal, match=sentence):
         stack_of(cloud).clear_the_way()
     assert cloud.calls == []
+
+
+def test_an_import_that_failed_leaves_an_empty_stack_that_is_deleted() -> None:
+    cloud = CloudFormation("IMPORT_ROLLBACK_COMPLETE")
+    cloud.coming = [[("overtime-dev", "DELETE_COMPLETE", "")]]
+    stack_of(cloud).clear_the_way()
+    assert cloud.called == ["delete_stack"]
+
+
+def test_one_that_has_more_than_was_to_be_imported_goes_on() -> None:
+    cloud = CloudFormation("IMPORT_ROLLBACK_COMPLETE")
+    cloud.resources = {"JobsTable": "overtime-dev-jobs"}
+    stack_of(cloud).clear_the_way()
+    assert cloud.calls == []
+
+
+@pytest.mark.parametrize(
+    ("status", "new"),
+    [
+        (None, True),
+        ("REVIEW_IN_PROGRESS", True),
+        ("CREATE_COMPLETE", False),
+        ("ROLLBACK_COMPLETE", False),
+    ],
+)
+def test_a_stack_whose_change_set_was_never_carried_out_is_a_new_one(
+    status: str | None, new: bool
+) -> None:
+    assert stack_of(CloudFormation(status)).is_new is new
 
 
 @pytest.mark.parametrize("status", [None, "REVIEW_IN_PROGRESS", "CREATE_COMPLETE"])
