@@ -33,7 +33,7 @@ from chalicelib.settings import read_settings
 from chalicelib.tasks import registered
 
 settings = read_settings(os.environ)
-logs.configure(settings.stage)
+logs.configure(settings.table.removesuffix("-jobs"))  # overtime-dev, as all of its names begin
 
 app = Chalice(app_name="overtime", configure_logs=False)  # logs.py does, for all loggers
 app.register_middleware(logs.within_invocation, "all")

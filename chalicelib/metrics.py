@@ -55,7 +55,8 @@ combination of values, so there are few, and never an owner or a job among them.
 def embedded(
     metrics: Mapping[Metric, float], line: Mapping[str, Any], stage: str, at: int
 ) -> dict[str, Any]:
-    """What a line has to hold besides its fields; `at` in epoch milliseconds.
+    """What a line has to hold besides its fields; `at` in epoch milliseconds, `stage` as no other
+    installation in the account is called: overtime-dev.
 
     A metric is summed up for the stage, and for each further field in the order of `BY` as far
     as the line has them: stage, stage and task, stage and task and status.

@@ -50,10 +50,11 @@ def without_the_absent(template: dict[str, Any]) -> dict[str, Any]:
 def is_present(value: Any, template: dict[str, Any]) -> bool:
     """Whether all that a part of the template refers to is in the template."""
     known = template["Resources"].keys() | template["Parameters"].keys()
-    return all(name in known for name in _referred_to(value))
+    return all(name in known for name in referred_to(value))
 
 
-def _referred_to(value: Any) -> set[str]:
+def referred_to(value: Any) -> set[str]:
+    """Logical ids of resources, and names of parameters."""
     match value:
         case {"Ref": str(name)}:
             names = {name}
@@ -62,9 +63,9 @@ def _referred_to(value: Any) -> set[str]:
         case {"Fn::Sub": str(text)}:
             names = {found.partition(".")[0] for found in PLACEHOLDER.findall(text)}
         case dict():
-            names = set().union(*map(_referred_to, value.values()))
+            names = set().union(*map(referred_to, value.values()))
         case list():
-            names = set().union(*map(_referred_to, value))
+            names = set().union(*map(referred_to, value))
         case _:
             names = set()
     return {name for name in names if not name.startswith("AWS::")}

@@ -21,11 +21,12 @@ Widget = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shown:
-    """Names, each as AWS knows it. `functions` and `queues` are by the labels that they bear."""
+    """Names, each as AWS knows it; our own metrics go by the API's. `functions` and `queues` are
+    by the labels that they bear."""
 
-    stage: str
     api: str
     table: str
+    indexes: Sequence[str]
     functions: Mapping[str, str]
     queues: Mapping[str, str]
     alarms: Sequence[str]
@@ -62,18 +63,18 @@ def body(shown: Shown) -> dict[str, Any]:
 
 def _jobs(shown: Shown) -> list[Widget]:
     def own(metric: Metric, label: str, stat: str = "Sum", **more: Any) -> Line:
-        return _line(NAMESPACE, metric, "stage", shown.stage, label, stat=stat, **more)
+        return _line(NAMESPACE, metric, "stage", shown.api, label, stat=stat, **more)
 
     def ended(status: str) -> Line:
         found = (
             f'SEARCH(\'{{{NAMESPACE},stage,task,status}} MetricName="{Metric.FINISHED}"'
-            f' stage="{shown.stage}" status="{status}"\', \'Sum\', 300)'
+            f' stage="{shown.api}" status="{status}"\', \'Sum\', 300)'
         )
         return [{"expression": f"SUM({found})", "label": status, "id": status}]
 
     by_task = (
         f'SEARCH(\'{{{NAMESPACE},stage,task}} MetricName="{Metric.RUN_SECONDS}"'
-        f" stage=\"{shown.stage}\"', 'p95', 300)"
+        f" stage=\"{shown.api}\"', 'p95', 300)"
     )
     return [
         _widget(
@@ -169,7 +170,16 @@ def _table(shown: Shown) -> list[Widget]:
         _line("AWS/DynamoDB", metric, "TableName", shown.table, label, stat="Sum", **more)
         for metric, label, more in shows
     ]
-    return [_widget("Table: capacity units consumed; requests turned away", lines)]
+    of_indexes = [
+        [
+            *("AWS/DynamoDB", "WriteThrottleEvents", "TableName", shown.table),
+            *("GlobalSecondaryIndexName", index),
+            {"label": f"writes turned away by {index}", "stat": "Sum", "yAxis": "right"},
+        ]
+        for index in shown.indexes
+    ]
+    title = "Table: capacity units consumed; requests turned away"
+    return [_widget(title, [*lines, *of_indexes])]
 
 
 def _line(namespace: str, metric: str, dimension: str, value: str, label: str, **more: Any) -> Line:

@@ -9,7 +9,7 @@ from typing import Any
 from ops.json_edit import with_value
 from ops.policies import PLACEHOLDER, read_policies, rendered, values_of
 from ops.stage import CONFIG, ROOT, Refusal, Stage, read_config, read_json
-from ops.template import own_template
+from ops.template import at_stage, own_template
 
 
 def enter(stage: Stage, resources: Mapping[str, str]) -> None:
@@ -50,12 +50,14 @@ def environment_of(stage: Stage, values: Mapping[str, str]) -> dict[str, str]:
     """What a deployed template takes by reference, as text, as far as it is known by now."""
     variables = own_template()["Globals"]["Function"]["Environment"]["Variables"]
     texts = {name: _text_of(value) for name, value in variables.items()}
+    config = read_config()
+    own = config.get("stages", {}).get(stage.name, {})
+    api_stage = own.get("api_gateway_stage") or config.get("api_gateway_stage", "api")
+    if endpoint := texts.get("WEBSOCKET_ENDPOINT"):
+        texts["WEBSOCKET_ENDPOINT"] = at_stage(endpoint, api_stage)
     if "PUBLIC_URL" not in stage.environment:
         host = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
-        config = read_config()
-        own = config.get("stages", {}).get(stage.name, {})
-        path = own.get("api_gateway_stage") or config.get("api_gateway_stage", "api")
-        texts["PUBLIC_URL"] = f"{host}/{path}"
+        texts["PUBLIC_URL"] = f"{host}/{api_stage}"
     return {
         name: rendered(text, values)
         for name, text in texts.items()

@@ -19,16 +19,19 @@ INTERNAL = (errors.OvertimeError.slug, errors.OvertimeError.title)
 
 NOTHING_HERE = "There is nothing under this path, or not with this method."
 REPEAT = "Repeat the request; a submit with its Idempotency-Key, since it may have been accepted."
+UNTAKEN = "The API does not take this request as it is."
 UNCHECKED = "The credentials could not be checked. Repeat the request."
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 SOON = {"Retry-After": "1"}
 LATER = {"Retry-After": "2"}
 
+Response = tuple[str, int, tuple[str, str], str | None, dict[str, str]]
+
 # Every type of gateway response there is, so that none falls back on a body of AWS's own. The two
 # defaults are used by those that have no type, above all by a function that crashed or was at its
 # concurrency: whether it wrote anything is not known, as with `unavailable` elsewhere.
 # type, status, problem, detail (None: API Gateway's own words), headers
-RESPONSES: tuple[tuple[str, int, tuple[str, str], str | None, dict[str, str]], ...] = (
+RESPONSES: tuple[Response, ...] = (
     ("UNAUTHORIZED", 401, UNAUTHORIZED, "Send Authorization: Bearer <token>.", CHALLENGE),
     ("ACCESS_DENIED", 403, FORBIDDEN, "These credentials do not allow this.", {}),
     ("EXPIRED_TOKEN", 403, FORBIDDEN, "The credentials of the signature have expired.", {}),
@@ -39,7 +42,7 @@ RESPONSES: tuple[tuple[str, int, tuple[str, str], str | None, dict[str, str]], .
     ("RESOURCE_NOT_FOUND", 404, NOT_FOUND, NOTHING_HERE, {}),
     ("BAD_REQUEST_BODY", 400, MALFORMED, None, {}),
     ("BAD_REQUEST_PARAMETERS", 400, MALFORMED, None, {}),
-    ("DEFAULT_4XX", 400, MALFORMED, None, {}),
+    ("DEFAULT_4XX", 400, MALFORMED, UNTAKEN, {}),
     ("REQUEST_TOO_LARGE", 413, TOO_LARGE, "Send what is this large by way of POST /uploads.", {}),
     ("UNSUPPORTED_MEDIA_TYPE", 415, MEDIA_TYPE, "Send Content-Type: application/json.", {}),
     ("THROTTLED", 429, THROTTLED, "This stage takes no more requests a second.", SOON),
@@ -53,25 +56,79 @@ RESPONSES: tuple[tuple[str, int, tuple[str, str], str | None, dict[str, str]], .
 )
 
 
-def gateway_responses(origin: str) -> dict[str, Any]:
+# Where no request is signed, an Authorization that is no signature has come to no route of ours.
+UNSIGNED: Response = ("INVALID_SIGNATURE", 404, NOT_FOUND, NOTHING_HERE, {})
+
+NOWHERE = "/{proxy+}"  # the path of whatever is no route
+BODIES = (  # that requests come with; API Gateway answers those of another type with 415
+    "application/json",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "application/xml",
+    "multipart/form-data",
+    "text/csv",
+    "text/plain",
+)
+
+
+def gateway_responses(origin: str, auth: str = "tokens") -> dict[str, Any]:
     """As the OpenAPI extension x-amazon-apigateway-gateway-responses has them: so they go live
-    with the routes, in one deployment of the API. Pages of `origin`, if any, may read them."""
-    readable = {"Access-Control-Allow-Origin": origin} if origin else {}
+    with the routes, in one deployment of the API. Pages of `origin`, if any, may read them; `auth`
+    is the stage's."""
+    responses = {response[0]: response for response in RESPONSES}
+    if auth != "iam":
+        responses[UNSIGNED[0]] = UNSIGNED
     return {
         kind: {
             "statusCode": str(status),
             "responseParameters": {
                 f"gatewayresponse.header.{name}": f"'{value}'"
-                for name, value in {
-                    "Content-Type": "application/problem+json",
-                    "Cache-Control": "no-store",
-                    **headers,
-                    **readable,
-                }.items()
+                for name, value in (_headers(origin) | headers).items()
             },
             "responseTemplates": {"application/json": _problem(status, *problem, detail)},
         }
-        for kind, status, problem, detail, headers in RESPONSES
+        for kind, status, problem, detail, headers in responses.values()
+    }
+
+
+def nothing_there(origin: str) -> dict[str, Any]:
+    """What answers under NOWHERE, asking for no credentials. Without it API Gateway would take a
+    Bearer token for a signature, and say of that what is wrong with it."""
+    headers = _headers(origin)
+    answer = {
+        "statusCode": "404",
+        "responseParameters": {
+            f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()
+        },
+        "responseTemplates": {
+            "application/json": _problem(404, *NOT_FOUND, NOTHING_HERE),
+        },
+    }
+    method = {
+        "parameters": [{"name": "proxy", "in": "path", "required": True, "type": "string"}],
+        "responses": {
+            "404": {
+                "description": NOT_FOUND[1],
+                "headers": {name: {"type": "string"} for name in headers},
+            }
+        },
+        "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "contentHandling": "CONVERT_TO_TEXT",
+            "passthroughBehavior": "never",
+            "requestTemplates": dict.fromkeys(BODIES, '{"statusCode": 404}'),
+            "responses": {"404": answer},
+        },
+    }
+    return {"x-amazon-apigateway-any-method": method}
+
+
+def _headers(origin: str) -> dict[str, str]:
+    readable = {"Access-Control-Allow-Origin": origin} if origin else {}
+    return {
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        **readable,
     }
 
 

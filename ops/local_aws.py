@@ -20,8 +20,9 @@ ONLY_OVER_TLS = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
 
 
 def adapted(template: Template, url: str) -> Template:
-    """Functions call the local AWS, too, over plain HTTP if it speaks that only; and its WebSocket
-    stage deploys itself."""
+    """Functions call the local AWS, too, over plain HTTP if it speaks that only; its WebSocket
+    stage deploys itself; of an alarm on several metrics, which it does not know, the first stays.
+    """
     adapted = copy.deepcopy(template)
     variables = adapted["Globals"]["Function"]["Environment"]["Variables"]
     variables["AWS_ENDPOINT_URL"] = url
@@ -36,6 +37,12 @@ def adapted(template: Template, url: str) -> Template:
         stage["Properties"].pop("DeploymentId")
         stage["Properties"]["AutoDeploy"] = True
         stage.pop("DependsOn", None)
+    for resource in resources.values():
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
+            metrics = resource["Properties"].pop("Metrics")
+            first = next(one["MetricStat"] for one in metrics if "MetricStat" in one)
+            plain = {"Statistic": first["Stat"], "Period": first["Period"]}
+            resource["Properties"] |= first["Metric"] | plain
     return adapted
 
 

@@ -5,15 +5,14 @@ dashboard of it all."""
 from __future__ import annotations
 
 import copy
-import json
 import re
 from typing import Any
 
 from ops import dashboard
-from ops.absent import is_present, without_the_absent
+from ops.absent import is_present, referred_to, without_the_absent
 from ops.alarms import function_alarms
 from ops.dashboard import Shown
-from ops.gateway import gateway_responses
+from ops.gateway import NOWHERE, gateway_responses, nothing_there
 from ops.policies import PLACEHOLDER, in_template, read_policy
 from ops.stage import ROOT, Refusal, Stage, read_json
 
@@ -22,6 +21,7 @@ STACK = ROOT / ".chalice" / "stack.json"
 APPSYNC = ROOT / ".chalice" / "appsync.json"
 FUNCTION = "AWS::Serverless::Function"
 NAMES = ("TableName", "BucketName", "QueueName")
+LEAST_CONCURRENCY, MOST_CONCURRENCY = 2, 1_000  # MaximumConcurrency of a queue's trigger
 TRACING = {
     "Sid": "Tracing",
     "Effect": "Allow",
@@ -38,10 +38,13 @@ def compose(stage: Stage, generated: Template) -> Template:
         own = merged(own, read_json(APPSYNC))
     template = without_the_absent(merged(own, generated))
     routes = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
-    routes["x-amazon-apigateway-gateway-responses"] = gateway_responses(
-        stage.environment.get("ALLOWED_ORIGIN", "")
-    )
+    origin, auth = (stage.environment.get(name, "") for name in ("ALLOWED_ORIGIN", "AUTH"))
+    routes["x-amazon-apigateway-gateway-responses"] = gateway_responses(origin, auth)
+    routes.setdefault("paths", {})[NOWHERE] = nothing_there(origin)
     routes["info"]["title"] = stage.stack  # API Gateway's metrics know an API by its name alone
+    if websockets := template["Resources"].get("WebsocketAPIStage"):
+        endpoint = template["Globals"]["Function"]["Environment"]["Variables"]["WEBSOCKET_ENDPOINT"]
+        endpoint["Fn::Sub"] = at_stage(endpoint["Fn::Sub"], websockets["Properties"]["StageName"])
     queues = {
         static(stage, resource["Properties"]["QueueName"]): name
         for name, resource in template["Resources"].items()
@@ -49,7 +52,7 @@ def compose(stage: Stage, generated: Template) -> Template:
     }
     for logical_id in functions(template):
         _complete(stage, template, logical_id, queues)
-        if logical_id not in json.dumps(routes):  # else each would wait for the other
+        if logical_id not in referred_to(routes):  # else each would wait for the other
             _tell_public_url(template, logical_id)
     template["Resources"]["Dashboard"] = dashboard.resource(_shown(stage, template, queues))
     return template
@@ -118,6 +121,11 @@ def static(stage: Stage, value: Any) -> str:
     return text.replace("${App}", stage.app).replace("${Stage}", stage.name)
 
 
+def at_stage(endpoint: str, api_stage: str) -> str:
+    """Chalice names the WebSocket API's stage as the REST API's: api_gateway_stage."""
+    return f"{endpoint.rpartition('/')[0]}/{api_stage}"
+
+
 def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[str, str]) -> None:
     """Gives a function its name, role, log group and the queue that it really waits for."""
     resources, name = template["Resources"], _chalice_name(logical_id)
@@ -139,15 +147,18 @@ def _complete(stage: Stage, template: Template, logical_id: str, queues: dict[st
         }
     for event in function.get("Events", {}).values():
         if event["Type"] == "SQS":
-            _attach(event["Properties"], queues, reserved)
+            _attach(event["Properties"], queues, reserved, name)
 
 
 def _shown(stage: Stage, template: Template, queues: dict[str, str]) -> Shown:
     names = functions(template).values()
     return Shown(
-        stage=stage.name,
         api=stage.stack,
         table=stage.table,
+        indexes=[
+            index["IndexName"]
+            for index in template["Resources"]["JobsTable"]["Properties"]["GlobalSecondaryIndexes"]
+        ],
         functions={name: stage.function(name) for name in names},
         queues={queue.removeprefix(f"{stage.stack}-"): queue for queue in queues},
         alarms=[
@@ -203,14 +214,23 @@ def _log_group(stage: Stage, name: str, resources: dict[str, Any]) -> dict[str, 
     }
 
 
-def _attach(source: dict[str, Any], queues: dict[str, str], reserved: int | None) -> None:
+def _attach(
+    source: dict[str, Any], queues: dict[str, str], reserved: int | None, function: str
+) -> None:
     """Chalice writes the queue's ARN as text: as a reference it also waits for the queue."""
     name = source["Queue"]["Fn::Sub"].rpartition(":")[2]
     if name in queues:
         source["Queue"] = {"Fn::GetAtt": [queues[name], "Arn"]}
-    if reserved is not None and reserved >= 2:  # the least that Lambda takes here
-        # without it Lambda receives more messages than it may run, and the rest wears out
-        source.setdefault("ScalingConfig", {"MaximumConcurrency": min(reserved, 1000)})
+    if reserved is None:
+        return
+    if reserved < LEAST_CONCURRENCY:
+        raise Refusal(
+            f"{function} has a reserved_concurrency of {reserved} in .chalice/config.json, and its"
+            f" queue starts {LEAST_CONCURRENCY} at once at least: raise it, or leave it out."
+        )
+    # without it Lambda receives more messages than it may run, and the rest wears out
+    most = {"Fn::If": ["Reserves", min(reserved, MOST_CONCURRENCY), LEAST_CONCURRENCY]}
+    source.setdefault("ScalingConfig", {"MaximumConcurrency": most})
 
 
 def _tell_public_url(template: Template, logical_id: str) -> None:

@@ -132,6 +132,24 @@ def test_what_api_gateway_answers_itself_is_a_problem_document(
     assert (answered, document["type"], document["status"]) == (status, problem, status)
 
 
+@pytest.mark.parametrize(("method", "path"), [("PATCH", "/jobs"), ("POST", "/nothing/here")])
+def test_a_token_that_is_good_makes_no_difference_where_there_is_nothing(
+    deployed: Deployed, method: str, path: str
+) -> None:
+    answered, document = deployed.call(method, path, {})
+    assert (answered, document["type"]) == (404, "/problems/not-found")
+
+
+def test_the_api_has_the_stage_that_is_throttled_and_no_other(
+    deployed: Deployed, local_aws: str
+) -> None:
+    gateway = client(local_aws, "apigateway")
+    [api] = gateway.get_rest_apis()["items"]
+    stages = gateway.get_stages(restApiId=api["id"])["item"]
+    assert [stage["stageName"] for stage in stages] == ["api"]
+    assert stages[0]["methodSettings"]["*/*"]["throttlingRateLimit"] == 50
+
+
 def test_the_doctor_finds_nothing_wrong_with_it(project: Project, job: str) -> None:
     assert "overtime-dev: 0 wrong, " in project.run("ops.doctor", "dev").well()
 

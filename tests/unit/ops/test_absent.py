@@ -63,6 +63,15 @@ def test_functions_of_a_stage_that_pushes_know_where_and_may(
     assert "Push" in rights(with_websockets)
 
 
+def test_functions_push_by_the_stage_that_the_websocket_api_has() -> None:
+    made = generated()
+    made["Resources"] |= copy.deepcopy(WEBSOCKETS)
+    made["Resources"]["WebsocketAPIStage"]["Properties"]["StageName"] = "v1"
+    endpoint = environment(compose(STAGE, made))["WEBSOCKET_ENDPOINT"]["Fn::Sub"]
+    assert endpoint.startswith("https://${WebsocketAPI}.execute-api.")
+    assert endpoint.endswith("${AWS::URLSuffix}/v1")
+
+
 def test_the_websocket_api_is_throttled_as_the_other_one_is(
     with_websockets: dict[str, Any],
 ) -> None:

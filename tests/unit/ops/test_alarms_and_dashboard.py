@@ -11,8 +11,9 @@ import pytest
 
 from chalicelib.metrics import BY, NAMESPACE, Metric
 from ops.alarms import TELL, function_alarms
+from ops.local_aws import adapted
 from ops.stage import Stage
-from ops.template import RESOURCES, STACK, compose
+from ops.template import RESOURCES, compose
 
 STAGE = Stage("overtime", "dev")
 
@@ -88,10 +89,12 @@ def test_names_of_alarms_are_the_stages_own_and_differ(template: dict[str, Any])
 
 
 def test_alarms_on_our_metrics_ask_for_what_is_emitted(template: dict[str, Any]) -> None:
-    ours = [one for one in alarms(template).values() if one["Namespace"] == NAMESPACE]
+    ours = [one for one in alarms(template).values() if one.get("Namespace") == NAMESPACE]
     assert {one["MetricName"] for one in ours} == {"OldestDueSeconds", "Rescued", "AwsFailures"}
     for properties in ours:
-        assert [one["Name"] for one in properties["Dimensions"]] == ["stage"]
+        [dimension] = properties["Dimensions"]
+        assert dimension["Name"] == "stage"
+        assert named(dimension["Value"]) == "overtime-dev"  # another app may have a stage dev
 
 
 def test_a_sweeper_that_says_nothing_is_an_alarm(template: dict[str, Any]) -> None:
@@ -107,7 +110,7 @@ def test_every_dead_letter_queue_has_an_alarm(template: dict[str, Any]) -> None:
     watched = {
         properties["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
         for properties in alarms(template).values()
-        if properties["Namespace"] == "AWS/SQS"
+        if properties.get("Namespace") == "AWS/SQS"
     }
     assert queues
     assert watched == queues
@@ -117,7 +120,7 @@ def test_every_function_has_alarms_on_errors_and_throttles(template: dict[str, A
     watched = {
         (properties["Dimensions"][0]["Value"]["Ref"], properties["MetricName"])
         for properties in alarms(template).values()
-        if properties["Namespace"] == "AWS/Lambda"
+        if properties.get("Namespace") == "AWS/Lambda"
     }
     functions = of_type(template, "AWS::Serverless::Function")
     assert watched == set(itertools.product(functions, ("Errors", "Throttles")))
@@ -135,12 +138,48 @@ def test_nobody_is_told_unless_an_address_is_given() -> None:
     assert resources["Resources"]["AlarmTopic"]["Condition"] == "SomebodyIsTold"
 
 
-def test_the_local_aws_can_make_every_alarm() -> None:
-    """It knows no metric math."""
-    for file in (RESOURCES, STACK):
-        for resource in json.loads(file.read_text())["Resources"].values():
-            if resource.get("Type") == "AWS::CloudWatch::Alarm":
-                assert "MetricName" in resource["Properties"]
+def test_the_local_aws_can_make_every_alarm(template: dict[str, Any]) -> None:
+    """It knows no metric math; RESOURCES it gets as they are."""
+    for made in (json.loads(RESOURCES.read_text()), adapted(template, "http://127.0.0.1:4566")):
+        for properties in alarms(made).values():
+            assert {"MetricName", "Namespace", "Dimensions", "Statistic", "Period"} <= set(
+                properties
+            )
+            assert "Metrics" not in properties
+
+
+def indexes(template: dict[str, Any]) -> set[str]:
+    [table] = of_type(template, "AWS::DynamoDB::Table").values()
+    return {index["IndexName"] for index in table["GlobalSecondaryIndexes"]}
+
+
+def test_writes_turned_away_are_counted_on_the_table_and_on_every_index(
+    template: dict[str, Any],
+) -> None:
+    """Without FILL a time in which nothing is turned away has no data, and an alarm on DynamoDB's
+    metrics stays as it was while there is none."""
+    total, *metrics = alarms(template)["TableThrottlesAlarm"]["Metrics"]
+    watched = set()
+    for one in metrics:
+        metric = one["MetricStat"]["Metric"]
+        assert (metric["Namespace"], metric["MetricName"]) == (
+            "AWS/DynamoDB",
+            "WriteThrottleEvents",
+        )
+        by = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        assert by["TableName"] == {"Ref": "JobsTable"}
+        watched.add(by.get("GlobalSecondaryIndexName"))
+        assert one["ReturnData"] is False
+    assert watched == {None, *indexes(template)}
+    filled = [f"FILL({one['Id']}, 0)" for one in metrics]
+    assert total["Expression"] == " + ".join(filled)
+
+
+def test_the_dashboard_shows_what_each_index_turns_away(template: dict[str, Any]) -> None:
+    shown = [tuple(line[1:6]) for line in lines(template) if line[0] == "AWS/DynamoDB"]
+    for index in indexes(template):
+        of_index = ("TableName", "overtime-dev-jobs", "GlobalSecondaryIndexName", index)
+        assert ("WriteThrottleEvents", *of_index) in shown
 
 
 def test_the_dashboard_shows_every_alarm(template: dict[str, Any]) -> None:
@@ -156,11 +195,12 @@ def test_the_dashboard_shows_every_metric_of_ours_by_dimensions_it_has(
     shown = set()
     for line in lines(template):
         if line[0] == NAMESPACE:
-            assert line[2:4] == ["stage", "dev"]
+            assert line[2:4] == ["stage", "overtime-dev"]
             shown.add(Metric(line[1]))
         elif isinstance(line[0], dict):
             found = re.search(r"\{(.+?)\} MetricName=\"(\w+)\"", line[0]["expression"])
             assert found
+            assert ' stage="overtime-dev"' in line[0]["expression"]
             namespace, stage, *by = found[1].split(",")
             assert (namespace, stage) == (NAMESPACE, "stage")
             assert tuple(by) == BY[Metric(found[2])]

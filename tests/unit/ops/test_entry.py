@@ -17,7 +17,7 @@ AWS = {"AWS::Region": "eu-central-1", "AWS::URLSuffix": "amazonaws.com", "Stage"
 VARIABLES = {
     "STAGE": {"Ref": "Stage"},
     "TABLE": {"Ref": "JobsTable"},
-    "ENDPOINT": {"Fn::Sub": "https://${WebsocketAPI}.execute-api.${AWS::Region}/api"},
+    "WEBSOCKET_ENDPOINT": {"Fn::Sub": "https://${WebsocketAPI}.execute-api.${AWS::Region}/api"},
 }
 
 
@@ -39,8 +39,18 @@ def test_before_the_first_deployment_what_it_makes_is_not_known(config: dict[str
 def test_after_it_the_apis_are_known(config: dict[str, Any]) -> None:
     apis = {"RestAPI": "r1", "WebsocketAPI": "w1"}
     known = environment_of(DEV, {**AWS, "JobsTable": "overtime-dev-jobs", **apis})
-    assert known["ENDPOINT"] == "https://w1.execute-api.eu-central-1/api"
+    assert known["WEBSOCKET_ENDPOINT"] == "https://w1.execute-api.eu-central-1/api"
     assert known["PUBLIC_URL"] == "https://r1.execute-api.eu-central-1.amazonaws.com/api"
+
+
+def test_both_lie_at_the_stage_that_config_json_names(config: dict[str, Any]) -> None:
+    config["api_gateway_stage"] = "v1"
+    known = environment_of(DEV, {**AWS, "RestAPI": "r1", "WebsocketAPI": "w1"})
+    assert known["WEBSOCKET_ENDPOINT"] == "https://w1.execute-api.eu-central-1/v1"
+    assert known["PUBLIC_URL"] == "https://r1.execute-api.eu-central-1.amazonaws.com/v1"
+    config["stages"] = {"dev": {"api_gateway_stage": "v2"}}
+    known = environment_of(DEV, {**AWS, "WebsocketAPI": "w1"})
+    assert known["WEBSOCKET_ENDPOINT"] == "https://w1.execute-api.eu-central-1/v2"
 
 
 def test_a_domain_of_the_stages_own_is_left_alone(config: dict[str, Any]) -> None:

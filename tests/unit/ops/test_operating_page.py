@@ -6,6 +6,8 @@ import json
 import re
 
 from chalicelib.metrics import BY, Metric
+from ops.alarms import function_alarms
+from ops.policies import read_policies
 from ops.stage import ROOT
 from ops.template import RESOURCES, STACK
 
@@ -25,6 +27,19 @@ def test_every_metric_is_explained_with_what_it_is_told_apart_by() -> None:
     assert {name: row[0] for name, row in rows("Metrics").items()} == {
         metric: ", ".join(BY[metric]) for metric in Metric
     }
+
+
+def test_the_page_counts_the_alarms_of_a_stage_as_it_is_configured() -> None:
+    declared = [
+        one
+        for file in (RESOURCES, STACK)
+        for one in json.loads(file.read_text())["Resources"].values()
+        if one.get("Type") == "AWS::CloudWatch::Alarm"
+    ]
+    functions = [name for name in read_policies() if name != "authorize_push"]
+    made = [function_alarms("".join(map(str.capitalize, n.split("_"))), n) for n in functions]
+    number = len(declared) + sum(map(len, made))
+    assert f"Alarms that tell nobody: all {number}\n" in PAGE
 
 
 def test_every_alarm_is_explained() -> None:

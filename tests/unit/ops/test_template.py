@@ -93,7 +93,12 @@ def test_it_has_what_chalice_generates_and_what_is_declared_beside(
 def test_the_routes_bring_their_gateway_responses_along(generated: dict[str, Any]) -> None:
     body = properties(compose(DEV, generated), "RestAPI")["DefinitionBody"]
     assert body["x-amazon-apigateway-gateway-responses"]["THROTTLED"]["statusCode"] == "429"
-    assert "/jobs" in body["paths"]
+    assert {"/jobs", "/{proxy+}"} == body["paths"].keys()
+
+
+def test_the_api_has_no_stage_but_the_one_that_is_throttled(generated: dict[str, Any]) -> None:
+    """SAM makes a second one, named Stage, where it is not told the version of the routes."""
+    assert properties(compose(DEV, generated), "RestAPI")["OpenApiVersion"] == "2.0"
 
 
 def test_each_function_has_a_role_with_its_own_policy(generated: dict[str, Any]) -> None:
@@ -149,7 +154,18 @@ def test_a_worker_waits_for_its_queue_and_takes_no_more_than_it_may_run(
     composed = compose(DEV, generated)
     [event] = properties(composed, "DefaultWorker")["Events"].values()
     assert event["Properties"]["Queue"] == {"Fn::GetAtt": ["DefaultQueue", "Arn"]}
-    assert event["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 50}
+    most = {"Fn::If": ["Reserves", 50, 2]}  # of an account that may run ten at once
+    assert event["Properties"]["ScalingConfig"] == {"MaximumConcurrency": most}
+
+
+@pytest.mark.parametrize("reserved", [0, 1])
+def test_a_worker_that_may_run_less_than_its_queue_starts_is_refused(
+    generated: dict[str, Any], reserved: int
+) -> None:
+    worker = generated["Resources"]["DefaultWorker"]["Properties"]
+    worker["ReservedConcurrentExecutions"] = reserved
+    with pytest.raises(Refusal, match="default_worker has a reserved_concurrency of"):
+        compose(DEV, generated)
 
 
 def test_a_stage_may_choose_to_reserve_nothing(generated: dict[str, Any]) -> None:
@@ -165,6 +181,19 @@ def test_who_answers_no_request_is_told_what_links_begin_with(generated: dict[st
     assert told == GENERATED["Outputs"]["EndpointURL"]["Value"]
     # the API's own function cannot wait for the API, which waits for it
     assert "Environment" not in properties(composed, "APIHandler")
+
+
+def test_a_function_that_is_called_like_a_part_of_a_path_is_told_so_too(
+    generated: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "read_policy", lambda name: {"Statement": []})
+    resources = generated["Resources"]
+    resources["Erase"] = copy.deepcopy(resources["APIHandler"])
+    resources["EraseLogGroup"] = copy.deepcopy(resources["DefaultWorkerLogGroup"])
+    routes = resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    routes["/jobs"]["summary"] = "Erase a job."
+    told = properties(compose(DEV, generated), "Erase")["Environment"]["Variables"]
+    assert told["PUBLIC_URL"] == GENERATED["Outputs"]["EndpointURL"]["Value"]
 
 
 def test_a_domain_of_the_stages_own_is_left_alone(generated: dict[str, Any]) -> None:
