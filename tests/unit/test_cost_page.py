@@ -4,35 +4,63 @@ from __future__ import annotations
 
 import re
 
-from tests.aws import ROOT
+import pytest
 
+from tests.aws import ROOT, TEMPLATE
+
+QUEUES = [one for one in TEMPLATE["Resources"].values() if one["Type"] == "AWS::SQS::Queue"]
+TABLE = TEMPLATE["Resources"]["JobsTable"]["Properties"]
+INDEXES = len(TABLE["GlobalSecondaryIndexes"])
 PAGE = (ROOT / "docs" / "cost.md").read_text()
+JOBS, IDLE = "A million jobs, by line", "A month in which nothing happens"
 LINE = re.compile(r"^\| (.+?) \| ([\d.]+) \| \$([\d.]+) \| \$([\d.]+) \|$", re.MULTILINE)
 
 
-def test_every_line_is_its_quantity_times_its_price() -> None:
-    lines = LINE.findall(PAGE)
-    assert len(lines) >= 8
-    for what, quantity, price, total in lines:
+def lines_of(heading: str) -> list[tuple[str, str, str, str]]:
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    found: list[tuple[str, str, str, str]] = LINE.findall(section)
+    return found
+
+
+@pytest.mark.parametrize("heading", [JOBS, IDLE])
+def test_every_line_is_its_quantity_times_its_price(heading: str) -> None:
+    assert len(lines_of(heading)) >= 8
+    for what, quantity, price, total in lines_of(heading):
         assert round(float(quantity) * float(price), 2) == float(total), what
 
 
-def test_the_sum_is_that_of_the_lines() -> None:
-    lines = LINE.findall(PAGE)
-    [total] = re.findall(r"\*\*sum\*\* \|.*\*\*\$([\d.]+)\*\*", PAGE)
-    assert round(sum(float(amount) for *_, amount in lines), 2) == float(total)
+@pytest.mark.parametrize(("heading", "name"), [(JOBS, "sum"), (IDLE, "in all")])
+def test_the_sum_is_that_of_the_lines(heading: str, name: str) -> None:
+    [total] = re.findall(rf"\*\*{name}\*\* \|.*\*\*\$([\d.]+)\*\*", PAGE)
+    assert round(sum(float(amount) for *_, amount in lines_of(heading)), 2) == float(total)
+
+
+def test_an_idle_stage_is_as_large_as_it_is_configured() -> None:
+    quantities = {what: float(quantity) for what, quantity, *_ in lines_of(IDLE)}
+    minutes, lanes = 30 * 24 * 60, len(QUEUES) // 2
+    polls = next(value for what, value in quantities.items() if what.startswith("SQS"))
+    assert polls == lanes * 5 * 3 * minutes / 1e6
+    assert quantities["sweep function, millions of invocations (one a minute)"] == minutes / 1e6
+    read = next(value for what, value in quantities.items() if "of sweeps" in what)
+    assert round(read, 4) == round(8 * minutes / 2 / 1e6, 4)
+    alarms = next(what for what in quantities if "alarms" in what)
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    [counted] = re.findall(r"tell nobody: all (\d+)", operating)
+    # one alarm looks at the table and at each of its indexes
+    assert f"alarms, {counted} that watch {int(counted) + INDEXES} metrics" in alarms
+    assert quantities[alarms] == int(counted) + INDEXES
 
 
 def test_the_comparison_leaves_out_the_clients_requests() -> None:
     [total] = re.findall(r"\*\*sum\*\* \|.*\*\*\$([\d.]+)\*\*", PAGE)
     [ours] = re.findall(r"^\| Overtime \|.*\$([\d.]+) \|$", PAGE, re.MULTILINE)
-    [requests] = [amount for what, *_, amount in LINE.findall(PAGE) if "REST" in what]
+    [requests] = [amount for what, *_, amount in lines_of(JOBS) if "REST" in what]
     assert round(float(total) - float(requests), 2) == float(ours)
 
 
 def test_the_units_of_a_job_are_those_that_are_measured() -> None:
     units = dict(re.findall(r"^\| (submit|claim|succeed|status read) \| (\d+) \|$", PAGE, re.M))
-    quantities = {what: quantity for what, quantity, *_ in LINE.findall(PAGE)}
+    quantities = {what: quantity for what, quantity, *_ in lines_of(JOBS)}
     written = sum(int(units[step]) for step in ("submit", "claim", "succeed"))
     assert quantities["DynamoDB, write units"] == str(written)
     polls = int(quantities["API Gateway, REST requests"]) - 1
