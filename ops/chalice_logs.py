@@ -24,7 +24,7 @@ def keep(stage: Stage) -> None:
 
 def left(stage: Stage) -> list[str]:
     """Those that there are; `chalice delete` leaves them all behind, to be kept for ever."""
-    ours = {stage.function(name) for name in read_policies()}
+    ours = {stage.function(API), *(f"{stage.stack}-{name}" for name in read_policies())}
     pages = (
         stage.client("logs")
         .get_paginator("describe_log_groups")
