@@ -101,6 +101,13 @@ def test_a_sweeper_that_says_nothing_is_an_alarm(template: dict[str, Any]) -> No
     assert alarms(template)["OldestDueAlarm"]["TreatMissingData"] == "breaching"
 
 
+def test_one_late_job_seen_once_is_an_alarm(template: dict[str, Any]) -> None:
+    """Of a backlog that came at once, the sweeper sees nothing again for up to an hour."""
+    alarm = alarms(template)["OldestDueAlarm"]
+    assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Maximum", 1)
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (900, "GreaterThanThreshold")
+
+
 def test_every_dead_letter_queue_has_an_alarm(template: dict[str, Any]) -> None:
     queues = {
         name
