@@ -163,9 +163,12 @@ class Watch:
             f"{write.verb} was refused by its own effect",
         )
 
-    def step_stored(self, record: JobRecord, step: str, stored: str) -> None:
+    def step_stored(
+        self, record: JobRecord, step: str, stored: str, current: JobRecord | None
+    ) -> None:
         key = (record.id, record.birth, step)
-        if _key(record) in self.gone:
+        erasing = current is not None and current.status is Status.ERASING
+        if erasing or _key(record) in self.gone:
             return  # by a zombie: what it stores late has a TTL, and nobody reads it
         first = self.steps.setdefault(key, stored)
         require(first == stored, "a step is stored once", f"{step} gave {first}, then {stored}")

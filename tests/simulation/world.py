@@ -323,7 +323,8 @@ class _Jobs:
     def store_once(self, record: JobRecord, step: str, result: str, expires_at: int) -> str:
         def effect() -> str:
             stored = self._jobs.store_once(record, step, result, expires_at)
-            self._world.watch.step_stored(record, step, stored)
+            current = self._jobs.records.get(record.id)
+            self._world.watch.step_stored(record, step, stored, current)
             return stored
 
         return self._world.call(f"jobs.store_once {step}", effect)
