@@ -47,6 +47,6 @@ def test_a_csv_is_uploaded_grouped_and_fetched(
     assert lines[-1]["event"] == "succeed"
     for line in lines:
         assert (line["job"], line["task"], line["owner"]) == (job["id"], "report", "ada")
-        assert line["stage"] == "e2e"
+        assert line["stage"] == "overtime-e2e"
     submits = [json.loads(line) for line in stage.log("api_handler", job["id"])]
     assert "submit" in [line["event"] for line in submits]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from chalicelib.service.sweeper import FIRST
 from tests.e2e.lab import (
     LARGE,
     Act,
@@ -13,21 +14,28 @@ from tests.e2e.lab import (
 )
 
 
-def reminding(lane: str) -> Work:
+def reminding(lane: str, jobs: int = 1) -> Work:
     def prepare(lab: Lab) -> Act:
-        if lane == "webhooks":
-            job = json.loads(lab.owed("/hook/reminded"))["job"]
-        else:
-            job = lab.submit(lane=lane)["id"]
-        lab.lose(job, lane)
+        for _ in range(jobs):
+            if lane == "webhooks":
+                job = json.loads(lab.owed("/hook/reminded"))["job"]
+            else:
+                job = lab.submit(lane=lane)["id"]
+            lab.lose(job, lane)
 
         def act() -> None:
             lab.sweep()
-            expect(lab.stage.depth(lane) >= 1, True)
+            expect(lab.stage.depth(lane) >= jobs, True)
 
         return act
 
     return prepare
+
+
+def asking(lane: str) -> Work:
+    """How much the queue holds: more are sent a message than the few that always are, once it is
+    known that theirs are not there."""
+    return reminding(lane, jobs=FIRST + 1)
 
 
 def expiring(lab: Lab) -> Act:

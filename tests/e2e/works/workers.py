@@ -26,6 +26,22 @@ def working(*do: str, **more: str) -> Callable[[str], Work]:
     return of
 
 
+def keeping_lines(lane: str) -> Work:
+    """Of the job's own log: no outcome hangs on them."""
+
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit("log", lane=lane)
+
+        def act() -> None:
+            succeeded(lab.deliver(job, lane))
+            events = lab.client.call("GET", f"/jobs/{job['id']}/events").json["events"]
+            expect("log" in [event["type"] for event in events], True)
+
+        return act
+
+    return prepare
+
+
 def trying_again(lane: str) -> Work:
     def prepare(lab: Lab) -> Act:
         job = lab.submit("fail", lane=lane)
