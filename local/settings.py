@@ -87,5 +87,5 @@ def require_free_port(variable: str, port: int) -> None:
         except OSError:
             raise Refusal(
                 f"Port {port} is taken by another program;"
-                f" choose another: make run {variable}={port + 1 if port < 65535 else 8080}"
+                f" choose another: make run {variable}={port + 10 if port < 65526 else 8080}"
             ) from None

@@ -21,7 +21,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.token import OWNER, Token, token_id
 from chalicelib.service.tokens import Tokens
 from ops.duration import milliseconds
-from ops.stage import Refusal, Stage, read_stage
+from ops.stage import LOCAL, Refusal, Stage, read_stage
 
 LONGEST_LABEL = 100
 
@@ -73,7 +73,8 @@ def revoke(stage: Stage, named: str) -> None:
         raise Refusal(f"Say which one: TOKEN=<id>, as make tokens STAGE={stage.name} lists them.")
     if not tokens(stage).revoke(wanted):
         raise Refusal(f"{stage.name} has no token {wanted}: make tokens STAGE={stage.name}")
-    print(f"Revoked {wanted}. Whoever has used it within the last minute may for a minute more.")
+    kept = " Whoever has used it within the last minute may for a minute more."  # by API Gateway
+    print(f"Revoked {wanted}.{'' if stage.name == LOCAL else kept}")
 
 
 def tokens(stage: Stage) -> Tokens:

@@ -64,7 +64,8 @@ def make(stage: Stage, owner: str, overlap: int, *, sure: bool) -> None:
     if not store.replace(owner, old[0] if old else None, new, now + overlap):
         raise Refusal(f"Somebody else has just made a secret for {owner}: ask for theirs.")
     until = datetime.fromtimestamp((now + overlap) / 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    also = f" The old one signs beside it until {until}." if old else ""
+    also = f" The old one signs beside it until {until}." if overlap else " The old one is void."
+    also = also if old else ""
     print(f"Signs {owner}'s webhooks on {stage.name}; shown this once.{also}", file=sys.stderr)
     print(new)
 

@@ -44,7 +44,8 @@ class Job(ABC):
     attempt: int
     max_attempts: int
     state: Any
-    """What the last `checkpoint` saved, as JSON gives it back; None at the beginning."""
+    """What the last `checkpoint` had saved when this invocation began, as JSON gives it back; None
+    at the beginning."""
 
     @abstractmethod
     def progress(self, fraction: float, message: str = "") -> None:
@@ -61,7 +62,8 @@ class Job(ABC):
     ) -> None:
         """Store a file with the job, to be fetched at `/jobs/{id}/artifacts/{name}`.
 
-        A name attached again is replaced. The type is guessed from the name if not given.
+        A name has 1 to 128 of `A-Z a-z 0-9 . _ -`, a letter or digit first; attached again it is
+        replaced. The type is guessed from the name if not given.
         """
 
     @abstractmethod

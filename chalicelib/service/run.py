@@ -98,7 +98,10 @@ class Run(Job):
         self, name: str, data: bytes | str | Path | BinaryIO, content_type: str | None = None
     ) -> None:
         if not ARTIFACT_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot name an artifact: use A-Z a-z 0-9 . _ - only")
+            raise ValueError(
+                f"{name!r} cannot name an artifact: 1 to 128 of A-Z a-z 0-9 . _ -, a letter or"
+                " digit first"
+            )
         guessed = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
         if not CONTENT_TYPE.fullmatch(guessed):
             raise ValueError(f"{guessed!r} is no content type")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.absent import Means, left_out
+from ops.findings import CannotBeRead
 from ops.observed.base import Reading, listed, pages, part
 from ops.policies import policy_file, read_policy, rendered, values_of
 from ops.stage import ROOT
@@ -157,7 +158,7 @@ class FunctionsRead(Reading):
     @part
     def auth(self) -> str:
         if self.local:
-            return self.stage.environment.get("AUTH", "")
+            raise CannotBeRead("`make run` may have been told another AUTH than config.json says")
         handler = self.functions.get("api_handler")
         return handler.environment.get("AUTH", "") if handler else ""
 

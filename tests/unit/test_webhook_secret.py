@@ -71,7 +71,8 @@ def test_or_for_as_long_as_it_is_told(
     signing: Signing, capsys: pytest.CaptureFixture[str], overlap: str, lasts: int
 ) -> None:
     made(capsys)
-    new, _ = made(capsys, "--overlap", overlap)
+    new, said = made(capsys, "--overlap", overlap)
+    assert ("void" in said) == (not lasts)
     assert len(signing(lasts - 60_000)) == 2
     assert signing(lasts) == (new,)
 
