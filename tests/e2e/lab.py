@@ -4,7 +4,7 @@ wakes, and what is said to its functions."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -147,9 +147,18 @@ def of(function: str, action: str | None = None) -> list[Permission]:
 
 @contextmanager
 def listening(client: Client) -> Iterator[Subscriptions]:
-    """A WebSocket of that client's."""
-    ticket = client.call("POST", "/tickets").json
-    with connected(ticket["url"], ticket["ticket"], client.certificate) as subscriptions:
+    """A WebSocket of that client's. Now and then the local AWS answers no handshake at all for a
+    minute: then another one is tried, with a ticket of its own."""
+    with ExitStack() as opened:
+        for handshakes_left in (2, 1, 0):
+            ticket = client.call("POST", "/tickets").json
+            opening = connected(ticket["url"], ticket["ticket"], client.certificate)
+            try:
+                subscriptions = opened.enter_context(opening)
+                break
+            except TimeoutError:
+                if not handshakes_left:
+                    raise
         yield subscriptions
 
 
