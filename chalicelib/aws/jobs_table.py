@@ -30,14 +30,12 @@ from chalicelib.aws.items import (
 from chalicelib.domain.job import JobRecord, Status, Urgency
 from chalicelib.domain.writes import Write
 from chalicelib.logs import bound
-from chalicelib.service.ports import LogLine
+from chalicelib.service.ports import READ_AT_ONCE, LogLine
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 logger = logging.getLogger(__name__)
-
-READ_AT_ONCE = 100  # keys: DynamoDB's limit on BatchGetItem
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,13 @@ from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
 from chalicelib.logs import bound
 from chalicelib.service.measures import about
-from chalicelib.service.ports import System
+from chalicelib.service.ports import READ_AT_ONCE, System
 from chalicelib.service.read import get
 from chalicelib.service.transition import carry_out
 
 DELIVERIES_A_VISIT = 50  # of an erasure: five calls each
 OBJECTS_A_VISIT = 5_000
 ITEMS_A_VISIT = 2_500
-READ_AT_ONCE = 100  # DynamoDB's limit on a batch read
 
 
 def cancel(system: System, owner: str, job_id: str) -> JobRecord:

@@ -32,6 +32,9 @@ class LogLine:
     position: str
 
 
+READ_AT_ONCE = 100  # jobs by one call of `read_many`: DynamoDB's limit on a batch read
+
+
 class JobStore(Protocol):
     def submit(self, record: JobRecord) -> None:
         """Store a record whose id does not exist, else raise ConditionFailed with what does.

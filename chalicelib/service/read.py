@@ -16,11 +16,10 @@ from chalicelib.domain.verbs import expire
 from chalicelib.domain.writes import Write
 from chalicelib.logs import bind
 from chalicelib.service.measures import about
-from chalicelib.service.ports import System
+from chalicelib.service.ports import READ_AT_ONCE, System
 from chalicelib.service.transition import carry_out
 
 EXAMINED_AT_MOST = 500  # records a page of a filtered list may cost
-EXAMINED_AT_ONCE = 100  # of them: DynamoDB's limit on a batch read
 DOWNLOAD_SECONDS = 900
 DELIVERIES_AT_MOST = 10  # of a job that was retried more often than that
 LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads: soon at first, then each second
@@ -90,7 +89,7 @@ def list_jobs(
     while examined < EXAMINED_AT_MOST:
         # A page takes as many jobs as it shows, unless some turn out not to be shown.
         plain = not examined and status is None and task is None
-        at_once = limit if plain else max(limit, EXAMINED_AT_ONCE)
+        at_once = limit if plain else max(limit, READ_AT_ONCE)
         at_once = min(at_once, EXAMINED_AT_MOST - examined)
         # One key more than that tells whether another page would show anything.
         keys = system.jobs.owned(owner, before, at_once + 1)

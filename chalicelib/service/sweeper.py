@@ -19,12 +19,11 @@ from chalicelib.logs import bound
 from chalicelib.metrics import Metric
 from chalicelib.service.control import clear_away
 from chalicelib.service.measures import about
-from chalicelib.service.ports import System
+from chalicelib.service.ports import READ_AT_ONCE, System
 from chalicelib.service.transition import carry_out
 
 logger = logging.getLogger(__name__)
 
-READ_AT_ONCE = 100  # DynamoDB's limit on a batch read
 FIRST = 10  # late jobs of a lane, of each sweep: sent a message whatever waits in the queue
 ERASURES = 1 / 5  # of a sweep's time is theirs: an erasure that takes long must come to its end
 

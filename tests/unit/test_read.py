@@ -18,7 +18,7 @@ def test_pages_together_show_every_job_that_fits_once_newest_first(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
-    monkeypatch.setattr(read, "EXAMINED_AT_ONCE", chance.randint(1, 12))
+    monkeypatch.setattr(read, "READ_AT_ONCE", chance.randint(1, 12))
     monkeypatch.setattr(read, "EXAMINED_AT_MOST", chance.randint(1, 30))
     bench = Bench()
     bench.clock.time = NOW + 10
