@@ -16,8 +16,8 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.job import Hint, JobRecord, Status
-from ops.stage import Stage
-from ops.template import own_template, static
+from ops.cli.stage import Stage
+from ops.template.compose import own_template, static
 
 HIDDEN_SECONDS = 1_800  # time enough to read and to answer
 AT_ONCE = 10  # SQS's quota on a receive

@@ -7,15 +7,15 @@ import json
 import sys
 from collections import Counter
 
-from ops import artifacts, local_aws
-from ops.adoption import take_over
-from ops.ask import confirm
-from ops.bundle import Bundle, build
-from ops.command import asked, run
-from ops.quota import require_concurrency
-from ops.stack import ChangeSet, Stack
-from ops.stage import LOCAL, ROOT, Refusal, Stage, read_stage
-from ops.template import Template, chosen_parameters, functions
+from ops.bundle.build import Bundle, build
+from ops.cli.command import asked, run
+from ops.cli.confirm import confirm
+from ops.cli.stage import LOCAL, ROOT, Refusal, Stage, read_stage
+from ops.stack import artifacts, local_aws
+from ops.stack.imports import take_over
+from ops.stack.quota import require_concurrency
+from ops.stack.stack import ChangeSet, Stack
+from ops.template.compose import Template, chosen_parameters, functions
 
 
 def deploy(stage: Stage, yes: bool) -> None:

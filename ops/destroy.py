@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from ops import artifacts, chalice_logs
-from ops.adoption import bucket_exists, table_exists
-from ops.ask import confirm
-from ops.command import asked, run
-from ops.policies import read_policies
-from ops.stack import Stack
-from ops.stage import LOCAL, ROOT, Refusal, Stage, read_json, read_stage
+from ops.cli.command import asked, run
+from ops.cli.confirm import confirm
+from ops.cli.stage import LOCAL, ROOT, Refusal, Stage, read_json, read_stage
+from ops.stack import artifacts, chalice_logs
+from ops.stack.imports import bucket_exists, table_exists
+from ops.stack.stack import Stack
+from ops.template.policies import read_policies
 
 
 def destroy(stage: Stage, data: bool, yes: bool) -> None:

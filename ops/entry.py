@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ops.cli.stage import CONFIG, ROOT, Refusal, Stage, read_config, read_json
 from ops.json_edit import with_value
-from ops.policies import PLACEHOLDER, read_policies, rendered, values_of
-from ops.stage import CONFIG, ROOT, Refusal, Stage, read_config, read_json
-from ops.template import at_stage, own_template
+from ops.template.compose import at_stage, own_template
+from ops.template.policies import PLACEHOLDER, read_policies, rendered, values_of
 
 
 def enter(stage: Stage, resources: Mapping[str, str]) -> None:

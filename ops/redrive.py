@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import JobRecord, Status, WaitReason
-from ops.ask import agreed, confirm
-from ops.command import run
+from ops.cli.command import run
+from ops.cli.confirm import agreed, confirm
+from ops.cli.stage import Refusal, Stage, read_stage
 from ops.dead_letters import Cause, DeadLetter, DeadLetters, Diagnosis, diagnose, lanes
-from ops.stage import Refusal, Stage, read_stage
 
 EXAMPLES = 3
 VERDICT_SECONDS = 60

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import sys
 
-from ops import chalice_logs
-from ops.adoption import take_over
-from ops.command import asked, run
+from ops.cli.command import asked, run
+from ops.cli.stage import LOCAL, Refusal, Stage, read_json, read_stage
 from ops.deploy import show_and_ask
 from ops.entry import enter
-from ops.stack import Stack
-from ops.stage import LOCAL, Refusal, Stage, read_json, read_stage
-from ops.template import RESOURCES, chosen_parameters
+from ops.stack import chalice_logs
+from ops.stack.imports import take_over
+from ops.stack.stack import Stack
+from ops.template.compose import RESOURCES, chosen_parameters
 
 
 def prepare(stage: Stage, yes: bool) -> None:

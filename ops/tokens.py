@@ -20,8 +20,8 @@ from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.token import OWNER, Token, token_id
 from chalicelib.service.tokens import Tokens
-from ops.duration import milliseconds
-from ops.stage import LOCAL, Refusal, Stage, read_stage
+from ops.cli.duration import milliseconds
+from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
 
 LONGEST_LABEL = 100
 

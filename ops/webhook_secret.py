@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from chalicelib.aws.signing_secrets import SigningSecrets
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import DAY
-from ops.duration import milliseconds
-from ops.stage import Refusal, Stage, read_stage
+from ops.cli.duration import milliseconds
+from ops.cli.stage import Refusal, Stage, read_stage
 
 LONGEST_OWNER = 1_024  # bytes: DynamoDB's limit on a sort key
 LONGEST_OVERLAP = 30 * DAY

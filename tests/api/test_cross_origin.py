@@ -13,7 +13,7 @@ from chalicelib.http.operations import REQUEST_HEADERS, RESPONSE_HEADERS
 from chalicelib.settings import SettingsError
 from local.gateway import Answer, Gateway
 from local.stage import read_config
-from ops.gateway import gateway_responses
+from ops.template.gateway_responses import gateway_responses
 from tests.api.doors import load_app
 
 PAGE = "https://app.example.com"

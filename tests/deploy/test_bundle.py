@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ops.stage import Refusal
-from ops.trial import lint
+from ops.bundle.trial_import import lint
+from ops.cli.stage import Refusal
 from tests.deploy.project import Project
 
 MODULE_FLAGS = slice(4, 8)  # of a .pyc, PEP 552

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ops.policies import read_policies
-from ops.stage import Stage
+from ops.cli.stage import Stage
+from ops.template.policies import read_policies
 from tests.deploy.conftest import client
 from tests.deploy.project import Project
 

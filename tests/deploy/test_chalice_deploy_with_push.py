@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.local_aws import ONLY_OVER_TLS
+from ops.stack.local_aws import ONLY_OVER_TLS
 from tests.deploy.conftest import client
 from tests.deploy.project import Project
 from tests.websocket import REFUSED, connected, refusal

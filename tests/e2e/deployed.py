@@ -17,7 +17,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from ops.stage import read_stage
+from ops.cli.stage import read_stage
 from tests.aws import ROOT
 from tests.e2e.http import Client
 from tests.e2e.local_aws import REGION, EnforcingAws

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ops.policies import rendered
+from ops.template.policies import rendered
 from tests.aws import ROOT
 from tests.e2e.deployed import Deployed
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.policies import rendered
-from ops.stage import Stage
+from ops.cli.stage import Stage
+from ops.template.policies import rendered
 from tests.e2e.deployed import Deployed
 from tests.e2e.lab import FAILURES, LANES, Lab
 from tests.e2e.permissions import ANYWHERE, Permission, permissions, without

@@ -11,7 +11,7 @@ import pytest
 
 from local import install
 from local import stage as local_stage
-from ops import stage as ops_stage
+from ops.cli import stage as ops_stage
 from tests.aws import ROOT
 
 

@@ -12,9 +12,9 @@ from moto import mock_aws
 
 from ops import destroy as command
 from ops import resources
-from ops import stage as stages
+from ops.cli import stage as stages
+from ops.cli.stage import Refusal, Stage
 from ops.destroy import destroy
-from ops.stage import Refusal, Stage
 from tests.aws import create_table
 
 STAGE = Stage("overtime", "dev")
@@ -96,7 +96,7 @@ def test_what_was_kept_is_taken_over_by_make_resources(
         )
         raise Stop
 
-    monkeypatch.setattr("ops.stack.Stack.propose", propose)
+    monkeypatch.setattr("ops.stack.stack.Stack.propose", propose)
     with pytest.raises(Stop):
         resources.prepare(STAGE, yes=True)
     assert taken == ["JobsTable"]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ops import entry, stage
+from ops import entry
+from ops.cli import stage
+from ops.cli.stage import Stage
 from ops.entry import environment_of, made_by_chalice
-from ops.stage import Stage
 
 DEV = Stage("overtime", "dev")
 AWS = {"AWS::Region": "eu-central-1", "AWS::URLSuffix": "amazonaws.com", "Stage": "dev"}

@@ -6,10 +6,10 @@ import json
 import re
 
 from chalicelib.metrics import BY, Metric
-from ops.alarms import function_alarms
-from ops.policies import read_policies
-from ops.stage import ROOT
-from ops.template import RESOURCES, STACK
+from ops.cli.stage import ROOT
+from ops.template.alarms import function_alarms
+from ops.template.compose import RESOURCES, STACK
+from ops.template.policies import read_policies
 
 PAGE = (ROOT / "docs" / "operating.md").read_text()
 OF_FUNCTIONS = {"<function>-errors", "<function>-throttles"}

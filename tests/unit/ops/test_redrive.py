@@ -15,10 +15,10 @@ from chalicelib.domain import verbs
 from chalicelib.domain.job import DAY, Hint, JobRecord
 from chalicelib.domain.params import encode
 from ops import dead_letters
-from ops import stage as stages
+from ops.cli import stage as stages
+from ops.cli.stage import Refusal, Stage
 from ops.dead_letters import Cause, DeadLetter, DeadLetters, cause_of, diagnose, lanes
 from ops.redrive import redrive, verdict_on
-from ops.stage import Refusal, Stage
 from tests.aws import create_table
 from tests.records import LEASE, PROBLEM, failed, queued, running, stamp, succeeded
 

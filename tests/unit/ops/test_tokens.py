@@ -12,7 +12,7 @@ from moto import mock_aws
 from chalicelib.domain.errors import Unauthorized
 from chalicelib.domain.job import DAY, HOUR, MINUTE
 from ops import tokens
-from ops.stage import Refusal, Stage, read_stage
+from ops.cli.stage import Refusal, Stage, read_stage
 from tests.aws import create_table
 
 

@@ -1,0 +1,1 @@
+"""What is deployed: the code with all that it imports, and the template."""

@@ -1,0 +1,116 @@
+"""Builds what is deployed, the zip and the template, into build/<stage>.
+
+The zip holds bytecode beside the sources, so that a cold start compiles nothing, and depends on
+nothing but its content: two builds of the same sources are the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.bundle.contents import check_contents
+from ops.bundle.trial_import import lint, runs_here, try_bundle
+from ops.cli.stage import ROOT, Refusal, Stage
+from ops.template.compose import Template, compose, promised_environment
+
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
+LAMBDA_FOLDER = "/var/task"  # where tracebacks shall say that the code lies
+FILE, READ_ONLY = 0o100000, 0o644
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The template's functions name the zip in CodeUri, as a local file."""
+
+    archive: Path
+    sha256: str
+    template: Template
+
+
+def build(stage: Stage) -> Bundle:
+    """Raises Refusal where the result could not run."""
+    _refuse_open_access(stage)
+    environment = promised_environment(stage)
+    out = ROOT / "build" / stage.name
+    out.mkdir(parents=True, exist_ok=True)
+    archive = out / "bundle.zip"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generated = _generate(stage, environment, folder)
+        code = folder / "code"
+        with zipfile.ZipFile(folder / "deployment.zip") as packed:
+            packed.extractall(code)
+        architecture = generated["Resources"]["APIHandler"]["Properties"]["Architectures"][0]
+        check_contents(code, ROOT / "requirements.txt", architecture)
+        _compile(code)
+        template = compose(stage, generated)
+        if runs_here(architecture):
+            try_bundle(code, template, environment | stage.environment)
+        else:
+            print(f"  not imported here: it is for Linux on {architecture}, which this is not")
+        _pack(code, archive)
+    for resource in template["Resources"].values():
+        if "CodeUri" in resource["Properties"]:
+            resource["Properties"]["CodeUri"] = f"./{archive.name}"
+    (out / "template.json").write_text(json.dumps(template, indent=1))
+    lint(out / "template.json")
+    return Bundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), template)
+
+
+def _refuse_open_access(stage: Stage) -> None:
+    if stage.environment.get("AUTH", "open") == "open":
+        raise Refusal(
+            f"The stage {stage.name} would let everybody in: AUTH=open is for `make run` alone."
+            ' Set "AUTH": "tokens" (or jwt, iam) in environment_variables of .chalice/config.json.'
+        )
+
+
+def _generate(stage: Stage, environment: dict[str, str], folder: Path) -> Template:
+    shell = {"AWS_DEFAULT_REGION": "us-east-1"} | dict(os.environ)  # Chalice needs some region
+    ran = subprocess.run(
+        [sys.executable, "-m", "ops.bundle.generate", stage.name, str(folder)],
+        cwd=ROOT,
+        env=shell | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode != 0:
+        raise Refusal(f"{ran.stdout}{ran.stderr}\nChalice could not package the app; see above.")
+    generated: Template = json.loads((folder / "sam.json").read_text())
+    return generated
+
+
+def _compile(code: Path) -> None:
+    """Unchecked hashes: Python neither looks at the sources' times, which a zip does not keep, nor
+    reads the sources."""
+    for cache in list(code.rglob("__pycache__")):
+        shutil.rmtree(cache)
+    compiling = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash"]
+    ran = subprocess.run(
+        [*compiling, "-s", str(code), "-p", LAMBDA_FOLDER, str(code)],
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode != 0:
+        raise Refusal(f"A source does not compile:\n{ran.stdout}{ran.stderr}")
+
+
+def _pack(code: Path, archive: Path) -> None:
+    files = sorted(path for path in code.rglob("*") if path.is_file())
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for path in files:
+            entry = zipfile.ZipInfo(path.relative_to(code).as_posix(), LONG_AGO)
+            entry.external_attr = (FILE | READ_ONLY) << 16
+            entry.create_system = 3  # Unix, wherever this runs
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(entry, path.read_bytes())

@@ -1,2 +1,0 @@
-"""The checks of `make doctor`: pure functions, one a check. What they take, by name, is what
-ops/observed reads."""

@@ -1,0 +1,35 @@
+"""Runs a command, so that whatever AWS or Ctrl-C does to it ends in a sentence."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from ops.cli.stage import Refusal
+
+
+def asked(prog: str, purpose: str | None, arguments: list[str], **flags: str) -> argparse.Namespace:
+    """Of a command that takes a stage and some flags, each with what it means."""
+    parser = argparse.ArgumentParser(prog=prog, description=purpose)
+    parser.add_argument("stage")
+    for flag, meaning in flags.items():
+        parser.add_argument(f"--{flag}", action="store_true", help=meaning)
+    return parser.parse_args(arguments)
+
+
+def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:
+    """Lines appear as they are printed, into a pipe or a file, too."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        main(arguments)
+    except ClientError as error:
+        raise Refusal(f"AWS answers: {error}") from None
+    except NoCredentialsError:
+        raise Refusal("AWS asks who you are: export AWS_PROFILE, or keys.") from None
+    except BotoCoreError as error:
+        raise Refusal(f"AWS was not reached: {error}") from None
+    except KeyboardInterrupt:
+        raise Refusal("\nStopped. What CloudFormation has begun, it goes on with.") from None

@@ -1,0 +1,60 @@
+"""Says what is wrong with a stage and how to mend it: python -m ops.doctor STAGE [-v]
+
+Exits with 1 when something is wrong. What cannot be read, because the local AWS has no such thing
+or this role may not look, is said and counts for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+
+from ops.cli.command import run
+from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
+from ops.doctor.examine import every_check, examine
+from ops.doctor.findings import Grade
+from ops.doctor.observed import Observed
+
+SOME_STAGE = "STAGE=…"  # in what mends
+
+
+def require_stage(stage: Stage) -> None:
+    client = stage.client("dynamodb")
+    try:
+        client.describe_table(TableName=stage.table)
+    except client.exceptions.ResourceNotFoundException:
+        start = "make run" if stage.name == LOCAL else f"make deploy STAGE={stage.name}"
+        raise Refusal(
+            f"There is no table {stage.table} in {stage.region}, so no stage {stage.name}: {start}"
+        ) from None
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="ops.doctor", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is fine, too")
+    chosen = parser.parse_args(arguments)
+    stage = read_stage(chosen.stage)
+    require_stage(stage)
+    observed, counts = Observed(stage), dict.fromkeys(Grade, 0)
+    unreadable: defaultdict[str, list[str]] = defaultdict(list)
+    for check in every_check():
+        for finding in examine(check, observed):
+            counts[finding.grade] += 1
+            if finding.grade is Grade.UNREADABLE:
+                unreadable[finding.mend].append(finding.what)
+            elif chosen.verbose or finding.grade is not Grade.FINE:
+                print(str(finding).replace(SOME_STAGE, f"STAGE={stage.name}"))
+    for reason, names in unreadable.items():
+        print(f"{Grade.UNREADABLE} cannot be read here, since {reason}: {', '.join(names)}")
+    print(
+        f"{stage.stack}: {counts[Grade.WRONG]} wrong, {counts[Grade.DOUBTFUL]} doubtful,"
+        f" {counts[Grade.FINE]} fine, {counts[Grade.UNREADABLE]} cannot be read here"
+    )
+    if counts[Grade.WRONG]:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    run(main, sys.argv[1:])

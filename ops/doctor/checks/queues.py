@@ -1,0 +1,95 @@
+"""Do messages go where they should, and is somebody told when not?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ops.doctor.findings import Finding, doubtful, fine, judged, wrong
+from ops.doctor.observed.resources import Alarm, Queue
+
+TEMPLATE = "Put it back into .chalice/resources.json and deploy."
+DEAD = "-dead"
+SWEEPS_MISSED_SECONDS = 180  # three; the schedule is one a minute
+
+
+def all_queues(queues: Mapping[str, Queue], expected_queues: list[str]) -> Finding:
+    missing = sorted(set(expected_queues) - queues.keys())
+    return judged(
+        not missing,
+        f"{len(queues)} queues are there",
+        wrong(f"Queues are missing: {', '.join(missing)}", "make deploy STAGE=…"),
+    )
+
+
+def dead_letters(queues: Mapping[str, Queue]) -> Iterator[Finding]:
+    for name, queue in queues.items():
+        if name.endswith(DEAD):
+            yield judged(
+                queue.messages == 0,
+                f"{name} is empty",
+                wrong(f"{name} is not empty: {queue.messages}", "make redrive STAGE=… says why."),
+            )
+        else:
+            yield judged(
+                queue.dead_letters == name + DEAD,
+                f"{name} gives up to {name}{DEAD}",
+                wrong(f"{name} gives up to {queue.dead_letters}, not to {name}{DEAD}", TEMPLATE),
+            )
+
+
+def encryption(queues: Mapping[str, Queue]) -> Finding:
+    bare = sorted(name for name, queue in queues.items() if not queue.encrypted)
+    return judged(
+        not bare,
+        "the queues are encrypted",
+        wrong(f"Queues without encryption: {', '.join(bare)}", TEMPLATE),
+    )
+
+
+def alarms_there(
+    alarms: Mapping[str, Alarm], expected_alarms: list[str], stack_alarms: list[str]
+) -> Iterator[Finding]:
+    missing = [name for name in (*expected_alarms, *stack_alarms) if name not in alarms]
+    if stack_alarms and set(stack_alarms) <= set(missing):
+        missing = [name for name in missing if name not in stack_alarms]
+        yield doubtful(
+            "No alarms watch the functions and the API",
+            "chalice deploy makes none: make deploy STAGE=… does, in a stack of its own.",
+        )
+    yield judged(
+        not missing,
+        f"{len(alarms)} alarms are there",
+        wrong(f"Alarms are missing: {', '.join(sorted(missing))}", "make deploy STAGE=…"),
+    )
+
+
+def alarms_tell(alarms: Mapping[str, Alarm], local: bool) -> Finding:
+    mute = sorted(name for name, alarm in alarms.items() if not alarm.tells)
+    those = ", ".join(mute) if len(mute) < len(alarms) else f"all {len(mute)}"
+    return judged(
+        local or not mute,
+        "alarms tell somebody" if not local else "alarms tell nobody, here on this machine",
+        doubtful(
+            f"Alarms that tell nobody: {those}",
+            'Set "AlarmEmail" under template_parameters in .chalice/config.json and deploy.',
+        ),
+    )
+
+
+def alarms_quiet(alarms: Mapping[str, Alarm]) -> Iterator[Finding]:
+    ringing = sorted(name for name, alarm in alarms.items() if alarm.ringing)
+    for name in ringing:
+        yield wrong(f"The alarm {name} has gone off", "docs/operating.md says what to do.")
+    if not ringing:
+        yield fine("no alarm has gone off")
+
+
+def sweeps(most_late: float) -> Finding:
+    return judged(
+        most_late < SWEEPS_MISSED_SECONDS,
+        f"sweeps are made: the most urgent job is {most_late:.0f} s late",
+        wrong(
+            f"A job has been waiting {most_late:.0f} s for a sweep, and there is one a minute",
+            "The log of the function sweep says why it does not run or does not get through.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What CloudFormation makes of a template, and what surrounds it on AWS."""

@@ -1,0 +1,1 @@
+"""The template of a stage: what the parts are, and how they become one."""

@@ -1,0 +1,37 @@
+"""However a command ends, it ends in a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from ops.cli.command import run
+from ops.cli.stage import Refusal
+
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "CreateStack")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (DENIED, "AWS answers: .*AccessDenied.*CreateStack"),
+        (NoCredentialsError(), "AWS asks who you are: export AWS_PROFILE"),
+        (EndpointConnectionError(endpoint_url="https://x"), "AWS was not reached: .*https://x"),
+        (KeyboardInterrupt(), "What CloudFormation has begun, it goes on with"),
+        (Refusal("As it is."), "As it is."),
+    ],
+)
+def test_what_goes_wrong_is_told_and_is_a_failure(error: BaseException, sentence: str) -> None:
+    def main(arguments: list[str]) -> None:
+        raise error
+
+    with pytest.raises(Refusal, match=sentence):
+        run(main, [])
+
+
+def test_a_mistake_of_ours_keeps_its_traceback() -> None:
+    def main(arguments: list[str]) -> None:
+        raise KeyError("oops")
+
+    with pytest.raises(KeyError):
+        run(main, [])
