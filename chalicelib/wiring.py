@@ -62,8 +62,8 @@ def system(settings: Settings) -> System:
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.signing_secrets import SigningSecrets
-    from chalicelib.web.guard import Guard
-    from chalicelib.web.outgoing import OutgoingWeb
+    from chalicelib.outbound.client import OutgoingWeb
+    from chalicelib.outbound.guard import Guard
 
     runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
     return System(

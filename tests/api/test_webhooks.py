@@ -13,10 +13,10 @@ from standardwebhooks import Webhook as Verifier
 from chalicelib.domain.deliveries import delivery_ids
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.job import DAY, HOUR, MINUTE, JobRecord
+from chalicelib.outbound.client import OutgoingWeb
+from chalicelib.outbound.guard import Guard
 from chalicelib.tasks import Job, task
 from chalicelib.tasks.testing import Bench
-from chalicelib.web.guard import Guard
-from chalicelib.web.outgoing import OutgoingWeb
 from tests.api.bench import BASE, Answer, Service, is_problem, pointers
 from tests.receiver import receiving, response
 

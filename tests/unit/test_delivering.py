@@ -19,12 +19,12 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, TERMINAL, Hint, JobRecord, Webhook
 from chalicelib.domain.params import encode
 from chalicelib.domain.task import Job, task
+from chalicelib.outbound.client import OutgoingWeb
+from chalicelib.outbound.guard import Guard
 from chalicelib.service import delivering
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.worker import deliver
 from chalicelib.tasks.testing import OWNER, Bench
-from chalicelib.web.guard import Guard
-from chalicelib.web.outgoing import OutgoingWeb
 from tests.receiver import Receiver, dripping, receiving, response
 
 

@@ -16,8 +16,8 @@ from typing import TypeVar
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse
-from chalicelib.web.connections import Connection, Deadline, Monotonic
-from chalicelib.web.guard import Guard
+from chalicelib.outbound.connection import Connection, Deadline, Monotonic
+from chalicelib.outbound.guard import Guard
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.web.addresses import Address
-from chalicelib.web.guard import Target
+from chalicelib.outbound.addresses import Address
+from chalicelib.outbound.guard import Target
 
 CONNECT_SECONDS = 10.0  # to one address; the next may answer
 

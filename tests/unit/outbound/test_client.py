@@ -22,8 +22,8 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.task import HttpResponse
-from chalicelib.web.guard import Guard, Resolve
-from chalicelib.web.outgoing import OutgoingWeb
+from chalicelib.outbound.client import OutgoingWeb
+from chalicelib.outbound.guard import Guard, Resolve
 from tests.receiver import Receiver, dripping, receiving, response
 
 LOCAL = (ipaddress.ip_network("127.0.0.0/8"),)

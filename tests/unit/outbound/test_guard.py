@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import pytest
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.web.guard import Guard, Target
+from chalicelib.outbound.guard import Guard, Target
 
 PUBLIC, LOOPBACK, METADATA = "93.184.216.34", "127.0.0.1", "169.254.169.254"
 LOCAL = tuple(map(ip_network, ("127.0.0.0/8", "::1/128")))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.web.addresses import Address, Network, is_public, parse_address
+from chalicelib.outbound.addresses import Address, Network, is_public, parse_address
 
 PRINTABLE = re.compile(r"[\x21-\x7e]+")  # urlsplit would drop line breaks and tabs in silence
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.web.addresses import is_public, parse_address
+from chalicelib.outbound.addresses import is_public, parse_address
 
 OUTSIDE = """
 1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 52.94.236.248 100.63.255.255 100.128.0.0 126.255.255.255
