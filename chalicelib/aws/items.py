@@ -88,10 +88,18 @@ def _attribute(name: str, value: Any) -> Attribute:
     if name in _AS_JSON:
         return {"S": msgspec.json.encode(value).decode()}
     if name == "history":
-        return {"L": [{"S": msgspec.json.encode(entry).decode()} for entry in value]}
+        return {
+            "L": [{"S": msgspec.json.encode(_without_defaults(entry)).decode()} for entry in value]
+        }
     if isinstance(value, bool):
         return {"BOOL": value}
     return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
+
+
+def _without_defaults(entry: Entry) -> dict[str, Any]:
+    """With them the record of an ordinary job passes 1 KB, and its last write costs a unit more."""
+    values = {one.name: (getattr(entry, one.name), one.default) for one in fields(entry)}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 def _value(name: str, attribute: Attribute) -> Any:
