@@ -38,11 +38,12 @@ from chalicelib.service.ports import (
 )
 from tests import records
 from tests.aws import create_table
-from tests.contract.dynamodb_local import dynamodb_local, missing
+from tests.contract import endpoint as named
 from tests.contract.ministack import ministack, not_installed
 
 BUCKET = "overtime-contract"
 SHARDS = Shards(due=3, owner=2)
+DYNAMODB = ["moto", "ministack", *(["endpoint"] if named.URL else [])]
 
 
 def client(service: str, endpoint: str | None = None) -> Any:
@@ -71,9 +72,7 @@ class Stores:
     table: str = ""
 
 
-def _aws(name: str, dynamodb: Any, sqs: Any = None, s3: Any = None) -> Stores:
-    table = f"jobs-{records.fresh()}"  # one for each test
-    create_table(dynamodb, table)
+def _aws(dynamodb: Any, table: str, sqs: Any = None, s3: Any = None) -> Stores:
     stores = Stores(
         JobsTable(lambda: dynamodb, table, SHARDS),
         lambda fresh: Secrets(lambda: dynamodb, table, fresh),
@@ -110,24 +109,29 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
                 MemoryPayloads(),
             )
 
-        def moto() -> Stores:
-            return _aws("moto", client("dynamodb"), client("sqs"), client("s3"))
+        def emulated(dynamodb: Any, sqs: Any, s3: Any) -> Stores:
+            table = f"jobs-{records.fresh()}"  # one for each test
+            create_table(dynamodb, table)
+            return _aws(dynamodb, table, sqs, s3)
 
-        def local() -> Stores:
-            if "local" not in started:
-                endpoint = running.enter_context(dynamodb_local())
-                dynamodb = client("dynamodb", endpoint)
-                started["local"] = lambda: _aws("local", dynamodb)
-            return started["local"]()
+        def moto() -> Stores:
+            return emulated(client("dynamodb"), client("sqs"), client("s3"))
 
         def mini() -> Stores:
             if "mini" not in started:
-                endpoint = running.enter_context(ministack())
-                clients = [client(name, endpoint) for name in ("dynamodb", "sqs", "s3")]
-                started["mini"] = lambda: _aws("mini", *clients)
+                url = running.enter_context(ministack())
+                clients = [client(name, url) for name in ("dynamodb", "sqs", "s3")]
+                started["mini"] = lambda: emulated(*clients)
             return started["mini"]()
 
-        yield {"memory": memory, "moto": moto, "dynamodb-local": local, "ministack": mini}
+        def endpoint() -> Stores:
+            if "endpoint" not in started:
+                dynamodb = named.client()
+                table = running.enter_context(named.lasting_table(dynamodb))
+                started["endpoint"] = lambda: _aws(dynamodb, table)
+            return started["endpoint"]()
+
+        yield {"memory": memory, "moto": moto, "ministack": mini, "endpoint": endpoint}
 
 
 def required(reason: str | None) -> None:
@@ -140,14 +144,18 @@ def required(reason: str | None) -> None:
 
 @contextmanager
 def _opened(name: str, backends: dict[str, Callable[[], Stores]]) -> Iterator[Stores]:
-    required({"dynamodb-local": missing, "ministack": not_installed}.get(name, lambda: None)())
-    with ExitStack() as mocked:
+    if name == "ministack":
+        required(not_installed())
+    with ExitStack() as around:
         if name == "moto":
-            mocked.enter_context(mock_aws())
-        yield backends[name]()
+            around.enter_context(mock_aws())
+        stores = backends[name]()
+        if name == "endpoint":
+            around.callback(named.empty, stores.table_client, stores.table)
+        yield stores
 
 
-@pytest.fixture(params=["memory", "moto", "dynamodb-local", "ministack"])
+@pytest.fixture(params=["memory", *DYNAMODB])
 def stores(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:
@@ -165,20 +173,11 @@ def signing(stores: Stores) -> SigningSecrets:
     return stores.signing
 
 
-@pytest.fixture(params=["moto", "dynamodb-local", "ministack"])
+@pytest.fixture(params=DYNAMODB)
 def tables(
     request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
 ) -> Iterator[Stores]:
     """Those that speak DynamoDB."""
-    with _opened(request.param, backends) as opened:
-        yield opened
-
-
-@pytest.fixture(params=["dynamodb-local"])
-def metered(
-    request: pytest.FixtureRequest, backends: dict[str, Callable[[], Stores]]
-) -> Iterator[Stores]:
-    """The one that tells what a call would be billed."""
     with _opened(request.param, backends) as opened:
         yield opened
 
