@@ -56,13 +56,13 @@ redrive: app ## look into the dead-letter queues of STAGE=dev and send back what
 rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy
 	@$(BIN)/python -m pytest tests/deploy
 
-check: app ## style, types, import and layout rules, the CloudFormation template
+check: app aws ## style, types, import and layout rules, licenses, the CloudFormation template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/cfn-lint .chalice/resources.json # the whole template is linted where it is built
-	@$(BIN)/python -m pytest tests/unit/test_layout.py
+	@$(BIN)/python -m pytest tests/unit/test_layout.py tests/unit/test_licenses.py
 
 fix: app ## repair what can be repaired of style
 	@$(BIN)/ruff check --fix .
