@@ -31,8 +31,15 @@ def main() -> int:
 
 
 def claim(state: Path) -> None:
-    """Raises Refusal while another run holds the folder, whose data it would overwrite."""
-    state.mkdir(parents=True, exist_ok=True)
+    """Makes the folder this user's alone, and unknown to git. Raises Refusal where it holds other
+    things, or while another run holds it, whose data it would overwrite."""
+    if state.is_dir() and not (state / "lock").exists() and any(state.iterdir()):
+        raise Refusal(f"STATE={state} holds other files; choose a new folder, or an empty one.")
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        state.chmod(0o700)  # jobs and secrets lie in it
+    except OSError as error:
+        raise Refusal(f"STATE={state} cannot be used: {error.strerror}.") from None
     lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT)  # held until this process ends
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,6 +47,7 @@ def claim(state: Path) -> None:
         raise Refusal(
             f"Another run uses {state}; stop it, or choose another folder: make run STATE=.local-2"
         ) from None
+    (state / ".gitignore").write_text("*\n")
 
 
 def credentials(settings: Settings) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.aws_server import Rules
+from local.gate import HERE, Gate
 from local.settings import HOST, ROOT, Refusal, Settings
 from local.sources import TEMPLATE
 from local.stage import without_aws
@@ -26,22 +31,26 @@ STOP_SECONDS = 30  # it writes its state while it stops, and only then
 
 
 class LocalAws:
-    def __init__(self, settings: Settings, **otherwise: str) -> None:
-        """`otherwise` are settings of its own: SERVICES, for one."""
+    def __init__(self, settings: Settings, everything: bool = False, **otherwise: str) -> None:
+        """With `everything` it answers each service and action, under the names below `.localhost`
+        too. `otherwise` are settings of MiniStack's own: SERVICES, for one."""
         self.settings = settings
+        self.key = secrets.token_hex(16)  # 12 digits would be an account's number
+        hosts = (*HERE, ".localhost") if everything else HERE
+        self.rules = Rules(Gate(hosts), key=self.key, everything=everything)
         self.otherwise = otherwise
         self.log = settings.state / "ministack.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, pause: Callable[[float], None]) -> None:
         """Returns once it answers. Raises Refusal when it ends or takes too long."""
-        self.settings.state.mkdir(parents=True, exist_ok=True)
+        self._write_rules()
         python = ROOT / ".venv-aws" / "bin" / "python"
         if not python.exists():
             raise Refusal("The local AWS is not installed: python3 local/install.py aws")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(python), "-m", "local.leash", "ministack"],
+                [str(python), "-m", "local.aws_server", str(self._rules_file)],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
@@ -56,6 +65,18 @@ class LocalAws:
             if time.monotonic() > deadline:
                 raise Refusal(f"The local AWS did not start in {START_SECONDS} s. Log: {self.log}")
             pause(0.05)
+
+    def admit(self, gate: Gate, bucket: str) -> None:
+        """What the configuration says now: which pages may use links to the stage's bucket."""
+        self.rules = replace(self.rules, gate=gate, bucket=bucket)
+        self._write_rules()
+
+    def _write_rules(self) -> None:
+        self.rules.write(self._rules_file)
+
+    @property
+    def _rules_file(self) -> Path:
+        return self.settings.state / "gate.json"
 
     def _environment(self) -> dict[str, str]:
         state = self.settings.state
@@ -106,13 +127,13 @@ class LocalAws:
         return True
 
 
-def apply_resources(settings: Settings) -> None:
+def apply_resources(aws: LocalAws) -> None:
     """Creates or updates the stack. Raises Refusal with CloudFormation's own reason."""
     client = boto3.client(
         "cloudformation",
-        endpoint_url=settings.aws_url,
+        endpoint_url=aws.settings.aws_url,
         region_name="us-east-1",
-        aws_access_key_id="test",
+        aws_access_key_id=aws.key,
         aws_secret_access_key="test",
     )
     template = TEMPLATE.read_text()

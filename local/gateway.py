@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from chalice.app import Chalice
 from chalice.config import Config
@@ -33,7 +32,7 @@ from chalice.local import (
 )
 
 from chalicelib.domain import errors
-from local.settings import HOST
+from local.gate import Gate
 
 Headers = list[tuple[str, str]]
 
@@ -54,7 +53,6 @@ PROBLEMS = {
     500: errors.OvertimeError,
     503: errors.Unavailable,
 }
-HERE = (HOST, "localhost")  # the server listens nowhere else
 ORIGIN_HEADER = "Access-Control-Allow-Origin"
 CREDENTIALS = (
     "Send Authorization: Bearer and a token; yours is missing, unknown, revoked or expired."
@@ -74,20 +72,17 @@ def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
 
 
 class Gateway(LocalGateway):
-    def __init__(self, app: Chalice, config: Config) -> None:
+    def __init__(self, app: Chalice, config: Config, gate: Gate) -> None:
         app.__class__ = type("LocalApp", (_OneThreadOneRequest, type(app)), {})
         super().__init__(app, config)
         self._routes = app.routes
         self._matcher = RouteMatcher(list(app.routes))
         self.event_converter = _Events(self._matcher, app.api.binary_types)
         self._authorizer = _Authorizer(app)
-        every: list[Any] = [entry for one in app.routes.values() for entry in one.values()]
-        self._origin = next((entry.cors.allow_origin for entry in every if entry.cors), None)
-        public_url = config.environment_variables.get("PUBLIC_URL", "")
-        self._hosts = (*HERE, urlsplit(public_url).hostname)
+        self._gate = gate
 
     def answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
-        if refusal := self._from_elsewhere(headers):
+        if refusal := self._gate.refusal(method, headers.items()):
             return problem(403, refusal)
         try:
             route = self._matcher.match_route(target).route
@@ -103,16 +98,6 @@ class Gateway(LocalGateway):
         if cors and ORIGIN_HEADER not in dict(answer.headers):  # a refusal of the gateway's own
             answer.headers.append((ORIGIN_HEADER, cors.allow_origin))
         return answer
-
-    def _from_elsewhere(self, headers: Message) -> str | None:
-        """Why a web page that somebody looks at on this machine may not call what asks nobody for
-        credentials here: neither across origins nor by a name that leads to this machine."""
-        host, origin = headers.get("Host", ""), headers.get("Origin")
-        if host and host.lower().partition(":")[0] not in self._hosts:
-            return "This server is for this machine alone: call it by 127.0.0.1 or localhost."
-        if origin is None or origin == f"http://{host}" or origin == self._origin:
-            return None
-        return f"Pages of {origin} may not call: ALLOWED_ORIGIN would have to be that."
 
     def _answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
         try:

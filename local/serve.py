@@ -22,7 +22,7 @@ from local import leash
 from local.gateway import Answer, Gateway, problem
 from local.project import load_app
 from local.settings import HOST, read_settings
-from local.stage import read_config
+from local.stage import read_config, read_gate
 
 MOST_BYTES = 11 * 2**20  # a little over API Gateway's 10 MB; the app's own limits lie below
 IDLE_SECONDS = 60  # of a connection between requests, and within one
@@ -167,7 +167,8 @@ def main() -> None:
     leash.hold()
     app = load_app()
     validate_routes(app.routes)  # what `chalice deploy` would refuse
-    server = Server(read_settings().port, Gateway(app, read_config()))
+    settings = read_settings()
+    server = Server(settings.port, Gateway(app, read_config(), read_gate(settings)))
     signal.signal(signal.SIGTERM, server.stop)
     server.serve_forever(poll_interval=0.1)
     server.server_close()

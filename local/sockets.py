@@ -28,10 +28,11 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 from local import leash
+from local.gate import Gate
 from local.invocation import REGION, Context
 from local.project import load_app
 from local.settings import HOST, read_settings
-from local.stage import read_function
+from local.stage import read_function, read_gate
 
 MOST_BYTES = 128 * 1024  # of a message, in both directions: API Gateway's quota
 LINE_BYTES = 20  # enough for a method and "/@connections/"
@@ -42,12 +43,15 @@ API_ID, STAGE = "local", "local"
 class Sockets:
     """The open connections, and the functions that hear of them."""
 
-    def __init__(self, handlers: Mapping[str, Any]) -> None:
+    def __init__(self, handlers: Mapping[str, Any], gate: Gate) -> None:
         self.handlers = handlers
+        self.gate = gate
         self.open: dict[str, ServerConnection] = {}
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """$connect: what the function answers with 400 and above is a refusal."""
+        if refused := self.gate.refusal("GET", request.headers.raw_items()):
+            return connection.respond(403, refused)
         connection_id = base64.b64encode(secrets.token_bytes(11)).decode()  # as API Gateway's are
         query = dict(parse_qsl(urlsplit(request.path).query, keep_blank_values=True))
         answer = self.invoke("CONNECT", connection_id, queryStringParameters=query or None)
@@ -124,6 +128,14 @@ class Management(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Any  # the Sockets
 
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        if refused := self.server.gate.refusal_of_pages(self.headers.items()):
+            self.close_connection = True  # its body stays unread
+            self.answer(403, "ForbiddenException", refused)
+        return not refused
+
     def do_POST(self) -> None:
         message = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         if len(message) > MOST_BYTES:
@@ -153,8 +165,8 @@ class Management(BaseHTTPRequestHandler):
             self.answer(410, "GoneException")
         return found
 
-    def answer(self, status: int, error: str | None = None) -> None:
-        body = json.dumps({"message": error}).encode() if error else b"{}"
+    def answer(self, status: int, error: str | None = None, detail: str | None = None) -> None:
+        body = json.dumps({"message": detail or error}).encode() if error else b"{}"
         self.send_response(status)
         if error:
             self.send_header("x-amzn-ErrorType", error)
@@ -189,8 +201,9 @@ def main() -> None:
     leash.hold()
     stopping = leash.stop_on_sigterm()
     logging.getLogger("websockets").setLevel(logging.WARNING)  # the functions log enough
-    sockets = Sockets(load_app().handler_map)
-    server = listen(read_settings().ws_port, sockets)
+    settings = read_settings()
+    sockets = Sockets(load_app().handler_map, read_gate(settings))
+    server = listen(settings.ws_port, sockets)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while not stopping():
         time.sleep(0.1)

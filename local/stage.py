@@ -7,9 +7,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from chalice.config import Config
 
+from local.gate import HERE, Gate
 from local.settings import HOST, ROOT, Refusal, Settings
 
 STAGE = "local"
@@ -51,6 +53,24 @@ def read_function(name: str, settings: Settings) -> Function:
             **settings.auth,
         },
     )
+
+
+def read_gate(settings: Settings) -> Gate:
+    """Which pages may call: the stage's own, and those of ALLOWED_ORIGIN."""
+    environment = read_function("api_handler", settings).environment
+    public = urlsplit(environment.get("PUBLIC_URL", settings.url))
+    hosts = (*HERE, public.hostname)
+    own = [f"http://{name}:{settings.port}" for name in HERE]
+    others = (f"{public.scheme}://{public.netloc}", environment.get("ALLOWED_ORIGIN"))
+    return Gate(_different(*hosts), _different(*own, *others))
+
+
+def _different(*names: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def read_bucket(settings: Settings) -> str:
+    return read_function("api_handler", settings).environment.get("BUCKET", "")
 
 
 def with_chosen_ports(declared: Mapping[str, str], settings: Settings) -> dict[str, str]:

@@ -12,7 +12,7 @@ from local.aws import LocalAws, apply_resources
 from local.child import Child, say
 from local.settings import HOST, Refusal, Settings
 from local.sources import TEMPLATE, Sources
-from local.stage import read_function, without_aws
+from local.stage import read_bucket, read_function, read_gate, without_aws
 
 TICK_SECONDS = 0.2
 GRACE_SECONDS = 5  # for running jobs; one that is cut off is rescued once its lease has run out
@@ -53,7 +53,7 @@ class Supervisor:
         try:
             say(f"Starting the local AWS on port {self.settings.aws_port}.")
             self.aws.start(pause=self.pause)
-            apply_resources(self.settings)
+            apply_resources(self.aws)
             if self.start():
                 self.greet()
             while True:
@@ -86,6 +86,7 @@ class Supervisor:
         """Whether all runs. The API first: it is missed soonest, and shows whether code loads."""
         self.hopeless = False
         try:
+            self.aws.admit(read_gate(self.settings), read_bucket(self.settings))
             self.end(self.api)
             self.start_child(self.api)
             self.wait_until_listening(self.api, self.settings.port)
@@ -120,7 +121,7 @@ class Supervisor:
             child.terminate()  # they finish their jobs while the API starts anew
         try:
             if apply:
-                apply_resources(self.settings)
+                apply_resources(self.aws)
         except Refusal as refusal:
             self.wait_for_a_change(str(refusal))
             return

@@ -25,6 +25,7 @@ from chalicelib import wiring
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.http.auth import PUBLIC
 from chalicelib.service.tokens import Tokens
+from local.gate import Gate
 from local.gateway import Gateway
 from local.stage import read_config
 from tests.api import gateway
@@ -106,7 +107,7 @@ class LocalDoor(Door):
 
     def __init__(self, service: Service, **environment: str) -> None:
         super().__init__(service, **environment)
-        self.gateway = Gateway(self.module.app, read_config())
+        self.gateway = Gateway(self.module.app, read_config(), Gate())
 
     def _send(
         self, headers: Mapping[str, str], method: str, path: str, body: bytes | None

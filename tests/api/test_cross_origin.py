@@ -11,6 +11,7 @@ from chalice.deploy.swagger import CFNSwaggerGenerator
 import app as app_module
 from chalicelib.http.operations import REQUEST_HEADERS, RESPONSE_HEADERS
 from chalicelib.settings import SettingsError
+from local.gate import Gate
 from local.gateway import Answer, Gateway
 from local.stage import read_config
 from ops.template.gateway_responses import gateway_responses
@@ -20,7 +21,9 @@ PAGE = "https://app.example.com"
 
 
 def gateway() -> Gateway:
-    return Gateway(load_app(AUTH="tokens", ALLOWED_ORIGIN=PAGE).app, read_config())
+    return Gateway(
+        load_app(AUTH="tokens", ALLOWED_ORIGIN=PAGE).app, read_config(), Gate(origins=(PAGE,))
+    )
 
 
 def ask(method: str, path: str, **headers: str) -> Answer:
@@ -54,7 +57,7 @@ def test_on_this_machine_no_other_page_gets_through_either(
     message = Message()
     for name, value in {"Host": "127.0.0.1:8000", **headers}.items():
         message[name] = value
-    refused = Gateway(load_app(AUTH="open").app, read_config()).answer(
+    refused = Gateway(load_app(AUTH="open").app, read_config(), Gate()).answer(
         method, "/jobs", message, b"{}"
     )
     assert refused.status == 403
@@ -68,7 +71,7 @@ def test_its_own_pages_and_clients_that_are_none_do(host: str) -> None:
         message["Host"] = host
         if origin:
             message["Origin"] = origin
-        answer = Gateway(load_app(AUTH="open").app, read_config()).answer(
+        answer = Gateway(load_app(AUTH="open").app, read_config(), Gate()).answer(
             "GET", "/health", message, None
         )
         assert answer.status == 200

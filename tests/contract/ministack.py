@@ -29,7 +29,7 @@ def ministack(**otherwise: str) -> Iterator[str]:
         port = int(probe.getsockname()[1])
         probe.close()
         settings = replace(read_settings({}), aws_port=port, state=Path(folder))
-        aws = LocalAws(settings, **otherwise)
+        aws = LocalAws(settings, everything=True, **otherwise)
         aws.start(time.sleep)
         try:
             yield aws.settings.aws_url

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import quote
 
 import botocore.session
 import pytest
@@ -18,8 +20,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.aws.connections import WebSockets
 from chalicelib.domain.errors import Gone, Unavailable
+from local.gate import Gate
 from local.sockets import MOST_BYTES, Sockets, listen
 
+PAGE = "https://app.example.com"
 LONG = 10.0  # seconds that nothing here takes
 
 
@@ -77,7 +81,7 @@ class Here:
 def here() -> Iterator[Here]:
     functions = Functions()
     names = ("websocket_connect", "websocket_message", "websocket_disconnect")
-    sockets = Sockets(dict.fromkeys(names, functions))
+    sockets = Sockets(dict.fromkeys(names, functions), Gate(origins=(PAGE,)))
     server = listen(0, sockets)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with ExitStack() as clients:
@@ -191,3 +195,36 @@ def test_all_clients_are_told_when_the_server_stops(here: Here) -> None:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
     assert here.sockets.open == {}
+
+
+def test_pages_connect_only_from_the_stages_origins(here: Here) -> None:
+    url = f"ws://127.0.0.1:{here.port}/"
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}):
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            connect(url, proxy=None, additional_headers=headers),
+        ):
+            pass
+        assert refused.value.response.status_code == 403
+    assert here.functions.events.empty(), "no function has heard of it"
+    with connect(url, proxy=None, additional_headers={"Origin": PAGE}):
+        here.functions.next("CONNECT")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("Origin", PAGE), ("Sec-Fetch-Site", "same-origin"), ("Host", "evil.example")],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_no_page_reaches_a_connection_through_the_management_api(
+    here: Here, method: str, header: tuple[str, str]
+) -> None:
+    client, connection_id = here.opened()
+    asking = HTTPConnection("127.0.0.1", here.port, timeout=LONG)
+    asking.request(method, f"/@connections/{quote(connection_id, '')}", headers=dict([header]))
+    answer = asking.getresponse()
+    assert answer.status == 403
+    assert b"page" in answer.read() or header[0] == "Host"
+    asking.close()
+    here.management().post_to_connection(ConnectionId=connection_id, Data=b"only this")
+    assert client.recv(timeout=LONG) == "only this", "it was not closed, and got nothing else"
