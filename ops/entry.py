@@ -6,31 +6,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ops.cli.stage import CONFIG, ROOT, Refusal, Stage, read_config, read_json
-from ops.json_edit import with_value
+from ops.cli.stage import CONFIG, ROOT, Stage, read_config, read_json
 from ops.template.compose import at_stage, own_template
 from ops.template.policies import PLACEHOLDER, read_policies, rendered, values_of
 
 
 def enter(stage: Stage, resources: Mapping[str, str]) -> None:
-    """Writes the entry, and the policies that it names into .chalice/rendered; whatever else stands
-    in the file stays as it is. `resources` are the stack's, by the template's names for them."""
+    """Writes the entry, and the policies that it names into .chalice/rendered. Every other value in
+    the file stays. `resources` are the stack's, by the template's names for them."""
     values = {**values_of(stage), **resources, **made_by_chalice(stage)}
-    section = read_config().get("stages", {}).get(stage.name, {})
+    config = read_config()
+    section = config.setdefault("stages", {}).setdefault(stage.name, {})
     declared = section.get("environment_variables", {})
-    wanted = {
-        "environment_variables": {**declared, **environment_of(stage, values)},
-        "lambda_functions": _with_policies(stage, section.get("lambda_functions", {}), values),
-    }
-    text = CONFIG.read_text()
-    for key, value in wanted.items():
-        if section.get(key) != value:
-            try:
-                text = with_value(text, ("stages", stage.name, key), value)
-            except ValueError as error:
-                raise Refusal(f".chalice/config.json: {error}") from None
-    CONFIG.write_text(text)
-    read_config.cache_clear()
+    section["environment_variables"] = {**declared, **environment_of(stage, values)}
+    functions = section.get("lambda_functions", {})
+    section["lambda_functions"] = _with_policies(functions, stage, values)
+    CONFIG.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
 
 def made_by_chalice(stage: Stage) -> dict[str, str]:
@@ -71,7 +62,7 @@ def _text_of(value: dict[str, Any]) -> str:
 
 
 def _with_policies(
-    stage: Stage, functions: Mapping[str, Any], values: Mapping[str, str]
+    functions: Mapping[str, Any], stage: Stage, values: Mapping[str, str]
 ) -> dict[str, Any]:
     folder = ROOT / ".chalice" / "rendered" / stage.name
     folder.mkdir(parents=True, exist_ok=True)

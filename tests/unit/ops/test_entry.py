@@ -73,3 +73,24 @@ def test_chalices_memory_tells_the_ids(tmp_path: Path, monkeypatch: pytest.Monke
     assert made_by_chalice(DEV) == {"RestAPI": "r1", "WebsocketAPI": "w1"}
     memory.write_text(json.dumps({"resources": []}))  # after `chalice delete`
     assert made_by_chalice(DEV) == {}
+
+
+def test_an_entry_changes_no_other_line_of_config_json(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = stage.CONFIG.read_text()
+    config.clear()
+    config |= json.loads(written)
+    monkeypatch.setattr(entry, "ROOT", tmp_path)
+    monkeypatch.setattr(entry, "CONFIG", tmp_path / "config.json")
+    monkeypatch.setattr(entry, "values_of", lambda stage: AWS)
+    entry.enter(DEV, {"JobsTable": "overtime-dev-jobs"})
+    entered = (tmp_path / "config.json").read_text()
+    section = json.loads(entered)["stages"]["dev"]
+    assert section["environment_variables"] == {"STAGE": "dev", "TABLE": "overtime-dev-jobs"}
+    assert section["lambda_functions"]["sweep"] == {
+        "iam_policy_file": "rendered/dev/policy-sweep.json"
+    }
+    before, _, after = entered.partition(',\n    "dev": {')
+    assert before in written
+    assert after.endswith(written.removeprefix(before))
