@@ -17,7 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.bundle.contents import check_contents
+from ops.bundle.contents import collect
 from ops.bundle.trial_import import lint, runs_here, try_bundle
 from ops.cli.stage import ROOT, Refusal, Stage
 from ops.template.compose import Template, compose, promised_environment
@@ -43,24 +43,18 @@ def build(stage: Stage) -> Bundle:
     out = ROOT / "build" / stage.name
     out.mkdir(parents=True, exist_ok=True)
     archive = out / "bundle.zip"
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        generated = _generate(stage, environment, folder)
-        code = folder / "code"
-        with zipfile.ZipFile(folder / "deployment.zip") as packed:
-            packed.extractall(code)
+    with tempfile.TemporaryDirectory() as folder:
+        generated = _generate(stage, environment, Path(folder) / "sam.json")
         architecture = generated["Resources"]["APIHandler"]["Properties"]["Architectures"][0]
-        check_contents(code, ROOT / "requirements.txt", architecture)
-        _compile(code)
         template = compose(stage, generated)
+        code = Path(folder) / "code"
+        collect(code, architecture)
+        _compile(code)
         if runs_here(architecture):
             try_bundle(code, template, environment | stage.environment)
         else:
             print(f"  not imported here: it is for Linux on {architecture}, which this is not")
         _pack(code, archive)
-    for resource in template["Resources"].values():
-        if "CodeUri" in resource["Properties"]:
-            resource["Properties"]["CodeUri"] = f"./{archive.name}"
     (out / "template.json").write_text(json.dumps(template, indent=1))
     lint(out / "template.json")
     return Bundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), template)
@@ -74,10 +68,10 @@ def _refuse_open_access(stage: Stage) -> None:
         )
 
 
-def _generate(stage: Stage, environment: dict[str, str], folder: Path) -> Template:
+def _generate(stage: Stage, environment: dict[str, str], file: Path) -> Template:
     shell = {"AWS_DEFAULT_REGION": "us-east-1"} | dict(os.environ)  # Chalice needs some region
     ran = subprocess.run(
-        [sys.executable, "-m", "ops.bundle.generate", stage.name, str(folder)],
+        [sys.executable, "-m", "ops.bundle.generate", stage.name, str(file)],
         cwd=ROOT,
         env=shell | environment,
         stdin=subprocess.DEVNULL,
@@ -86,7 +80,7 @@ def _generate(stage: Stage, environment: dict[str, str], folder: Path) -> Templa
     )
     if ran.returncode != 0:
         raise Refusal(f"{ran.stdout}{ran.stderr}\nChalice could not package the app; see above.")
-    generated: Template = json.loads((folder / "sam.json").read_text())
+    generated: Template = json.loads(file.read_text())
     return generated
 
 

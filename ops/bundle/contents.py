@@ -1,88 +1,54 @@
-"""Checks what is in the bundle: every requirement, for Lambda's platform, and nothing else."""
+"""Puts together what the zip holds: the app, Chalice's runtime, and what requirements.txt locks.
+
+Chalice's own packager builds a package without a wheel from source, and leaves out with exit 0 what
+it cannot build. Here uv takes only wheels for Lambda's platform, each with its hash, or refuses.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections.abc import Iterator, Mapping
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import NormalizedName, canonicalize_name
+import chalice
 
-from ops.cli.stage import Refusal
+from ops.cli.stage import ROOT, Refusal
 
-OURS = {"app.py", "chalicelib", "chalice"}
-BROUGHT_BY_LAMBDA = {"boto3", "botocore"}
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+# Amazon Linux 2 has glibc 2.26; from Python 3.12 on Lambda runs on Amazon Linux 2023, with 2.34
+GLIBC = "manylinux2014" if sys.version_info < (3, 12) else "manylinux_2_34"
+CHALICE_RUNTIME = ("__init__.py", "app.py")  # what Chalice's own packager takes of it
 
 
-def check_contents(code: Path, requirements: Path, architecture: str) -> None:
-    """Raises Refusal. Chalice leaves out, without a word, what has no wheel for the platform."""
-    found = {
-        canonicalize_name(one.name): one
-        for one in importlib.metadata.distributions(path=[str(code)])
-    }
-    for requirement in _needed(list(_declared(requirements)), found):
-        one = found.get(canonicalize_name(requirement.name))
-        if one is None:
-            raise Refusal(
-                f"{requirement} is not in the bundle: it has no wheel for Lambda's Python on"
-                f" {architecture} (requirements.txt says which platforms fit)."
-            )
-        if one.version not in requirement.specifier:
-            raise Refusal(f"The bundle has {one.name} {one.version}, and {requirement} is needed.")
-        _check_platform(one, MACHINES[architecture])
-    known = OURS | {
-        file.parts[0] for one in found.values() for file in one.files or [] if file.parts
-    }
-    if strangers := sorted({path.name for path in code.iterdir()} - known - _vendored(code)):
+def collect(code: Path, architecture: str) -> None:
+    """Fills the folder `code`. Raises Refusal where a requirement has no wheel that fits, no hash,
+    or another one."""
+    _install(code, f"{MACHINES[architecture]}-{GLIBC}")
+    (code / "chalice").mkdir()
+    for name in CHALICE_RUNTIME:
+        shutil.copy(Path(chalice.__file__).with_name(name), code / "chalice")
+    shutil.copy(ROOT / "app.py", code)
+    shutil.copytree(ROOT / "chalicelib", code / "chalicelib")
+    if (vendor := ROOT / "vendor").is_dir():  # as Chalice does
+        shutil.copytree(vendor, code, dirs_exist_ok=True)
+
+
+def _install(code: Path, platform: str) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable]
+    command += ["--python-version", version, "--python-platform", platform]
+    command += ["--only-binary", ":all:", "--require-hashes", "--target", str(code)]
+    ran = subprocess.run(
+        [*command, "-r", str(ROOT / "requirements.txt")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode != 0:
         raise Refusal(
-            f"The bundle has what belongs to no requirement: {', '.join(strangers)}. Only app.py,"
-            " chalicelib, vendor and requirements.txt are to be deployed."
+            f"{ran.stderr.strip()}\nrequirements.txt does not give what Lambda's Python {version}"
+            f" on {platform} needs; see above. After a change of requirements.in: make lock"
         )
-
-
-def _declared(requirements: Path) -> Iterator[Requirement]:
-    for line in requirements.read_text().splitlines():
-        if text := line.partition("#")[0].strip():
-            yield Requirement(text)
-
-
-def _needed(
-    open_: list[Requirement], found: Mapping[NormalizedName, importlib.metadata.Distribution]
-) -> Iterator[Requirement]:
-    """Those declared and all that they need in turn."""
-    seen: set[str] = set()
-    while open_:
-        requirement = open_.pop()
-        if str(requirement) in seen or requirement.name in BROUGHT_BY_LAMBDA:
-            continue
-        seen.add(str(requirement))
-        yield requirement
-        one = found.get(canonicalize_name(requirement.name))
-        extras = requirement.extras or {""}
-        for needed in map(Requirement, (one.requires or []) if one else []):
-            marker = needed.marker
-            if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
-                open_.append(needed)
-
-
-def _check_platform(one: importlib.metadata.Distribution, machine: str) -> None:
-    """A wheel built from source on this machine says `linux`, not `manylinux`: it may need a
-    newer C library than Lambda has."""
-    tags = [
-        line.partition(":")[2].strip()
-        for line in (one.read_text("WHEEL") or "").splitlines()
-        if line.startswith("Tag:")
-    ]
-    if not any(tag.endswith("-any") or ("manylinux" in tag and machine in tag) for tag in tags):
-        raise Refusal(
-            f"{one.name} {one.version} in the bundle is made for {', '.join(tags) or 'nothing'},"
-            f" not for Lambda (manylinux, {machine}): pin a version that has such a wheel."
-        )
-
-
-def _vendored(code: Path) -> set[str]:
-    """Chalice unpacks vendor/ at the top of the bundle."""
-    vendor = Path("vendor")
-    return {path.name for path in vendor.iterdir()} if vendor.is_dir() else set()
+    (code / ".lock").unlink()
+    shutil.rmtree(code / "bin", ignore_errors=True)  # commands, which no function calls

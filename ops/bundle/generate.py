@@ -1,15 +1,24 @@
-"""Has Chalice generate its part of the bundle: python -m ops.bundle.generate STAGE FOLDER
+"""Has Chalice generate its part of the template: python -m ops.bundle.generate STAGE FILE
 
-In a process of its own: app.py is imported, with the environment that this process has.
+In a process of its own: app.py is imported, with the environment that this process has. The steps
+are those of `chalice package`, but for the zip.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from chalice.cli.factory import CLIFactory
-from chalice.deploy.validate import validate_configuration
+from chalice.config import Config
+from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+from chalice.deploy.deployer import BaseDeployStep, BuildStage, InjectDefaults, SwaggerBuilder
+from chalice.deploy.models import DeploymentPackage
+from chalice.deploy.swagger import CFNSwaggerGenerator
+from chalice.deploy.validate import validate_configuration, validate_resource_policy
+from chalice.package import ResourceBuilder, SAMTemplateGenerator
+from chalice.utils import serialize_to_json
 
 from chalicelib.settings import SettingsError
 from ops.cli.stage import ROOT
@@ -17,16 +26,23 @@ from ops.cli.stage import ROOT
 NO_ROLE = "ops/template/compose.py makes the roles"
 
 
-def main(stage: str, folder: str) -> None:
-    """Writes sam.json and deployment.zip."""
+class NameTheZip(BaseDeployStep):
+    def handle_deploymentpackage(self, config: Config, resource: DeploymentPackage) -> None:
+        resource.filename = "./bundle.zip"
+
+
+def main(stage: str, file: str) -> None:
     factory = CLIFactory(str(ROOT), environ=os.environ)
     # not Chalice's roles: it would ask for a policy file that every stage and function shares
-    ours = {"manage_iam_role": False, "iam_role_arn": NO_ROLE}
+    ours = {"manage_iam_role": False, "iam_role_arn": NO_ROLE, "automatic_layer": False}
     config = factory.create_config_obj(stage, user_provided_params=ours)
     validate_configuration(config)
-    options = factory.create_package_options()
-    packager = factory.create_app_packager(config, options, "cloudformation", "json")
-    packager.package_app(config, folder, stage)
+    validate_resource_policy(config)
+    steps = [InjectDefaults(), NameTheZip(), SwaggerBuilder(CFNSwaggerGenerator())]
+    builder = ResourceBuilder(ApplicationGraphBuilder(), DependencyBuilder(), BuildStage(steps))
+    generator = SAMTemplateGenerator(config, factory.create_package_options())
+    template = generator.generate(builder.construct_resources(config, stage))
+    Path(file).write_text(serialize_to_json(template))
 
 
 if __name__ == "__main__":

@@ -1,100 +1,133 @@
-"""A bundle that could not run, or holds what does not belong, is refused."""
+"""A bundle holds exactly what the lock names, as wheels for Lambda; else it is refused."""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from ops.bundle.contents import check_contents
+from ops.bundle import contents
+from ops.bundle.contents import collect
 from ops.cli.stage import Refusal
 
-PURE, NATIVE = "py3-none-any", "cp311-cp311-manylinux_2_17_x86_64"
+ABI = f"cp{sys.version_info.major}{sys.version_info.minor}"
+PURE, NATIVE = "py3-none-any", f"{ABI}-{ABI}-manylinux_2_17_x86_64"
 
 
 @pytest.fixture
-def code(tmp_path: Path) -> Path:
-    code = tmp_path / "code"
-    for name in ("chalicelib", "chalice"):
-        (code / name).mkdir(parents=True)
-    (code / "app.py").write_text("")
-    return code
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose requirements come from the folder `wheels` alone."""
+    project = tmp_path / "project"
+    (project / "chalicelib").mkdir(parents=True)
+    (project / "chalicelib" / "__init__.py").touch()
+    (project / "app.py").touch()
+    (project / "tests").mkdir()
+    (project / "wheels").mkdir()
+    (project / "requirements.txt").touch()
+    monkeypatch.setattr(contents, "ROOT", project)
+    monkeypatch.setenv("UV_FIND_LINKS", str(project / "wheels"))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return project
 
 
-@pytest.fixture
-def requirements(tmp_path: Path) -> Path:
-    file = tmp_path / "requirements.txt"
-    file.write_text("# what travels\nfast==1.0  # why\n")
-    return file
-
-
-def install(code: Path, name: str, version: str, tag: str = PURE, requires: str = "") -> None:
-    info = code / f"{name}-{version}.dist-info"
-    info.mkdir()
-    (code / name).mkdir()
-    (code / name / "__init__.py").touch()
+def wheel(project: Path, name: str, tag: str = PURE, requires: str = "") -> str:
+    """Makes one, and returns its line in a lock."""
+    info = f"{name}-1.0.dist-info"
     needs = f"Requires-Dist: {requires}\n" if requires else ""
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
-    )
-    (info / "WHEEL").write_text(f"Wheel-Version: 1.0\nTag: {tag}\n")
-    (info / "RECORD").write_text(f"{name}/__init__.py,,\n{info.name}/METADATA,,\n")
+    file = project / "wheels" / f"{name}-1.0-{tag}.whl"
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr(f"{name}/__init__.py", "")
+        packed.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}"
+        )
+        packed.writestr(
+            f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n"
+        )
+        packed.writestr(f"{info}/RECORD", "")
+    return locked(name, file)
 
 
-def test_what_is_required_is_there(code: Path, requirements: Path) -> None:
-    install(code, "fast", "1.0", NATIVE)
-    check_contents(code, requirements, "x86_64")
+def source(project: Path, name: str) -> str:
+    file = project / "wheels" / f"{name}-1.0.tar.gz"
+    with tarfile.open(file, "w:gz") as packed:
+        made = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
+        member = tarfile.TarInfo(f"{name}-1.0/PKG-INFO")
+        member.size = len(made)
+        packed.addfile(member, io.BytesIO(made))
+    return locked(name, file)
 
 
-def test_a_requirement_that_was_left_out_is_named(code: Path, requirements: Path) -> None:
-    with pytest.raises(Refusal, match=r"fast==1\.0 is not in the bundle"):
-        check_contents(code, requirements, "x86_64")
+def locked(name: str, file: Path) -> str:
+    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}\n"
 
 
-def test_so_is_a_requirement_of_a_requirement(code: Path, requirements: Path) -> None:
-    install(code, "fast", "1.0", requires="slow>=2; python_version >= '3.8'")
-    with pytest.raises(Refusal, match=r"slow>=2.* is not in the bundle"):
-        check_contents(code, requirements, "x86_64")
-    install(code, "slow", "2.1")
-    check_contents(code, requirements, "x86_64")
+def bundle(project: Path, *lock: str, architecture: str = "x86_64") -> set[str]:
+    """What lies at the top of it."""
+    (project / "requirements.txt").write_text("".join(lock))
+    code = project / "code"
+    collect(code, architecture)
+    return {path.name for path in code.iterdir()}
 
 
-@pytest.mark.parametrize(
-    "requires", ["slow>=2; extra == 'more'", "slow>=2; python_version < '3'", "boto3>=1"]
-)
-def test_what_is_not_needed_here_may_be_missing(
-    code: Path, requirements: Path, requires: str
-) -> None:
-    install(code, "fast", "1.0", requires=requires)
-    check_contents(code, requirements, "x86_64")
+APP = {"app.py", "chalicelib", "chalice"}
 
 
-def test_another_version_than_required_is_refused(code: Path, requirements: Path) -> None:
-    install(code, "fast", "1.1")
-    with pytest.raises(Refusal, match=r"has fast 1\.1, and fast==1\.0 is needed"):
-        check_contents(code, requirements, "x86_64")
+def test_a_bundle_holds_the_app_and_what_the_lock_names(project: Path) -> None:
+    lock = (wheel(project, "fast", NATIVE, requires="slow>=1"), wheel(project, "slow"))
+    named = {"fast", "fast-1.0.dist-info", "slow", "slow-1.0.dist-info"}
+    assert bundle(project, *lock) == APP | named
 
 
-@pytest.mark.parametrize("tag", ["cp311-cp311-linux_x86_64", "cp311-cp311-macosx_11_0_arm64"])
-def test_what_was_built_for_another_machine_is_refused(
-    code: Path, requirements: Path, tag: str
-) -> None:
-    install(code, "fast", "1.0", tag)
-    with pytest.raises(Refusal, match=r"not for Lambda \(manylinux, x86_64\)"):
-        check_contents(code, requirements, "x86_64")
+def test_what_lies_in_vendor_is_at_the_top_of_the_bundle(project: Path) -> None:
+    (project / "vendor" / "ours").mkdir(parents=True)
+    assert bundle(project) == APP | {"ours"}
 
 
-def test_an_arm64_stage_takes_arm64_wheels(code: Path, requirements: Path) -> None:
-    install(code, "fast", "1.0", NATIVE)
-    with pytest.raises(Refusal, match=r"not for Lambda \(manylinux, aarch64\)"):
-        check_contents(code, requirements, "arm64")
+def test_the_bundle_has_no_more_of_chalice_than_its_runtime(project: Path) -> None:
+    bundle(project)
+    runtime = {path.name for path in (project / "code" / "chalice").iterdir()}
+    assert runtime == {"__init__.py", "app.py"}
 
 
-@pytest.mark.parametrize("stranger", ["tests", "local", "ops", "notes.txt"])
-def test_what_belongs_to_no_requirement_is_refused(
-    code: Path, requirements: Path, stranger: str
-) -> None:
-    install(code, "fast", "1.0")
-    (code / stranger).touch()
-    with pytest.raises(Refusal, match=f"belongs to no requirement: {stranger}"):
-        check_contents(code, requirements, "x86_64")
+@pytest.mark.parametrize("platform", ["macosx_11_0_arm64", "manylinux_2_39_x86_64"])
+def test_a_wheel_for_another_platform_is_refused(project: Path, platform: str) -> None:
+    lock = wheel(project, "fast", f"{ABI}-{ABI}-{platform}")
+    with pytest.raises(Refusal, match=r"requirements\.txt does not give what Lambda's Python"):
+        bundle(project, lock)
+
+
+def test_an_arm64_stage_takes_no_x86_64_wheel(project: Path) -> None:
+    lock = wheel(project, "fast", NATIVE)
+    with pytest.raises(Refusal, match="aarch64-manylinux"):
+        bundle(project, lock, architecture="arm64")
+
+
+def test_what_would_have_to_be_built_from_source_is_refused(project: Path) -> None:
+    with pytest.raises(Refusal, match="no usable wheels"):
+        bundle(project, source(project, "fast"))
+
+
+def test_a_file_with_another_hash_than_the_lock_has_is_refused(project: Path) -> None:
+    lock = wheel(project, "fast")
+    wheel(project, "fast", requires="slow; extra == 'more'")
+    with pytest.raises(Refusal, match="Hash mismatch"):
+        bundle(project, lock)
+
+
+def test_a_requirement_without_a_hash_is_refused(project: Path) -> None:
+    lock = wheel(project, "fast").partition(" ")[0]
+    with pytest.raises(Refusal, match=r"After a change of requirements\.in: make lock"):
+        bundle(project, lock)
+
+
+def test_what_a_requirement_requires_must_be_in_the_lock_too(project: Path) -> None:
+    lock = wheel(project, "fast", requires="slow")
+    wheel(project, "slow")
+    with pytest.raises(Refusal, match="slow"):
+        bundle(project, lock)
