@@ -122,7 +122,7 @@ def killing(stack: Stack) -> Iterator[list[int]]:
 
 
 def freeze_aws(stack: Stack) -> None:
-    (pid,) = stack.pids("ministack")
+    (pid,) = stack.pids("local.aws_server")
     os.kill(pid, signal.SIGSTOP)
     time.sleep(FREEZE_SECONDS)
     os.kill(pid, signal.SIGCONT)
