@@ -3,14 +3,19 @@ python -m tests.simulation replay seed=N [jobs=… kinds=…]     one of them ag
 
 from __future__ import annotations
 
+import ast
 import multiprocessing
 import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 from tests.simulation.faults import Scenario
+from tests.simulation.properties import checked, require
 from tests.simulation.run import Outcome, shrink, simulate
+
+ENOUGH = 10_000  # scenarios in which every check is made at least once
 
 
 def main(arguments: list[str]) -> int:
@@ -29,9 +34,11 @@ def replay(scenario: Scenario) -> int:
 
 def search(seeds: range) -> int:
     began, steps = time.monotonic(), []
+    never_checked = checks()
     with multiprocessing.Pool(os.cpu_count()) as pool:
-        for outcome in pool.imap_unordered(simulate_seed, seeds, chunksize=50):
+        for outcome, made in pool.imap_unordered(_simulate_seed, seeds, chunksize=50):
             steps.append(outcome.steps)
+            never_checked -= made
             if outcome.violation:
                 pool.terminate()
                 return tell(outcome)
@@ -41,7 +48,24 @@ def search(seeds: range) -> int:
         f"{sum(steps)}, median {statistics.median(steps):.0f} a scenario, "
         f"{sum(count >= 50 for count in steps)} scenarios of 50 or more. {took:.0f} s."
     )
-    return 0
+    for file, line in sorted(never_checked):
+        print(f"Never checked in these scenarios: tests/simulation/{file}:{line}")
+    return 1 if never_checked and len(seeds) >= ENOUGH else 0
+
+
+def checks() -> set[tuple[str, int]]:
+    """Where the simulation's files call `require`: file and line."""
+    return {
+        (path.name, node.lineno)
+        for path in Path(__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id == require.__name__
+    }
+
+
+def _simulate_seed(seed: int) -> tuple[Outcome, set[tuple[str, int]]]:
+    return simulate_seed(seed), checked
 
 
 def simulate_seed(seed: int) -> Outcome:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import DAY, JobRecord, Status
+from chalicelib.http.representation import etag
 from chalicelib.memory_connections import MemoryConnections
 from chalicelib.service.ports import System
 from chalicelib.service.push_ports import Pushing, Subscriber
 from chalicelib.service.subscribe import watch
-from tests.simulation.properties import SHOWN, require
+from tests.simulation.properties import require
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def shown(record: JobRecord) -> str:
     """What a message tells of a job."""
-    return repr([record.birth, *(getattr(record, name) for name in SHOWN)])
+    return f"{record.birth} {etag(record)}"
 
 
 class Audience:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain.errors import ClientError, KeyReused, PermanentError, RetryLater, Unavailable
+from chalicelib.domain.errors import ClientError, PermanentError, RetryLater, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, TERMINAL, Status, Webhook
 from chalicelib.domain.task import Job, Task, task
 from chalicelib.service import control, read
@@ -100,7 +101,7 @@ def start(world: World) -> None:
     world.tasks["script"] = script(world)
     for number in range(scenario.jobs):
         key = f"key-{number}" if world.random.random() < 0.7 or scenario.clients > 1 else None
-        plan = world.random.choice(PLANS)
+        plan = "r" if scenario.undisturbed else world.random.choice(PLANS)
         other = world.random.random() < 0.1
         webhook = world.random.choice((None, WEBHOOK, replace(WEBHOOK, events=(Status.FAILED,))))
         for client in range(scenario.clients):
@@ -159,12 +160,11 @@ def _submitted(world: World, system: System, asked: Submission) -> str | None:
                 return None
             system.clock.sleep(1)
             continue
-        except KeyReused:
-            require(asked.key, "a key that is reused is told", "there was no key")
-            return None
         except ClientError:
             return None
         world.scheduler.note(f"202 for {accepted.job.id[-4:]}, replayed: {accepted.replayed}")
+        stored = json.loads(accepted.job.params.text or "null")
+        require(stored == asked.params, "a key stands for one request", f"{asked} led to {stored}")
         world.watch.accepted(accepted.job, world.jobs.records)
         return accepted.job.id
     return None

@@ -13,7 +13,7 @@ KINDS = (
     "repeated",  # the answer was lost on the way, and the SDK sends the same call again
     "pause",  # the process stands still
     "zombie",  # a worker stands still for longer than its lease, then writes
-    "slow_sweep",  # a sweeper stands still between what it read and what it writes
+    "overtaken",  # a process stands still before a write until another writes the same record
     "lost_message",
     "duplicate_message",
     "late_message",
@@ -54,6 +54,12 @@ class Scenario:
             rate=chance.choice((0.0, 0.03, 0.1, 0.25, 0.5)),
             kinds=frozenset(chance.sample(KINDS, chance.choice((2, 3, 5, 8)))),
         )
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nothing happens to its only job but its run."""
+        alone = self.jobs == self.clients == 1 and self.backlog == self.actions == 0
+        return alone and self.rate == 0 and "skew" not in self.kinds
 
     def smaller(self) -> list[Scenario]:
         """What to try for a shorter story of the same failure, the boldest first."""

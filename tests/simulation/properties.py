@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from chalicelib.domain.deliveries import delivery_id, delivery_ids, wanted
 from chalicelib.domain.job import LIVE, TERMINAL, Entry, Hint, JobRecord, Status, Urgency
 from chalicelib.domain.transitions import TABLE, Verb
 from chalicelib.domain.verbs import CLAIM_SLACK
 from chalicelib.domain.writes import Write
+from chalicelib.http.representation import etag
 from chalicelib.http.webhooks import webhook_body
+from chalicelib.memory import MemoryJobs
 from tests.simulation.scheduler import Process
 
 WORKERS_VERBS = frozenset(
@@ -28,9 +32,11 @@ WORKERS_VERBS = frozenset(
         Verb.ACKNOWLEDGE_CANCEL,
     }
 )
-SHOWN = ("status", "progress", "artifacts", "error", "result", "cancel_requested", "attempt")
-"""What clients see of a job."""
 MESSAGES_AT_MOST = 200  # a job; a scenario's faults account for a few dozen
+
+
+checked: set[tuple[str, int]] = set()
+"""File and line of every call of `require` so far: a check that is never made proves nothing."""
 
 
 class Violation(KeyboardInterrupt):  # which no code under test swallows
@@ -38,6 +44,8 @@ class Violation(KeyboardInterrupt):  # which no code under test swallows
 
 
 def require(condition: object, promise: str, detail: str) -> None:
+    caller = sys._getframe(1)
+    checked.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
     if not condition:
         raise Violation(f"{promise}: {detail}")
 
@@ -123,10 +131,11 @@ class Watch:
             self._complete(after)
         if write.verb == Verb.SUCCEED and after.internal:
             require(after.id in self.delivered, "a delivered webhook was received", after.id)
+        self._in_time(before, write, after, process)
         story.writes += 1
         self._follow(after, Verb(write.verb))
         self._sound(after)
-        self._seen_by_clients(before, after)
+        self._seen_by_clients(before, write, after)
 
     def told(self, before: JobRecord, after: JobRecord, stored: Mapping[str, JobRecord]) -> None:
         """Of an end, to its webhook: with the very write that made it."""
@@ -189,7 +198,7 @@ class Watch:
     def erased_payloads(self, prefix: str) -> None:
         self.cleared.add(prefix)
 
-    def forgotten(self, record: JobRecord, stored: Mapping[str, JobRecord]) -> None:
+    def forgotten(self, record: JobRecord, jobs: MemoryJobs) -> None:
         require(
             record.status is Status.ERASING, "accepted is durable", f"a {record.status} job went"
         )
@@ -199,9 +208,18 @@ class Watch:
             "the record went before its payloads",
         )
         require(
-            not any(id in stored for id in delivery_ids(record)),
+            not any(id in jobs.records for id in delivery_ids(record)),
             "an erase leaves nothing behind",
             "the record went before its webhooks' deliveries",
+        )
+        steps = [step for job_id, _, step in jobs.steps if job_id == record.id]
+        lines, subscribers = (
+            beside.get(_key(record)) for beside in (jobs.log_lines, jobs.subscriptions)
+        )
+        require(
+            not (steps or lines or subscribers),
+            "an erase leaves nothing behind",
+            f"beside the record are {steps}, {lines}, {subscribers}",
         )
         self.gone.add(_key(record))
 
@@ -299,8 +317,8 @@ class Watch:
                 f"{record.status}",
             )
 
-    def _in_time(self, before: JobRecord, write: Write, process: Process) -> None:
-        """By the clock of whoever writes."""
+    def _in_time(self, before: JobRecord, write: Write, after: JobRecord, process: Process) -> None:
+        """By the clock of the process that writes."""
         now = self._now() + process.skew
         match write.verb:
             case Verb.RESCUE:
@@ -311,6 +329,9 @@ class Watch:
             case Verb.CLAIM:
                 its_time = before.not_before <= now + CLAIM_SLACK
                 require(its_time, "a job waits until its time", "it was claimed early")
+            case Verb.RETRY:
+                at_once = after.not_before <= now
+                require(at_once, "a client's retry starts at once", f"{after.not_before - now} ms")
 
     def _complete(self, record: JobRecord) -> None:
         """What a task attached is there, whichever of its attempts did it."""
@@ -319,16 +340,19 @@ class Watch:
         there = {artifact.name for artifact in record.artifacts}
         require(there == attached, "what was attached is there", f"{there} of {attached}")
 
-    def _seen_by_clients(self, before: JobRecord, after: JobRecord) -> None:
-        """updated_at moves exactly with what clients see, a scenario's clocks permitting."""
-        differs = any(getattr(before, name) != getattr(after, name) for name in SHOWN)
-        hidden = after.status is Status.ERASING
-        if not differs:
-            require(
-                hidden or before.updated_at == after.updated_at,
-                "ETags change exactly when what is visible changes",
-                "a write that shows nothing new changed updated_at",
-            )
+    def _seen_by_clients(self, before: JobRecord, write: Write, after: JobRecord) -> None:
+        if after.status is Status.ERASING:
+            return
+        replaced = before.artifacts != after.artifacts  # by a file of the same name and size
+        differs = replaced or etag(replace(before, updated_at=0)) != etag(
+            replace(after, updated_at=0)
+        )
+        moved = write.applied_to(replace(before, updated_at=0)).updated_at != 0
+        require(
+            moved == differs,
+            "updated_at moves exactly when what is visible changes",
+            f"{write.verb}: visible {differs}, moved {moved}",
+        )
 
     def undisturbed(self, record: JobRecord) -> None:
         """Of a job that nothing happened to but its run, and that showed nothing meanwhile."""
@@ -354,13 +378,10 @@ class Watch:
         for record in records.values():
             if record.webhook is not None and not record.internal:
                 self._deliveries_at_the_end(record, records)
-        prefixes = {record.prefix for record in records.values()}
-        expired = {f"jobs/{job_id}/{birth}/" for job_id, birth in self.gone} - self.cleared
         for name in objects:
-            alive = any(name.startswith(prefix) for prefix in prefixes | expired)
-            orphan = not any(name.startswith(prefix) for prefix in self.cleared)
+            cleared = any(name.startswith(prefix) for prefix in self.cleared)
             require(
-                alive or orphan or name in self.late_objects,
+                not cleared or name in self.late_objects,
                 "an erase leaves nothing behind",
                 f"{name} is still there",
             )

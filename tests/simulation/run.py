@@ -73,11 +73,10 @@ def _simulate(world: World) -> Outcome:
         world.watch.at_the_end(world.jobs.records, world.payloads.objects)
         if scenario.rate == 0:
             world.audience.at_the_end()
-        calm = scenario.rate == 0 and "skew" not in scenario.kinds and scenario.backlog == 0
-        if calm and scenario.jobs == scenario.clients == 1 and scenario.actions == 0:
+        if scenario.undisturbed:
             for record in world.jobs.records.values():
-                plain = record.params.text == '{"plan":"r"}' and record.run_at is None
-                if plain and record.patience > DAY:  # no Cancel-After
+                at_once_and_whole = record.run_at is None and record.patience > DAY
+                if at_once_and_whole and not record.internal:
                     world.watch.undisturbed(record)
     except Violation as violation:
         return Outcome(scenario, world.scheduler.steps, str(violation))

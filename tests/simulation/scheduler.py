@@ -40,6 +40,7 @@ class Process:
     hint: Hint | None = None  # what a worker was sent to do
     dead: bool = False
     paused_until: int = 0
+    to_be_overtaken: str | None = None  # it pauses until another process writes this job
     fibers: list[Fiber] = field(default_factory=list)
     ended: Callable[[Exception | None], None] = lambda error: None
     """Called once it has run to its end, not when it crashed."""

@@ -83,9 +83,9 @@ class World:
         self.scheduler.note(f"! {kind}")
         return True
 
-    def call(self, name: str, effect: Callable[[], T]) -> T:
-        """A port's call, with everything that may go wrong around it."""
-        self._stand_still(name)
+    def call(self, name: str, effect: Callable[[], T], *, writes: str | None = None) -> T:
+        """A port's call, with everything that may go wrong around it. `writes`: which job."""
+        self._stand_still(writes)
         scheduler = self.scheduler
         scheduler.step()
         if self.strikes("crash_before"):
@@ -104,16 +104,23 @@ class World:
             raise Unavailable("The simulated store did not answer.")
         return result
 
-    def _stand_still(self, name: str) -> None:
+    def _stand_still(self, writes: str | None) -> None:
         process, now = self.scheduler.process, self.scheduler.time
-        writing = name.startswith("jobs.") and not name.startswith(("jobs.due", "jobs.read"))
+        by_a_worker = process.hint is not None
         if self.strikes("pause"):
             process.paused_until = now + self.random.choice(PAUSES)
-        elif process.hint is not None and self.strikes("zombie"):
+        elif by_a_worker and self.strikes("zombie"):
             longest = self.random.choice((2 * LEASE, 4 * LEASE))
             process.paused_until = now + self.random.randrange(LEASE, longest)
-        elif process.name.startswith("sweep") and writing and self.strikes("slow_sweep", 0.5):
+        elif writes and self.strikes("overtaken", None if by_a_worker else 0.5):
             process.paused_until = now + self.random.randrange(40 * SECOND)
+            process.to_be_overtaken = writes
+
+    def overtake(self, writer: Process, job: str) -> None:
+        """What stands still before a write of this job goes on, now that what it read is old."""
+        for process in self.scheduler.processes:
+            if process is not writer and process.to_be_overtaken == job:
+                process.paused_until, process.to_be_overtaken = self.scheduler.time, None
 
     def _effect(self, effect: Callable[[], T]) -> T:
         try:
@@ -273,10 +280,11 @@ class _Jobs:
             if before is not None and after is not before:
                 self._world.watch.written(before, write, after, self._process)
                 self._world.audience.written(before, after)
+                self._world.overtake(self._process, after.id)
                 self._world.watch.told(before, after, self._jobs.records)
             return after
 
-        return self._world.call(f"jobs.{write.verb} {job_id[-4:]}", effect)
+        return self._world.call(f"jobs.{write.verb} {job_id[-4:]}", effect, writes=job_id)
 
     def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
         def effect() -> JobRecord:
@@ -290,11 +298,12 @@ class _Jobs:
                 self._world.watch.submitted(None, other)
                 self._world.watch.written(before, write, after, self._process)
                 self._world.audience.written(before, after)
+                self._world.overtake(self._process, after.id)
                 self._world.watch.told(before, after, self._jobs.records)
             return after
 
         name = f"jobs.{write.verb} {record.id[-4:]} and jobs.submit {other.id[-4:]}"
-        return self._world.call(name, effect)
+        return self._world.call(name, effect, writes=record.id)
 
     def read(self, job_id: str) -> JobRecord | None:
         return self._world.call(f"jobs.read {job_id[-4:]}", lambda: self._jobs.read(job_id))
@@ -327,7 +336,7 @@ class _Jobs:
             self._world.watch.step_stored(record, step, stored, current)
             return stored
 
-        return self._world.call(f"jobs.store_once {step}", effect)
+        return self._world.call(f"jobs.store_once {step}", effect, writes=record.id)
 
     def log(self, record: JobRecord, lines: Sequence[LogLine], expires_at: int) -> None:
         self._world.call("jobs.log", lambda: self._jobs.log(record, lines, expires_at))
@@ -340,7 +349,7 @@ class _Jobs:
             before = self._jobs.records.get(record.id)
             finished = self._jobs.forget(record, at_most)
             if before is not None and record.id not in self._jobs.records:
-                self._world.watch.forgotten(before, self._jobs.records)
+                self._world.watch.forgotten(before, self._jobs)
             return finished
 
         return self._world.call(f"jobs.forget {record.id[-4:]}", effect)
