@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from tests.simulation.faults import Scenario
-from tests.simulation.properties import checked, require
+from tests.simulation.promises import checked, require
 from tests.simulation.run import Outcome, shrink, simulate
 
 ENOUGH = 10_000  # scenarios in which every check is made at least once

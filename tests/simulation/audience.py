@@ -13,7 +13,7 @@ from chalicelib.memory_connections import MemoryConnections
 from chalicelib.service.ports import System
 from chalicelib.service.push_ports import Pushing, Subscriber
 from chalicelib.service.subscribe import watch
-from tests.simulation.properties import require
+from tests.simulation.promises import require
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -14,7 +14,7 @@ from chalicelib.domain.task import Job, Task, task
 from chalicelib.service import control, read
 from chalicelib.service.ports import System
 from chalicelib.service.submit import Submission, submit
-from tests.simulation.properties import require
+from tests.simulation.promises import require
 from tests.simulation.world import OWNER, World
 
 WEBHOOK = Webhook("https://receiver.test/", tuple(sorted(TERMINAL)), "https://overtime.test")

@@ -6,20 +6,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from chalicelib.domain.deliveries import delivery_id, delivery_ids, wanted
-from chalicelib.domain.job import LIVE, TERMINAL, Entry, Hint, JobRecord, Status, Urgency
+from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status
 from chalicelib.domain.transitions import TABLE, Verb
 from chalicelib.domain.verbs import CLAIM_SLACK
 from chalicelib.domain.writes import Write
 from chalicelib.http.representation import etag
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory import MemoryJobs
+from tests.simulation.promises import require, sound
 from tests.simulation.scheduler import Process
 
 WORKERS_VERBS = frozenset(
@@ -33,21 +32,6 @@ WORKERS_VERBS = frozenset(
     }
 )
 MESSAGES_AT_MOST = 200  # a job; a scenario's faults account for a few dozen
-
-
-checked: set[tuple[str, int]] = set()
-"""File and line of every call of `require` so far: a check that is never made proves nothing."""
-
-
-class Violation(KeyboardInterrupt):  # which no code under test swallows
-    """A promise was broken; the message begins with its name."""
-
-
-def require(condition: object, promise: str, detail: str) -> None:
-    caller = sys._getframe(1)
-    checked.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
-    if not condition:
-        raise Violation(f"{promise}: {detail}")
 
 
 @dataclass
@@ -83,7 +67,7 @@ class Watch:
     def submitted(self, existed: JobRecord | None, record: JobRecord) -> None:
         if existed is None:
             self._follow(record, Verb.SUBMIT)
-            self._sound(record)
+            sound(record, self._now())
         else:
             require(existed.birth == record.birth, "accepted is durable", "a submit replaced a job")
 
@@ -134,7 +118,7 @@ class Watch:
         self._in_time(before, write, after, process)
         story.writes += 1
         self._follow(after, Verb(write.verb))
-        self._sound(after)
+        sound(after, self._now())
         self._seen_by_clients(before, write, after)
 
     def told(self, before: JobRecord, after: JobRecord, stored: Mapping[str, JobRecord]) -> None:
@@ -261,61 +245,6 @@ class Watch:
             "an attempt is a run that was not handed on",
             f"the record says {after.attempt}, the story {story.attempts}",
         )
-
-    def _sound(self, record: JobRecord) -> None:
-        """What must hold of any record at any time."""
-        require(
-            record.attempt <= record.max_attempts,
-            "attempts never exceed max_attempts",
-            f"{record.attempt} of {record.max_attempts}",
-        )
-        if record.status in LIVE or record.status is Status.ERASING:
-            due = record.due is not None and record.due_at is not None
-            require(due, "every live job has a due date", f"a {record.status} job has none")
-            require(
-                not record.expires_at, "accepted is durable", f"a {record.status} job has a TTL"
-            )
-        match record.status:
-            case Status.QUEUED:
-                require(
-                    record.attempt < record.max_attempts,
-                    "queued jobs have an attempt left",
-                    f"{record.attempt} of {record.max_attempts}",
-                )
-                require(
-                    not record.lease_token, "only the lease holder writes", "queued, and leased"
-                )
-                require(record.wait_reason, "a queued job says why", "no wait_reason")
-                require(
-                    not record.cancel_requested,
-                    "a cancel is not forgotten",
-                    "queued, though canceled",
-                )
-                soon = max(record.not_before, self._now()) + 3_700_000
-                require(
-                    (record.due_at or 0) <= soon, "every live job has a due date", "too far off"
-                )
-            case Status.RUNNING:
-                require(record.lease_token, "only the lease holder writes", "running without lease")
-                require(
-                    record.due is Urgency.MUST and (record.due_at or 0) <= record.deadline,
-                    "every live job has a due date",
-                    "a lease that is not due with the musts, or ends after the deadline",
-                )
-            case Status.ERASING:
-                pass
-            case _:
-                finished = record.finished_at is not None and record.expires_at is not None
-                require(finished, "a finished job expires", "no finish time or no TTL")
-                require(
-                    record.due is None, "every live job has a due date", "a finished one is due"
-                )
-        if record.status is not Status.FAILED and record.finished:
-            require(
-                (record.result is not None) == (record.status is Status.SUCCEEDED),
-                "a result belongs to a success",
-                f"{record.status}",
-            )
 
     def _in_time(self, before: JobRecord, write: Write, after: JobRecord, process: Process) -> None:
         """By the clock of the process that writes."""

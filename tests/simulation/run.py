@@ -13,7 +13,7 @@ from chalicelib.domain.job import DAY, HOUR, TERMINAL
 from chalicelib.service import control, push, sweeper
 from tests.simulation import clients
 from tests.simulation.faults import Scenario
-from tests.simulation.properties import Violation, require
+from tests.simulation.promises import Violation, require
 from tests.simulation.scheduler import Fiber
 from tests.simulation.world import FAULTS_FOR, World
 

@@ -1,0 +1,115 @@
+"""The job store of a scenario, which tells every write to those that check the promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.errors import ConditionFailed
+from chalicelib.domain.job import JobRecord, Urgency
+from chalicelib.domain.writes import Write
+from chalicelib.service.ports import LogLine
+from tests.simulation.scheduler import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Jobs:
+    """Implements ports.JobStore over the memory's, every call a step of the scheduler."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self._world, self._process, self._jobs = world, process, world.jobs
+
+    def submit(self, record: JobRecord) -> None:
+        def effect() -> None:
+            existed = self._jobs.records.get(record.id)
+            self._jobs.submit(record)
+            self._world.watch.submitted(existed, record)
+
+        self._world.call(f"jobs.submit {record.id[-4:]}", effect)
+
+    def apply(self, job_id: str, write: Write) -> JobRecord:
+        def effect() -> JobRecord:
+            before = self._jobs.records.get(job_id)
+            try:
+                after = self._jobs.apply(job_id, write)
+            except ConditionFailed as failed:
+                self._world.watch.refused(write, failed.current)
+                raise
+            if before is not None and after is not before:
+                self._world.watch.written(before, write, after, self._process)
+                self._world.audience.written(before, after)
+                self._world.overtake(self._process, after.id)
+                self._world.watch.told(before, after, self._jobs.records)
+            return after
+
+        return self._world.call(f"jobs.{write.verb} {job_id[-4:]}", effect, writes=job_id)
+
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        def effect() -> JobRecord:
+            before = self._jobs.records.get(record.id)
+            try:
+                after = self._jobs.apply_and_submit(record, write, other)
+            except ConditionFailed as failed:
+                self._world.watch.refused(write, failed.current)
+                raise
+            if before is not None and after is not before:
+                self._world.watch.submitted(None, other)
+                self._world.watch.written(before, write, after, self._process)
+                self._world.audience.written(before, after)
+                self._world.overtake(self._process, after.id)
+                self._world.watch.told(before, after, self._jobs.records)
+            return after
+
+        name = f"jobs.{write.verb} {record.id[-4:]} and jobs.submit {other.id[-4:]}"
+        return self._world.call(name, effect, writes=record.id)
+
+    def read(self, job_id: str) -> JobRecord | None:
+        return self._world.call(f"jobs.read {job_id[-4:]}", lambda: self._jobs.read(job_id))
+
+    def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        return self._world.call("jobs.read_many", lambda: self._jobs.read_many(job_ids))
+
+    def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
+        return self._world.call("jobs.owned", lambda: self._jobs.owned(owner, before, limit))
+
+    def due(self, urgency: Urgency, now: int) -> Iterator[str]:
+        def effect() -> list[str]:
+            if self._world.strikes("stale_index", 0.3):
+                ids = list(self._jobs.records)  # some that are not due, and some that are gone
+                self._world.random.shuffle(ids)
+                return ids[: self._world.random.randrange(len(ids) + 1)]
+            return list(self._jobs.due(urgency, now))
+
+        return iter(self._world.call(f"jobs.due {urgency}", effect))
+
+    def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
+        return self._world.call(
+            f"jobs.once {step}", lambda: self._jobs.once(record, step, expires_at)
+        )
+
+    def store_once(self, record: JobRecord, step: str, result: str, expires_at: int) -> str:
+        def effect() -> str:
+            stored = self._jobs.store_once(record, step, result, expires_at)
+            current = self._jobs.records.get(record.id)
+            self._world.watch.step_stored(record, step, stored, current)
+            return stored
+
+        return self._world.call(f"jobs.store_once {step}", effect, writes=record.id)
+
+    def log(self, record: JobRecord, lines: Sequence[LogLine], expires_at: int) -> None:
+        self._world.call("jobs.log", lambda: self._jobs.log(record, lines, expires_at))
+
+    def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
+        return self._world.call("jobs.lines", lambda: self._jobs.lines(record, after, limit))
+
+    def forget(self, record: JobRecord, at_most: int) -> bool:
+        def effect() -> bool:
+            before = self._jobs.records.get(record.id)
+            finished = self._jobs.forget(record, at_most)
+            if before is not None and record.id not in self._jobs.records:
+                self._world.watch.forgotten(before, self._jobs)
+            return finished
+
+        return self._world.call(f"jobs.forget {record.id[-4:]}", effect)
