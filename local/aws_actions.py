@@ -20,8 +20,7 @@ BY_TARGET = frozenset(
     for prefix, actions in {
         "DynamoDB_20120810": (
             "BatchExecuteStatement BatchGetItem BatchWriteItem DeleteItem"
-            " DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem PutItem Query"
-            " TransactGetItems TransactWriteItems UpdateItem"
+            " DescribeTable GetItem PutItem Query TransactGetItems TransactWriteItems UpdateItem"
         ),
         "AmazonSQS": (
             "ChangeMessageVisibility ChangeMessageVisibilityBatch DeleteMessage DeleteMessageBatch"

@@ -18,6 +18,7 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # roles; SAM's tran
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 CHANGE_SET_SECONDS = 300
 UNCHANGED = re.compile("didn't contain changes|No updates are to be performed")
+DETECTING, DRIFTED = "DETECTION_IN_PROGRESS", ["MODIFIED", "DELETED"]
 CONSEQUENCE = "cancelled"  # as CloudFormation words it, of what was stopped by another's failure
 
 Pause = Callable[[float], None]
@@ -173,6 +174,22 @@ class Stack:
             reasons = _reasons(failures)
             details = self._details(reasons, StackName=self.name)
             raise Refusal(f"{self.name} is {status}, because of:\n{reasons}{details}")
+
+    def drift(self) -> list[dict[str, Any]]:
+        """The resources that are not as the template sets them, as CloudFormation describes them
+        after a comparison of its own. On AWS that takes up to some minutes."""
+        detection = self.client.detect_stack_drift(StackName=self.name)["StackDriftDetectionId"]
+        status = self.client.describe_stack_drift_detection_status
+        while status(StackDriftDetectionId=detection)["DetectionStatus"] == DETECTING:
+            self.pause(1)
+        asked: dict[str, Any] = {"StackName": self.name, "StackResourceDriftStatusFilters": DRIFTED}
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.client.describe_stack_resource_drifts(**asked)
+            found += page["StackResourceDrifts"]
+            if not page.get("NextToken"):
+                return found
+            asked["NextToken"] = page["NextToken"]
 
     def delete(self) -> None:
         """Raises Refusal with the reasons where something could not be deleted."""

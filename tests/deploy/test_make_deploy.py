@@ -151,7 +151,19 @@ def test_the_api_has_the_stage_that_is_throttled_and_no_other(
 
 
 def test_the_doctor_finds_nothing_wrong_with_it(project: Project, job: str) -> None:
-    assert "overtime-dev: 0 wrong, " in project.run("ops.doctor", "dev").well()
+    assert "overtime-dev: 0 wrong, 1 doubtful" in project.run("ops.doctor", "dev").well()
+
+
+def test_the_doctor_finds_what_was_changed_by_hand(
+    project: Project, job: str, local_aws: str
+) -> None:
+    sqs = client(local_aws, "sqs")
+    queue = sqs.get_queue_url(QueueName="overtime-dev-default")["QueueUrl"]
+    for seconds in ("60", "1800"):
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": seconds})
+        said = project.run("ops.doctor", "dev").said
+        changed = "(AWS::SQS::Queue) is 60; the template says 1800"
+        assert (changed in said) is (seconds == "60")
 
 
 def test_what_the_functions_log_of_a_job_names_it(job: str, local_aws: str) -> None:

@@ -12,15 +12,6 @@ DEAD = "-dead"
 SWEEPS_MISSED_SECONDS = 180  # three; the schedule is one a minute
 
 
-def all_queues(queues: Mapping[str, Queue], expected_queues: list[str]) -> Finding:
-    missing = sorted(set(expected_queues) - queues.keys())
-    return judged(
-        not missing,
-        f"{len(queues)} queues are there",
-        wrong(f"Queues are missing: {', '.join(missing)}", "make deploy STAGE=…"),
-    )
-
-
 def dead_letters(queues: Mapping[str, Queue]) -> Iterator[Finding]:
     for name, queue in queues.items():
         if name.endswith(DEAD):
@@ -35,32 +26,6 @@ def dead_letters(queues: Mapping[str, Queue]) -> Iterator[Finding]:
                 f"{name} gives up to {name}{DEAD}",
                 wrong(f"{name} gives up to {queue.dead_letters}, not to {name}{DEAD}", TEMPLATE),
             )
-
-
-def encryption(queues: Mapping[str, Queue]) -> Finding:
-    bare = sorted(name for name, queue in queues.items() if not queue.encrypted)
-    return judged(
-        not bare,
-        "the queues are encrypted",
-        wrong(f"Queues without encryption: {', '.join(bare)}", TEMPLATE),
-    )
-
-
-def alarms_there(
-    alarms: Mapping[str, Alarm], expected_alarms: list[str], stack_alarms: list[str]
-) -> Iterator[Finding]:
-    missing = [name for name in (*expected_alarms, *stack_alarms) if name not in alarms]
-    if stack_alarms and set(stack_alarms) <= set(missing):
-        missing = [name for name in missing if name not in stack_alarms]
-        yield doubtful(
-            "No alarms watch the functions and the API",
-            "chalice deploy makes none: make deploy STAGE=… does, in a stack of its own.",
-        )
-    yield judged(
-        not missing,
-        f"{len(alarms)} alarms are there",
-        wrong(f"Alarms are missing: {', '.join(sorted(missing))}", "make deploy STAGE=…"),
-    )
 
 
 def alarms_tell(alarms: Mapping[str, Alarm], local: bool) -> Finding:

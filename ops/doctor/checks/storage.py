@@ -1,68 +1,41 @@
-"""Is what jobs live in kept, for long enough, and from strangers?"""
+"""Is all as the template declares it, and is what jobs refer to kept for long enough?
+
+CloudFormation compares what the template sets with what there is. Checks of other files read what
+it does not compare: triggers, the policies of roles (one attached by hand is no drift), and what
+`chalice deploy` makes, which no stack has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ops.doctor.findings import Finding, doubtful, fine, judged, wrong
+from ops.doctor.findings import Finding, doubtful, fine, wrong
+from ops.stack.stack import DATA
 
 LONGEST_SCHEDULE_DAYS = 30  # run_at: service/submit.py
 TEMPLATE = "Put it back into .chalice/resources.json and deploy."
+GUARDED = (*DATA, "AWS::S3::BucketPolicy")
 
 
-def expiry(time_to_live: str | None) -> Finding:
-    return judged(
-        time_to_live == "ttl",
-        "finished jobs expire by DynamoDB's TTL",
-        wrong(f"TTL is on {time_to_live}, not on ttl: finished jobs stay for ever", TEMPLATE),
-    )
-
-
-def backups(recovery: bool) -> Finding:
-    return judged(
-        recovery,
-        "the table can be restored to any second of the last 35 days",
-        wrong("Point-in-time recovery is off: a deleted job is lost", TEMPLATE),
-    )
-
-
-def table_key(table_encrypted: bool) -> Finding:
-    return judged(
-        table_encrypted,
-        "the table is encrypted with a key of this account",
-        doubtful("The table is encrypted with a key that AWS owns", TEMPLATE),
-    )
-
-
-def public_access(bucket_private: bool) -> Finding:
-    return judged(
-        bucket_private,
-        "the bucket lets no policy make it public",
-        wrong("The bucket's public access is not blocked entirely", TEMPLATE),
-    )
-
-
-def bucket_key(bucket_encrypted: bool) -> Finding:
-    return judged(
-        bucket_encrypted,
-        "the bucket is encrypted",
-        wrong("The bucket has no encryption by default", TEMPLATE),
-    )
-
-
-def tls(bucket_policy: list[dict[str, Any]]) -> Finding:
-    refused = any(
-        statement["Effect"] == "Deny"
-        and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
-        and statement["Action"] in ("s3:*", ["s3:*"])
-        for statement in bucket_policy
-    )
-    return judged(
-        refused,
-        "the bucket is reached over TLS only",
-        wrong("The bucket answers without TLS, too", TEMPLATE),
-    )
+def drift_from_the_template(drift: list[dict[str, Any]]) -> Iterator[Finding]:
+    for one in drift:
+        name, kind = one["PhysicalResourceId"], one["ResourceType"]
+        if one["StackResourceDriftStatus"] == "DELETED":
+            yield wrong(
+                f"{name} was deleted ({kind})",
+                f"Restore it, or rename {one['LogicalResourceId']} in the template and deploy:"
+                " CloudFormation does not know that it is missing.",
+            )
+        for difference in one.get("PropertyDifferences", []):
+            judge = wrong if kind in GUARDED else doubtful
+            yield judge(
+                f"{difference['PropertyPath'].lstrip('/')} of {name} ({kind}) is"
+                f" {difference['ActualValue']}; the template says {difference['ExpectedValue']}",
+                "Change it back by hand, or write it into the template and deploy.",
+            )
+    if not drift:
+        yield fine("all resources are as the template declares them")
 
 
 def payloads_last(lifecycle: Mapping[str, int], retention_days: int) -> Iterator[Finding]:

@@ -16,17 +16,13 @@ from chalicelib.aws.items import due_partition
 from chalicelib.domain.job import Urgency
 from chalicelib.settings import Settings
 from ops.cli.stage import read_json
-from ops.doctor.observed.base import listed, pages, part
+from ops.doctor.findings import CannotBeRead
+from ops.doctor.observed.base import pages, part
 from ops.doctor.observed.functions import FunctionsRead
-from ops.template.alarms import function_alarms
-from ops.template.compose import RESOURCES, STACK, static
+from ops.stack.stack import Stack
+from ops.template.compose import RESOURCES, static
 
-ABSENT = {
-    "NoSuchBucketPolicy",
-    "NoSuchLifecycleConfiguration",
-    "NoSuchPublicAccessBlockConfiguration",
-    "ServerSideEncryptionConfigurationNotFoundError",
-}
+CHANGED_BY_US = "/Environment/Variables/PUBLIC_URL"  # by ops/stack/local_aws.py
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,6 @@ class Queue:
     messages: int
     dead_letters: str | None
     """The queue that they go to."""
-    encrypted: bool
 
 
 @dataclass(frozen=True)
@@ -46,25 +41,14 @@ class Alarm:
 
 class ResourcesRead(FunctionsRead):
     @part
-    def time_to_live(self) -> str | None:
-        """The attribute that DynamoDB expires items by."""
-        client = self.stage.client("dynamodb")
-        found = client.describe_time_to_live(TableName=self.stage.table)["TimeToLiveDescription"]
-        enabled = found["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
-        return self.kept(found["AttributeName"] if enabled else None)
-
-    @part
-    def recovery(self) -> bool:
-        client = self.stage.client("dynamodb")
-        found = client.describe_continuous_backups(TableName=self.stage.table)
-        backups = found["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
-        return self.kept(bool(backups["PointInTimeRecoveryStatus"] == "ENABLED"))
-
-    @part
-    def table_encrypted(self) -> bool:
-        """With a key of the account's own; DynamoDB's is always used else."""
-        table = self.stage.client("dynamodb").describe_table(TableName=self.stage.table)["Table"]
-        return self.kept(bool(table.get("SSEDescription", {}).get("Status") == "ENABLED"))
+    def drift(self) -> list[dict[str, Any]]:
+        """As Stack.drift has it, of the stack that holds the table."""
+        if self.local:
+            raise CannotBeRead("only `make run` itself may ask about the stack of its local AWS")
+        names = (self.stage.stack, self.stage.resources_stack)
+        stacks = [Stack(self.stage, name) for name in names]
+        found = next((stack.drift() for stack in stacks if stack.status is not None), [])
+        return [one for one in found if not (self.emulated and _changed_by_us(one))]
 
     @part
     def most_late(self) -> float:
@@ -85,24 +69,15 @@ class ResourcesRead(FunctionsRead):
         return (now - oldest) / 1_000
 
     @part
-    def bucket_private(self) -> bool:
-        found = self._of_bucket("get_public_access_block", "PublicAccessBlockConfiguration")
-        return bool(found) and all(found.values())
-
-    @part
-    def bucket_policy(self) -> list[dict[str, Any]]:
-        policy = self._of_bucket("get_bucket_policy", "Policy")
-        return self.kept(listed(json.loads(policy)["Statement"]) if policy else [])
-
-    @part
-    def bucket_encrypted(self) -> bool:
-        return bool(self._of_bucket("get_bucket_encryption", "ServerSideEncryptionConfiguration"))
-
-    @part
     def lifecycle(self) -> dict[str, int]:
         """Days after which objects go, by prefix."""
-        rules = self._of_bucket("get_bucket_lifecycle_configuration", "Rules") or []
-        found: dict[str, int] = {}
+        client, found = self.stage.client("s3"), dict[str, int]()
+        try:
+            rules = client.get_bucket_lifecycle_configuration(Bucket=self.stage.bucket)["Rules"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+                raise
+            rules = []
         for rule in rules:
             if rule["Status"] == "Enabled" and "Days" in rule.get("Expiration", {}):
                 prefix = rule.get("Prefix", rule.get("Filter", {}).get("Prefix", ""))
@@ -138,38 +113,6 @@ class ResourcesRead(FunctionsRead):
             for alarm in page["MetricAlarms"]
         }
 
-    @property
-    def expected_alarms(self) -> list[str]:
-        """Of what jobs live in."""
-        return self._alarm_names(read_json(RESOURCES)["Resources"])
-
-    @property
-    def stack_alarms(self) -> list[str]:
-        """Of functions and API, as `make deploy` makes them."""
-        if self.local:
-            return []
-        declared = dict(read_json(STACK)["Resources"])
-        for name in self.expected_functions:
-            logical_id = "".join(map(str.capitalize, name.split("_")))
-            declared |= function_alarms(logical_id, self.stage.function(name))
-        return self._alarm_names(declared)
-
-    def _alarm_names(self, declared: Mapping[str, Any]) -> list[str]:
-        return [
-            static(self.stage, resource["Properties"]["AlarmName"])
-            for resource in declared.values()
-            if resource.get("Type") == "AWS::CloudWatch::Alarm"
-        ]
-
-    def _of_bucket(self, operation: str, member: str) -> Any:
-        try:
-            read = getattr(self.stage.client("s3"), operation)
-            return read(Bucket=self.stage.bucket)[member]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ABSENT:
-                return None
-            raise
-
     def _queue(self, name: str) -> Queue | None:
         client = self.stage.client("sqs")
         try:
@@ -182,7 +125,6 @@ class ResourcesRead(FunctionsRead):
             visibility=int(found["VisibilityTimeout"]),
             messages=int(found["ApproximateNumberOfMessages"]),
             dead_letters=redrive.get("deadLetterTargetArn", "").rpartition(":")[2] or None,
-            encrypted=found.get("SqsManagedSseEnabled") == "true" or "KmsMasterKeyId" in found,
         )
 
     def setting(self, name: str) -> int:
@@ -192,3 +134,8 @@ class ResourcesRead(FunctionsRead):
             declared = self.functions["sweep"].environment
         defaults = {field.name: field.default for field in msgspec.structs.fields(Settings)}
         return int(declared.get(name.upper(), defaults[name]))
+
+
+def _changed_by_us(drifted: dict[str, Any]) -> bool:
+    paths = [one["PropertyPath"] for one in drifted.get("PropertyDifferences", [])]
+    return paths == [CHANGED_BY_US]

@@ -236,3 +236,29 @@ def test_what_could_not_be_deleted_is_told(capsys: pytest.CaptureFixture[str]) -
     ]
     with pytest.raises(Refusal, match=r"is DELETE_FAILED[^$]*Bucket .*: The bucket is not empty"):
         stack_of(cloud).delete()
+
+
+# ── drift ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_drift_is_read_to_the_last_page_once_it_is_detected() -> None:
+    class Drifting:
+        asked: list[Any] = []
+        status = iter(["DETECTION_IN_PROGRESS", "DETECTION_IN_PROGRESS", "DETECTION_FAILED"])
+
+        def detect_stack_drift(self, **asked: str) -> dict[str, str]:
+            return {"StackDriftDetectionId": "d-1"}
+
+        def describe_stack_drift_detection_status(self, **asked: str) -> dict[str, str]:
+            return {"DetectionStatus": next(self.status)}
+
+        def describe_stack_resource_drifts(self, **asked: Any) -> dict[str, Any]:
+            assert list(self.status) == []  # no sooner
+            self.asked.append(asked.get("NextToken"))
+            more = {"NextToken": "2"} if len(self.asked) == 1 else {}
+            return {"StackResourceDrifts": [{"LogicalResourceId": f"It{len(self.asked)}"}], **more}
+
+    stack = stack_of(CloudFormation("UPDATE_COMPLETE"))
+    stack.client = Drifting()
+    assert [one["LogicalResourceId"] for one in stack.drift()] == ["It1", "It2"]
+    assert Drifting.asked == [None, "2"]
