@@ -32,7 +32,9 @@ def params(source: str) -> dict[str, Any]:
 class Run:
     """One run of the program, from its greeting to its exit code."""
 
-    def __init__(self, state: Path, port: int, aws_port: int, ws_port: int) -> None:
+    def __init__(
+        self, state: Path, port: int, aws_port: int, ws_port: int, home: Path = ROOT
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.log = state.with_suffix(".log")
         environment = os.environ | {
@@ -45,7 +47,7 @@ class Run:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local"],
-                cwd=ROOT,
+                cwd=home,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -139,8 +141,8 @@ def runs(state: Path) -> Iterator[list[Run]]:
 
 
 def test_a_job_runs_and_its_record_outlives_a_restart(state: Path, runs: list[Run]) -> None:
-    ports = free_ports(3)
-    run = Run(state, *ports)
+    api, aws, push = free_ports(3)
+    run = Run(state, api, aws, push)
     runs.append(run)
     assert run.get("/health")["status"] == "ok"
 
@@ -152,7 +154,7 @@ def test_a_job_runs_and_its_record_outlives_a_restart(state: Path, runs: list[Ru
     assert run.call("GET", "/no/such/path")[0] == 404
     run.stop()
 
-    again = Run(state, *ports)
+    again = Run(state, api, aws, push)
     runs.append(again)
     assert again.get(f"/jobs/{job}")["status"] == "succeeded"
     again.stop()
