@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.job import DAY, MINUTE, JobRecord, Status, Stored
+from chalicelib.domain.job import DAY, MINUTE, Artifact, JobRecord, Progress, Status, Stored
 from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.verbs import Findings
+from chalicelib.domain.writes import Write
 
 NOW = 1_800_000_000_000
 LEASE = MINUTE
+LATER = NOW + 2 * LEASE
+FOUND = Findings(
+    Progress(40.0, "going"), Stored(text='{"row":1}'), (Artifact("a", "text/csv", 1, "k"),)
+)
 PROBLEM = Problem(type="/problems/attempt-failed", title="ValueError", detail="no")
 _numbers = itertools.count(1)
 
@@ -62,3 +70,33 @@ def succeeded(now: int = NOW, **fields: Any) -> JobRecord:
 def failed(now: int = NOW, **fields: Any) -> JobRecord:
     record = running(now, **fields)
     return verbs.fail(record, stamp(now), verbs.Findings(), PROBLEM).applied_to(record)
+
+
+def examples() -> list[tuple[JobRecord, Callable[[JobRecord], Write]]]:
+    """Every verb that is a write, on a record that allows it. A submit is none: it is a put."""
+    waiting, busy, broken = queued(), running(), failed()
+    told = verbs.request_cancel(busy, stamp()).applied_to(busy)
+    worn_out = replace(busy, attempt=busy.max_attempts)
+    result = Stored(text="1")
+    return [
+        (waiting, lambda record: verbs.claim(0, fresh(), NOW + LEASE, NOW)),
+        (busy, lambda record: verbs.heartbeat(record, stamp(), FOUND, LATER)),
+        (busy, lambda record: verbs.heartbeat(record, stamp(), Findings(), LATER)),
+        (busy, lambda record: verbs.succeed(record, stamp(), FOUND, result)),
+        (busy, lambda record: verbs.fail(record, stamp(), FOUND, PROBLEM)),
+        (busy, lambda record: verbs.retry_later(record, stamp(), FOUND, PROBLEM, LATER)),
+        (busy, lambda record: verbs.continue_(record, stamp(), FOUND)),
+        (waiting, lambda record: verbs.cancel(record, stamp())),
+        (busy, lambda record: verbs.request_cancel(record, stamp())),
+        (told, lambda record: verbs.acknowledge_cancel(record, stamp(), FOUND)),
+        *(
+            (one, lambda record: verbs.rescue(record, stamp(LATER)))
+            for one in (busy, told, worn_out)
+        ),
+        (waiting, lambda record: verbs.remind(record, stamp(LATER))),
+        (waiting, lambda record: verbs.postpone(record, stamp(LATER))),
+        *((one, lambda record: verbs.expire(record, stamp(NOW + DAY))) for one in (waiting, busy)),
+        (broken, lambda record: verbs.retry(record, stamp())),
+        (broken, lambda record: verbs.watch(record, stamp())),
+        (broken, lambda record: verbs.erase(record, stamp())),
+    ]

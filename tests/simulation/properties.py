@@ -259,8 +259,9 @@ class Watch:
                 its_time = before.not_before <= now + CLAIM_SLACK
                 require(its_time, "a job waits until its time", "it was claimed early")
             case Verb.RETRY:
-                at_once = after.not_before <= now
-                require(at_once, "a client's retry starts at once", f"{after.not_before - now} ms")
+                times = (after.not_before, after.deadline - after.patience)
+                at_once = times == (after.updated_at, after.updated_at)
+                require(at_once, "a client's retry starts at once, with all its time", f"{times}")
 
     def _complete(self, record: JobRecord) -> None:
         """What a task attached is there, whichever of its attempts did it."""
