@@ -7,15 +7,13 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws_server import Rules
-from local.gate import HERE, Gate
+from local.gate import Gate
 from local.settings import HOST, ROOT, Refusal, Settings
 from local.sources import TEMPLATE
 from local.stage import without_aws
@@ -32,25 +30,24 @@ STOP_SECONDS = 30  # it writes its state while it stops, and only then
 
 class LocalAws:
     def __init__(self, settings: Settings, everything: bool = False, **otherwise: str) -> None:
-        """With `everything` it answers each service and action, under the names below `.localhost`
-        too. `otherwise` are settings of MiniStack's own: SERVICES, for one."""
+        """With `everything` it answers more than the project uses. `otherwise` are settings of
+        MiniStack's own: SERVICES, for one."""
         self.settings = settings
         self.key = secrets.token_hex(16)  # 12 digits would be an account's number
-        hosts = (*HERE, ".localhost") if everything else HERE
-        self.rules = Rules(Gate(hosts), key=self.key, everything=everything)
+        self.rules_file = None if everything else settings.state / "gate.json"
         self.otherwise = otherwise
         self.log = settings.state / "ministack.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, pause: Callable[[float], None]) -> None:
         """Returns once it answers. Raises Refusal when it ends or takes too long."""
-        self._write_rules()
+        self.admit(Gate(), bucket="")
         python = ROOT / ".venv-aws" / "bin" / "python"
         if not python.exists():
             raise Refusal("The local AWS is not installed: python3 local/install.py aws")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(python), "-m", "local.aws_server", str(self._rules_file)],
+                [str(python), "-m", "local.aws_server", *map(str, filter(None, [self.rules_file]))],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
@@ -68,15 +65,8 @@ class LocalAws:
 
     def admit(self, gate: Gate, bucket: str) -> None:
         """What the configuration says now: which pages may use links to the stage's bucket."""
-        self.rules = replace(self.rules, gate=gate, bucket=bucket)
-        self._write_rules()
-
-    def _write_rules(self) -> None:
-        self.rules.write(self._rules_file)
-
-    @property
-    def _rules_file(self) -> Path:
-        return self.settings.state / "gate.json"
+        if self.rules_file:
+            Rules(gate, bucket, self.key).write(self.rules_file)
 
     def _environment(self) -> dict[str, str]:
         state = self.settings.state

@@ -1,6 +1,7 @@
 """The local AWS's process: MiniStack, and the gate in front of it, on one port.
 
-    .venv-aws/bin/python -m local.aws_server GATE.json
+    .venv-aws/bin/python -m local.aws_server RULES.json   what a stage of `make run` uses
+    .venv-aws/bin/python -m local.aws_server              every service and action, to deploy to
 
 The gate stands in MiniStack's own process, so no port leads around it.
 """
@@ -28,7 +29,7 @@ from local.aws_actions import (
     refusal,
     wants_form,
 )
-from local.gate import Gate, Headers, by_name
+from local.gate import HERE, Gate, Headers, by_name
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -41,13 +42,14 @@ REFUSED = (
 )
 
 
+EVERYTHING = Gate(hosts=(*HERE, ".localhost"))  # MiniStack names APIs below it
+
+
 @dataclass(frozen=True)
 class Rules:
     gate: Gate
     bucket: str = ""
     key: str = ""
-    everything: bool = False
-    """Answers every service and action, as tests of a whole deployment need."""
 
     def write(self, file: Path) -> None:
         """In one step: the server may read at any time."""
@@ -65,34 +67,31 @@ class Rules:
 
 
 class Server:
-    def __init__(self, behind: App, file: Path) -> None:
+    def __init__(self, behind: App, file: Path | None = None) -> None:
+        """Without a file of rules, every service answers all but the pages of other origins."""
         self.behind = behind
         self.file = file
         self._read_at = 0
         self._rules = Rules(Gate())
 
-    @property
-    def rules(self) -> Rules:
+    def _read_rules(self, file: Path) -> Rules:
         """As `make run` wrote them last: it writes them again when the configuration changes."""
-        written_at = self.file.stat().st_mtime_ns
+        written_at = file.stat().st_mtime_ns
         if written_at != self._read_at:
-            self._rules, self._read_at = Rules.read(self.file), written_at
+            self._rules, self._read_at = Rules.read(file), written_at
         return self._rules
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.behind(scope, receive, send)
             return
-        rules = self.rules
         sent = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in scope["headers"]]
-        if scope["type"] == "websocket":
-            if rules.everything and not rules.gate.refusal("GET", sent):
-                await self.behind(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": 1008})
-        elif not rules.everything:
-            await self._answer(rules, scope, sent, receive, send)
-        elif refused := rules.gate.refusal(scope["method"], sent):
+        websocket = scope["type"] == "websocket"
+        if self.file and not websocket:
+            await self._answer(self._read_rules(self.file), scope, sent, receive, send)
+        elif websocket and (self.file or EVERYTHING.refusal("GET", sent)):
+            await send({"type": "websocket.close", "code": 1008})
+        elif not websocket and (refused := EVERYTHING.refusal(scope["method"], sent)):
             await _refuse(send, refused)
         else:
             await self.behind(scope, receive, send)
@@ -201,7 +200,7 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
 
 def main() -> None:
     leash.hold()
-    file = Path(sys.argv[1])
+    file = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     sys.argv = ["ministack"]
     sys.path.pop(0)  # the project's own folder: its app.py is not MiniStack's to import
     ministack: Any = importlib.import_module("ministack.app")

@@ -38,7 +38,7 @@ class Gate:
         if (origin := sent.get("origin")) is not None:
             if origin in self.origins or (by_link and origin == HIDDEN):
                 return None
-            if origin.lower() == f"http://{sent.get('host', '')}".lower():
+            if origin.lower().partition("://")[2] == sent.get("host", "").lower():
                 return None
             return (
                 f"Pages of {origin} may not call this port."

@@ -1,7 +1,5 @@
 """Ties a process to its supervisor: however that one goes, the process does not outlive it.
 
-    python -m local.leash MODULE   runs another program's module on a leash
-
 The supervisor holds one end of a pipe that is the process's standard input. The kernel closes it
 even after a SIGKILL, which no handler of the supervisor could answer.
 """
@@ -9,7 +7,6 @@ even after a SIGKILL, which no handler of the supervisor could answer.
 from __future__ import annotations
 
 import os
-import runpy
 import signal
 import sys
 import threading
@@ -37,11 +34,3 @@ def _wait_for_the_end() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    hold()
-    module = sys.argv[1]
-    sys.argv = [module]
-    sys.path.pop(0)  # the project's own folder: its app.py is not that program's to import
-    runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -47,7 +47,7 @@ class EnforcingAws:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(ROOT / ".venv-aws" / "bin" / "python"), "-m", "local.leash", "ministack"],
+                [str(ROOT / ".venv-aws" / "bin" / "python"), "-m", "local.aws_server"],
                 cwd=ROOT,
                 env=without_aws() | self._trust | settings,
                 stdin=subprocess.PIPE,

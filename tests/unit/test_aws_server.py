@@ -49,12 +49,11 @@ class Behind:
 
 
 class Edge:
-    def __init__(self, folder: Path, **rules: Any) -> None:
+    def __init__(self, folder: Path, everything: bool = False, bucket: str = BUCKET) -> None:
         self.behind = Behind()
         self.file = folder / "gate.json"
-        self.rules = Rules(Gate(origins=(PAGE,)), **{"bucket": BUCKET, "key": KEY, **rules})
-        self.rules.write(self.file)
-        self.server = Server(self.behind, self.file)
+        Rules(Gate(origins=(PAGE,)), bucket, KEY).write(self.file)
+        self.server = Server(self.behind, None if everything else self.file)
 
     def ask(
         self, method: str, path: str, body: bytes = b"", query: str = "", **headers: Any
