@@ -13,7 +13,7 @@ from typing import Any
 from chalice import AuthResponse, Chalice, Rate, Response
 from chalice.app import AuthRequest, CloudWatchEvent, SQSEvent, WebsocketEvent
 
-from chalicelib import __version__, logs, wiring
+from chalicelib import __version__, wiring
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord
 from chalicelib.http import answers, frames
@@ -23,14 +23,16 @@ from chalicelib.http.cross_origin import cross_origin
 from chalicelib.http.openapi import describe, task_list
 from chalicelib.http.preferences import matches
 from chalicelib.http.problems import View, answering
-from chalicelib.http.representation import HealthView, etag, event_view, ticket_view, upload_view
+from chalicelib.http.representation import HealthView, etag, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
-from chalicelib.invocation import ends_at
-from chalicelib.service import control, read, subscribe, sweeper, tickets, uploads, worker
-from chalicelib.service.ports import Bearers, System
+from chalicelib.ports.identity import Authenticator
+from chalicelib.ports.system import System
+from chalicelib.runtime.invocation import ends_at
+from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service.submit import Submission, submit
 from chalicelib.settings import read_settings
 from chalicelib.tasks import registered
+from chalicelib.telemetry import logs
 
 settings = read_settings(os.environ)
 logs.configure(settings.table.removesuffix("-jobs"))  # overtime-dev, as all of its names begin
@@ -46,13 +48,13 @@ def system() -> System:
     return wiring.system(settings)
 
 
-def bearers() -> Bearers:
-    return wiring.bearers(settings)
+def authenticator() -> Authenticator:
+    return wiring.authenticator(settings)
 
 
 @app.authorizer(name="authorize", ttl_seconds=60)  # so a revoked token is refused in a minute
 def authorize(request: AuthRequest) -> AuthResponse:
-    return admit(request.token, bearers().owner_of)
+    return admit(request.token, authenticator().owner_of)
 
 
 def route(method: str, path: str) -> Callable[[View], View]:
@@ -166,9 +168,7 @@ def list_events(job_id: str) -> Response:
     call = current_call()
     query = call.list_query()
     events, following = read.events(system(), call.owner, job_id, query.limit, query.position or "")
-    return answers.event_page(
-        call, [event_view(event) for event in events], query.following(following)
-    )
+    return answers.event_page(call, events, query.following(following))
 
 
 @route("POST", "/jobs/{job_id}/cancel")
@@ -200,7 +200,7 @@ def retry_job(job_id: str) -> Response:
 @route("DELETE", "/jobs/{job_id}")
 def erase_job(job_id: str) -> Response:
     """Erase a finished job, with its params, result, artifacts and history."""
-    control.erase(system(), current_call().owner, job_id)
+    erase.erase(system(), current_call().owner, job_id)
     return Response("", status_code=204)
 
 
@@ -216,7 +216,7 @@ def create_upload() -> Response:
     call = current_call()
     body = call.body(UploadBody)
     ticket = uploads.create(system(), call.owner, body.content_type, body.size)
-    return answers.json(upload_view(ticket.id, ticket.url, ticket.headers, ticket.expires_at), 201)
+    return answers.json(upload_view(ticket), 201)
 
 
 @route("POST", "/tickets")
@@ -267,7 +267,7 @@ def webhooks_worker(event: SQSEvent) -> None:
 
 
 def work(event: SQSEvent) -> None:
-    worker.deliver(system(), [message.body for message in event], ends_at(event, system().clock))
+    worker.process_messages(system(), [m.body for m in event], ends_at(event, system().clock))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")

@@ -9,7 +9,6 @@ import functools
 import random
 import secrets
 import threading
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,15 @@ from chalicelib import __version__
 from chalicelib.domain.task import Task
 from chalicelib.http import frames
 from chalicelib.http.webhooks import webhook_body
-from chalicelib.service.delivering import deliver_webhook
-from chalicelib.service.heartbeat import beating_in_a_thread
-from chalicelib.service.interrupt import SignalInterrupts
-from chalicelib.service.outbox import ThreadedOutbox
-from chalicelib.service.ports import Bearers, Rules, System
-from chalicelib.service.push_ports import Push, Pushing
-from chalicelib.service.tokens import Tokens
+from chalicelib.identity.tokens import Tokens
+from chalicelib.ports.identity import Authenticator
+from chalicelib.ports.push import Push, Pushing
+from chalicelib.ports.system import Rules, System
+from chalicelib.runtime.beating import beating_in_a_thread
+from chalicelib.runtime.clock import RealClock
+from chalicelib.runtime.interrupts import SignalInterrupts
+from chalicelib.runtime.outbox import ThreadedOutbox
+from chalicelib.service.webhook_task import send_webhook
 from chalicelib.settings import LOCAL, Auth, Settings
 from chalicelib.tasks import registered
 
@@ -34,24 +35,14 @@ if TYPE_CHECKING:
 outbox = ThreadedOutbox()  # of this process
 
 
-class RealClock:
-    """Implements ports.Clock."""
-
-    def now(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-def _fresh() -> str:
+def _new_id() -> str:
     return secrets.token_hex(16)
 
 
 @functools.cache
 def tasks() -> Mapping[str, Task]:
     """The users', and our own beside them."""
-    return {**registered(), deliver_webhook.name: deliver_webhook}
+    return {**registered(), send_webhook.name: send_webhook}
 
 
 @functools.cache
@@ -78,13 +69,13 @@ def system(settings: Settings) -> System:
             Guard(settings.hosts, settings.networks, runtime), f"overtime/{__version__}"
         ),
         clock=RealClock(),
-        fresh=_fresh,
-        chance=random.random,
+        new_id=_new_id,
+        random=random.random,
         tasks=tasks,
         secrets=Secrets(
             functools.partial(client, "dynamodb"),
             settings.table,
-            fresh=functools.partial(secrets.token_bytes, 32),
+            new_id=functools.partial(secrets.token_bytes, 32),
         ),
         signing_secrets=SigningSecrets(functools.partial(client, "dynamodb"), settings.table),
         interrupts=SignalInterrupts,
@@ -99,7 +90,7 @@ def system(settings: Settings) -> System:
 
 
 def _pushing(settings: Settings) -> Pushing | None:
-    from chalicelib.aws.subscriptions import Subscriptions
+    from chalicelib.aws.push_connections import Subscriptions
 
     if settings.push_url is None:
         return None
@@ -115,14 +106,14 @@ def _pushing(settings: Settings) -> Pushing | None:
 
 
 def _websockets(settings: Settings) -> Push:
-    from chalicelib.aws.connections import WebSockets
+    from chalicelib.aws.push_websocket import WebSockets
 
     endpoint = settings.websocket_endpoint
     return WebSockets(functools.partial(client, "apigatewaymanagementapi", endpoint))
 
 
 def _event_api(settings: Settings) -> Push:
-    from chalicelib.aws.event_api import EventApi
+    from chalicelib.aws.push_appsync import EventApi
 
     return EventApi(_signer, f"https://{settings.appsync_http_domain}/event")
 
@@ -137,10 +128,10 @@ def _signer() -> Any:
 
 
 @functools.cache
-def bearers(settings: Settings) -> Bearers:
+def authenticator(settings: Settings) -> Authenticator:
     """Who tells whose a bearer token is. The issuer's check is loaded where it is used alone."""
     if settings.auth is Auth.JWT:
-        from chalicelib.oidc import Oidc
+        from chalicelib.identity.oidc import Oidc
 
         schemes = ("https", "http") if settings.stage == LOCAL else ("https",)
         return Oidc(
@@ -149,7 +140,7 @@ def bearers(settings: Settings) -> Bearers:
     from chalicelib.aws.tokens_table import TokensTable
 
     store = TokensTable(functools.partial(client, "dynamodb"), settings.table)
-    return Tokens(store, RealClock().now, _fresh)
+    return Tokens(store, RealClock().now, _new_id)
 
 
 @functools.cache

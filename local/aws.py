@@ -58,7 +58,7 @@ class LocalAws:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.ended:
-                raise Refusal(self.obituary)
+                raise Refusal(self.exit_report)
             if time.monotonic() > deadline:
                 raise Refusal(f"The local AWS did not start in {START_SECONDS} s. Log: {self.log}")
             pause(0.05)
@@ -99,7 +99,7 @@ class LocalAws:
         return self.process is not None and self.process.poll() is not None
 
     @property
-    def obituary(self) -> str:
+    def exit_report(self) -> str:
         code = self.process.returncode if self.process else None
         return f"The local AWS ended unexpectedly (exit code {code}). Its log: {self.log}"
 

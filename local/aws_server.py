@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from local import leash
+from local import parent_watchdog
 from local.aws_actions import (
     FORM_BYTES,
     HEALTH,
@@ -199,7 +199,7 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
 
 
 def main() -> None:
-    leash.hold()
+    parent_watchdog.hold()
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     sys.argv = ["ministack"]
     sys.path.pop(0)  # the project's own folder: its app.py is not MiniStack's to import

@@ -35,7 +35,7 @@ class Child:
             [sys.executable, "-m", *self._command],
             cwd=ROOT,
             env={**environment, "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.PIPE,  # the leash
+            stdin=subprocess.PIPE,  # the parent_watchdog
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal's Ctrl-C is the supervisor's to pass on

@@ -18,7 +18,7 @@ from typing import Any
 
 from chalice.deploy.validate import validate_routes
 
-from local import leash
+from local import parent_watchdog
 from local.gateway import Answer, Gateway, problem
 from local.project import load_app
 from local.settings import HOST, read_settings
@@ -164,7 +164,7 @@ class Server(ThreadingHTTPServer):
 
 
 def main() -> None:
-    leash.hold()
+    parent_watchdog.hold()
     app = load_app()
     validate_routes(app.routes)  # what `chalice deploy` would refuse
     settings = read_settings()

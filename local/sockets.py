@@ -27,7 +27,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from local import leash
+from local import parent_watchdog
 from local.gate import Gate
 from local.invocation import REGION, Context
 from local.project import load_app
@@ -198,8 +198,8 @@ def listen(port: int, sockets: Sockets) -> Server:
 
 
 def main() -> None:
-    leash.hold()
-    stopping = leash.stop_on_sigterm()
+    parent_watchdog.hold()
+    stopping = parent_watchdog.stop_on_sigterm()
     logging.getLogger("websockets").setLevel(logging.WARNING)  # the functions log enough
     settings = read_settings()
     sockets = Sockets(load_app().handler_map, read_gate(settings))

@@ -59,7 +59,7 @@ class Supervisor:
             while True:
                 self.pause(TICK_SECONDS)
                 if self.aws.ended:
-                    raise Refusal(self.aws.obituary)
+                    raise Refusal(self.aws.exit_report)
                 if changed := self.sources.changed():
                     self.reload(apply=TEMPLATE in changed)
                 elif not self.hopeless:

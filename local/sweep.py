@@ -11,7 +11,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from local import leash
+from local import parent_watchdog
 from local.invocation import ACCOUNT, REGION, Context
 from local.project import load_app
 from local.settings import read_settings
@@ -21,8 +21,8 @@ FUNCTION = "sweep"
 
 
 def main() -> None:
-    leash.hold()
-    stopping = leash.stop_on_sigterm()
+    parent_watchdog.hold()
+    stopping = parent_watchdog.stop_on_sigterm()
     settings = read_settings()
     function = read_function(FUNCTION, settings)
     handler = load_app().handler_map[FUNCTION]

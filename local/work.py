@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import leash
+from local import parent_watchdog
 from local.invocation import ACCOUNT, REGION, Context
 from local.project import load_app
 from local.settings import read_settings
@@ -103,8 +103,8 @@ class Worker:
 
 
 def main(function_name: str, queue_variable: str) -> None:
-    leash.hold()
-    stopping = leash.stop_on_sigterm()
+    parent_watchdog.hold()
+    stopping = parent_watchdog.stop_on_sigterm()
     function = read_function(function_name, read_settings())
     handler = load_app().handler_map[function_name]
     worker = Worker(function, handler, function.environment[queue_variable], boto3.client("sqs"))

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.token import OWNER, Token, token_id
-from chalicelib.service.tokens import Tokens
+from chalicelib.identity.tokens import Tokens
 from ops.cli.duration import milliseconds
 from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
 

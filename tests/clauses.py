@@ -16,7 +16,7 @@ from unittest.mock import patch
 from chalicelib.domain.job import HOUR, MINUTE, JobRecord, Status
 from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL
 from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
-from chalicelib.memory import MemoryJobs
+from chalicelib.memory.stores import MemoryJobs
 from tests.records import examples, queued
 
 BY = {"a millisecond": 1, "a minute": MINUTE, "an hour": HOUR}

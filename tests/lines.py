@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.logs import JsonLines
+from chalicelib.telemetry.logs import JsonLines
 
 
 @contextmanager

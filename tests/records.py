@@ -8,36 +8,44 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain import verbs
-from chalicelib.domain.errors import Problem
-from chalicelib.domain.job import DAY, MINUTE, Artifact, JobRecord, Progress, Status, Stored
+from chalicelib.domain.job import (
+    DAY,
+    MINUTE,
+    Artifact,
+    JobRecord,
+    Problem,
+    Progress,
+    Status,
+    Stored,
+)
 from chalicelib.domain.transitions import Stamp
-from chalicelib.domain.verbs import Findings
+from chalicelib.domain.verbs import PendingOutput
 from chalicelib.domain.writes import Write
 
 NOW = 1_800_000_000_000
 LEASE = MINUTE
 LATER = NOW + 2 * LEASE
-FOUND = Findings(
+FOUND = PendingOutput(
     Progress(40.0, "going"), Stored(text='{"row":1}'), (Artifact("a", "text/csv", 1, "k"),)
 )
 PROBLEM = Problem(type="/problems/attempt-failed", title="ValueError", detail="no")
 _numbers = itertools.count(1)
 
 
-def fresh() -> str:
+def new_id() -> str:
     return f"{next(_numbers):032x}"
 
 
 def stamp(now: int = NOW) -> Stamp:
-    return Stamp(now, fresh())
+    return Stamp(now, new_id())
 
 
 def queued(now: int = NOW, **fields: Any) -> JobRecord:
-    birth = fresh()
+    uid = new_id()
     values: dict[str, Any] = {
-        "id": fresh(),
-        "birth": birth,
-        "nonce": birth,
+        "id": new_id(),
+        "uid": uid,
+        "nonce": uid,
         "owner": "ada",
         "task": "echo",
         "lane": "default",
@@ -45,7 +53,7 @@ def queued(now: int = NOW, **fields: Any) -> JobRecord:
         "updated_at": now,
         "params": Stored(text="{}"),
         "request_digest": "d",
-        "patience": DAY,
+        "time_limit": DAY,
         "retention": 30 * DAY,
         "status": Status.QUEUED,
         "max_attempts": 3,
@@ -58,18 +66,18 @@ def queued(now: int = NOW, **fields: Any) -> JobRecord:
 
 def running(now: int = NOW, **fields: Any) -> JobRecord:
     record = queued(now, **fields)
-    return verbs.claim(record.generation, fresh(), now + LEASE, now).applied_to(record)
+    return verbs.claim(record.generation, new_id(), now + LEASE, now).applied_to(record)
 
 
 def succeeded(now: int = NOW, **fields: Any) -> JobRecord:
     record = running(now, **fields)
     result = Stored(text='"done"')
-    return verbs.succeed(record, stamp(now), verbs.Findings(), result).applied_to(record)
+    return verbs.succeed(record, stamp(now), verbs.PendingOutput(), result).applied_to(record)
 
 
 def failed(now: int = NOW, **fields: Any) -> JobRecord:
     record = running(now, **fields)
-    return verbs.fail(record, stamp(now), verbs.Findings(), PROBLEM).applied_to(record)
+    return verbs.fail(record, stamp(now), verbs.PendingOutput(), PROBLEM).applied_to(record)
 
 
 def examples() -> list[tuple[JobRecord, Callable[[JobRecord], Write]]]:
@@ -79,9 +87,9 @@ def examples() -> list[tuple[JobRecord, Callable[[JobRecord], Write]]]:
     worn_out = replace(busy, attempt=busy.max_attempts)
     result = Stored(text="1")
     return [
-        (waiting, lambda record: verbs.claim(0, fresh(), NOW + LEASE, NOW)),
+        (waiting, lambda record: verbs.claim(0, new_id(), NOW + LEASE, NOW)),
         (busy, lambda record: verbs.heartbeat(record, stamp(), FOUND, LATER)),
-        (busy, lambda record: verbs.heartbeat(record, stamp(), Findings(), LATER)),
+        (busy, lambda record: verbs.heartbeat(record, stamp(), PendingOutput(), LATER)),
         (busy, lambda record: verbs.succeed(record, stamp(), FOUND, result)),
         (busy, lambda record: verbs.fail(record, stamp(), FOUND, PROBLEM)),
         (busy, lambda record: verbs.retry_later(record, stamp(), FOUND, PROBLEM, LATER)),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.metrics import Metric
+from chalicelib.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 

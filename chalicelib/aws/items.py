@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
-from chalicelib.domain.job import Entry, JobRecord, Status, Urgency
+from chalicelib.domain.job import DuePartition, Entry, JobRecord, Status
 from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ class Shards:
     due: int = 4
     owner: int = 1
 
-    def due_partition(self, urgency: Urgency, job_id: str) -> str:
-        return due_partition(urgency, _shard(job_id, self.due))
+    def due_partition(self, partition: DuePartition, job_id: str) -> str:
+        return due_partition(partition, _shard(job_id, self.due))
 
     def owner_partition(self, owner: str, job_id: str) -> str:
         return owner_partition(owner, _shard(job_id, self.owner))
 
 
-def due_partition(urgency: Urgency, number: int) -> str:
-    return f"{urgency}#{number}"
+def due_partition(partition: DuePartition, number: int) -> str:
+    return f"{partition}#{number}"
 
 
 def owner_partition(owner: str, number: int) -> str:
@@ -108,7 +108,7 @@ def _value(name: str, attribute: Attribute) -> Any:
     if name == "history":
         return tuple(msgspec.json.decode(one["S"], type=Entry) for one in attribute["L"])
     if name == "due":
-        return Urgency(attribute["S"].partition("#")[0])
+        return DuePartition(attribute["S"].partition("#")[0])
     if "BOOL" in attribute:
         return attribute["BOOL"]
     return (

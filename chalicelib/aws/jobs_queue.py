@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws.errors import unavailable
 from chalicelib.domain.job import Hint, JobRecord
-from chalicelib.domain.params import encode
+from chalicelib.domain.values import encode
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -27,10 +27,11 @@ from chalicelib.aws.items import (
     record_of,
     ttl,
 )
-from chalicelib.domain.job import JobRecord, Status, Urgency
+from chalicelib.domain.events import LogLine
+from chalicelib.domain.job import DuePartition, JobRecord, Status
 from chalicelib.domain.writes import Write
-from chalicelib.logs import bound
-from chalicelib.service.ports import READ_AT_ONCE, LogLine
+from chalicelib.ports.stores import READ_AT_ONCE
+from chalicelib.telemetry.logs import bound
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -100,8 +101,8 @@ class JobsTable:
         )
         return list(islice(newest_first, limit))
 
-    def due(self, urgency: Urgency, now: int) -> Iterator[str]:
-        shards = (due_partition(urgency, number) for number in range(self.shards.due))
+    def due(self, partition: DuePartition, now: int) -> Iterator[str]:
+        shards = (due_partition(partition, number) for number in range(self.shards.due))
         longest_first = heapq.merge(*(self._due_in(shard, now) for shard in shards))
         return (job_id for _, job_id in longest_first)
 
@@ -179,7 +180,7 @@ class JobsTable:
             for item in islice(items, limit)
         ]
 
-    def forget(self, record: JobRecord, at_most: int) -> bool:
+    def delete(self, record: JobRecord, at_most: int) -> bool:
         everything = self._query(
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": record.id}},
@@ -200,11 +201,11 @@ class JobsTable:
                 self.client().delete_item(
                     TableName=self.table,
                     Key=key(record.id),
-                    ConditionExpression="#status = :erasing AND birth = :birth",
+                    ConditionExpression="#status = :erasing AND uid = :uid",
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues={
                         ":erasing": {"S": Status.ERASING},
-                        ":birth": {"S": record.birth},
+                        ":uid": {"S": record.uid},
                     },
                 )
             except ClientError as error:
@@ -280,9 +281,9 @@ def _readable(item: Item) -> JobRecord | None:
 
 
 def _once(record: JobRecord, step: str) -> str:
-    """The birth keeps apart an erased job and a later one under the same Idempotency-Key."""
-    return f"once#{record.birth}#{step}"
+    """The uid keeps apart an erased job and a later one under the same Idempotency-Key."""
+    return f"once#{record.uid}#{step}"
 
 
 def _log(record: JobRecord, position: str) -> str:
-    return f"log#{record.birth}#{position}"
+    return f"log#{record.uid}#{position}"

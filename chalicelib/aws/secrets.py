@@ -22,7 +22,7 @@ class Secrets:
 
     client: Callable[[], DynamoDBClient]
     table: str
-    fresh: Callable[[], bytes]  # 256 random bits
+    new_id: Callable[[], bytes]  # 256 random bits
     _stage: bytes | None = field(default=None, init=False, repr=False)
 
     def stage_secret(self) -> bytes:
@@ -45,7 +45,7 @@ class Secrets:
                 Key=STAGE_SECRET,
                 UpdateExpression="SET #value = if_not_exists(#value, :fresh)",
                 ExpressionAttributeNames={"#value": "value"},
-                ExpressionAttributeValues={":fresh": {"B": self.fresh()}},
+                ExpressionAttributeValues={":fresh": {"B": self.new_id()}},
                 ReturnValues="ALL_NEW",
             )
         return bytes(answer["Attributes"]["value"]["B"])

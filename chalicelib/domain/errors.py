@@ -20,21 +20,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from chalicelib.domain.job import JobRecord
+from chalicelib.domain.job import JobRecord, Problem
 
 LONGEST_DELAY = 30 * 86_400  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An RFC 9457 problem as it is stored with a job: why its last attempt failed."""
-
-    type: str
-    title: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.domain.errors import Problem
-
 ID = re.compile(r"[0-9a-f]{32}")
 INTERNAL = "overtime."  # begins the names of tasks of our own, whose jobs no client sees
 
@@ -43,7 +41,7 @@ class WaitReason(StrEnum):
     RESCUED = "rescued"
 
 
-class Urgency(StrEnum):
+class DuePartition(StrEnum):
     """The lanes of the due index, the first first: a backlog's reminders must never delay a
     rescue, nor an erasure that takes many visits either of them."""
 
@@ -77,6 +75,15 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """An RFC 9457 problem as it is stored with a job: why its last attempt failed."""
+
+    type: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One transition in a job's history.
 
@@ -105,7 +112,7 @@ class Webhook:
 class JobRecord:
     # Who and what: never changes.
     id: str
-    birth: str  # tells this record from an erased one with the same id
+    uid: str  # tells this record from an erased one with the same id
     owner: str
     task: str
     lane: str
@@ -113,7 +120,7 @@ class JobRecord:
     params: Stored
     request_digest: str  # of the submitted body, by value
     run_at: int | None = None
-    patience: int  # milliseconds from the start of a generation to its deadline
+    time_limit: int  # milliseconds from the start of a generation to its deadline
     retention: int  # milliseconds that the record is kept once finished
     webhook: Webhook | None = None
 
@@ -128,7 +135,7 @@ class JobRecord:
     deadline: int
     cancel_requested: bool = False
     lease_token: str | None = None
-    due: Urgency | None = None
+    due: DuePartition | None = None
     due_at: int | None = None  # for a running job: the end of its lease
     reminders: int = 0
     watched: bool = False  # somebody subscribed to its changes, at some time
@@ -166,7 +173,7 @@ class JobRecord:
     @property
     def prefix(self) -> str:
         """Under which all of this job's objects lie in the bucket."""
-        return payload_prefix(self.id, self.birth)
+        return payload_prefix(self.id, self.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +184,5 @@ class Hint:
     generation: int
 
 
-def payload_prefix(job_id: str, birth: str) -> str:
-    return f"jobs/{job_id}/{birth}/"
+def payload_prefix(job_id: str, uid: str) -> str:
+    return f"jobs/{job_id}/{uid}/"

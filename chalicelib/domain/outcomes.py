@@ -12,9 +12,9 @@ from chalicelib.domain.errors import (
     InvocationEnding,
     JobCanceled,
     PermanentError,
-    Problem,
     RetryLater,
 )
+from chalicelib.domain.job import Problem
 from chalicelib.domain.text import printable
 
 DETAIL_AT_MOST = 2_000  # characters: the record has to stay small
@@ -61,17 +61,17 @@ class Lost:
 Outcome = Succeeded | Failed | Retry | Continue | Canceled | Expired | Lost
 
 
-def outcome_of(error: BaseException, told: BaseException | None) -> Outcome:
+def outcome_of(error: BaseException, pending: BaseException | None) -> Outcome:
     """What an exception that left the task means. Anything unknown is worth another attempt.
 
-    `told` is what the system raised in the task, alone or, by an asyncio.TaskGroup, in a group
+    `pending` is what the system raised in the task, alone or, by an asyncio.TaskGroup, in a group
     with others; what a task raises in its place is its own.
     """
-    if isinstance(error, BaseExceptionGroup) and error.subgroup(lambda one: one is told):
-        assert told is not None
-        error = told
+    if isinstance(error, BaseExceptionGroup) and error.subgroup(lambda one: one is pending):
+        assert pending is not None
+        error = pending
     match error:
-        case Interrupted() if error is not told:
+        case Interrupted() if error is not pending:
             return Retry(_problem("attempt-failed", error))
         case JobCanceled():
             return Canceled()
@@ -122,10 +122,10 @@ def _text(thing: object) -> str:
 
 
 def _delay(error: RetryLater) -> float | None:
-    """None where a subclass has not told, having an __init__ of its own."""
+    """None where a subclass has not set it, having an __init__ of its own."""
     seconds = getattr(error, "delay_seconds", None)
-    told = isinstance(seconds, (int, float)) and 0 <= seconds <= LONGEST_DELAY
-    return seconds if told else None
+    valid = isinstance(seconds, (int, float)) and 0 <= seconds <= LONGEST_DELAY
+    return seconds if valid else None
 
 
 def _params_no_longer_fit(error: InvalidRequest) -> Problem:

@@ -7,8 +7,6 @@ so that pydantic is imported only by those who use it.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -16,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from chalicelib.domain.errors import FieldError, InvalidRequest
+from chalicelib.domain.values import escape
 
 UPLOAD_ID = re.compile(r"upload:[0-9a-f]{32}")
 Upload = Annotated[
@@ -53,92 +52,6 @@ def decode(params_type: Any, value: Any, at: str = "/params") -> Any:
     if unknown:
         raise InvalidRequest("The params have members that the task does not know.", errors=unknown)
     return decoded
-
-
-def encode(value: Any) -> str:
-    """JSON text, compact. Raises TypeError for what JSON cannot say."""
-    return msgspec.json.encode(value, enc_hook=_encode_pydantic).decode()
-
-
-def digest(value: Any) -> str:
-    """The same for equal JSON values: member order, white space and 1 or 1.0 do not count."""
-    canonical = msgspec.json.encode(whole_numbers(value), order="deterministic")
-    return hashlib.sha256(canonical).hexdigest()
-
-
-def whole_numbers(value: Any, below: float = math.inf) -> Any:
-    """With an int for every whole float between -`below` and `below`: JSON has numbers of one
-    kind, and to a JSON Schema 1.0 is an integer."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < below else value
-    if isinstance(value, dict):
-        return {name: whole_numbers(member, below) for name, member in value.items()}
-    if isinstance(value, list):
-        return [whole_numbers(item, below) for item in value]
-    return value
-
-
-def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
-    """JSON Pointers of the outermost members in which two JSON values differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(old.keys() | new.keys()):
-            pointer = f"{at}/{escape(name)}"
-            if name not in old or name not in new:
-                yield pointer
-            else:
-                yield from differences(old[name], new[name], pointer)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from differences(one, other, f"{at}/{index}")
-    elif isinstance(old, bool) != isinstance(new, bool) or old != new:
-        yield at
-
-
-def strings_in(value: Any, at: str) -> Iterator[tuple[str, str]]:
-    """Every string in a JSON value, member names included, with its JSON Pointer."""
-    if isinstance(value, str):
-        yield at, value
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield f"{at}/{escape(name)}", name
-            yield from strings_in(member, f"{at}/{escape(name)}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from strings_in(item, f"{at}/{index}")
-
-
-def json_schema(
-    value_type: Any, definitions_at: str, *, closed: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The JSON Schema (2020-12) of a type, and the definitions that it refers to, each as
-    `definitions_at` + its name. `closed`: members that it does not name are refused, as
-    `decode` does. What has no schema is described as anything."""
-    definitions: dict[str, Any] = {}
-
-    def of_pydantic(model: Any) -> dict[str, Any]:
-        if not hasattr(model, "model_json_schema"):
-            return {}
-        schema: dict[str, Any] = model.model_json_schema(ref_template=definitions_at + "{model}")
-        definitions.update(schema.pop("$defs", {}))
-        return schema
-
-    if hasattr(value_type, "model_json_schema"):
-        schema = of_pydantic(value_type)
-        closed = closed and value_type.model_config.get("extra", "forbid") == "forbid"
-    else:
-        try:
-            (schema,), named = msgspec.json.schema_components(
-                [value_type], schema_hook=of_pydantic, ref_template=definitions_at + "{name}"
-            )
-        except TypeError:
-            return {}, {}
-        definitions.update(named)
-    return (_closed(schema), _closed(definitions)) if closed else (schema, definitions)
-
-
-def escape(name: str) -> str:
-    """A member's name as one JSON Pointer token (RFC 6901, section 3)."""
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def invalid(error: msgspec.ValidationError, at: str) -> InvalidRequest:
@@ -185,18 +98,6 @@ def _members(decoded: Any, raw: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _closed(schema: Any) -> Any:
-    """With `additionalProperties: false` wherever an object's members are named."""
-    if isinstance(schema, list):
-        return [_closed(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: _closed(one) for name, one in schema.items()}
-    if schema.get("type") == "object" and "properties" in schema:
-        closed["additionalProperties"] = False
-    return closed
-
-
 def _decode_pydantic(model: Any, value: Any, at: str) -> Any:
     """What the model itself says of `extra` counts for all models inside it."""
     extra = model.model_config.get("extra", "forbid")
@@ -222,9 +123,3 @@ def _pointer(value: Any, steps: Sequence[str | int], at: str, *, missing: bool) 
         elif missing and number == len(steps):
             at = f"{at}/{escape(str(step))}"
     return at
-
-
-def _encode_pydantic(value: Any) -> Any:
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -11,14 +11,14 @@ LONGEST_WAIT = 86_400.0  # seconds; nobody is waited for longer
 
 
 def backoff_seconds(
-    attempt: int, base: float, longest: float, chance: Callable[[], float]
+    attempt: int, base: float, longest: float, random: Callable[[], float]
 ) -> float:
-    """The pause after `attempt` (1, 2, …) failed; `chance` draws from [0, 1).
+    """The pause after `attempt` (1, 2, …) failed; `random` draws from [0, 1).
 
     Drawn from the whole range down to zero, so that jobs that failed together come back apart.
     """
     doublings = min(attempt - 1, 32)
-    return chance() * min(longest, base * 2.0**doublings)
+    return random() * min(longest, base * 2.0**doublings)
 
 
 def retry_after(value: str, now: float) -> float | None:

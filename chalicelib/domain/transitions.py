@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.domain.job import MINUTE, SECOND, Entry, JobRecord, Status, Urgency, WaitReason
+from chalicelib.domain.job import MINUTE, SECOND, DuePartition, Entry, JobRecord, Status, WaitReason
 from chalicelib.domain.writes import Clause, Is, OneOf, Write
 
 REMIND_AFTER = 2 * MINUTE
@@ -97,11 +97,11 @@ def due_while_queued(
     not_before: int, deadline: int, now: int, wait: int = REMIND_AFTER
 ) -> dict[str, Any]:
     if message_delay(not_before, now) is None:
-        due, due_at = Urgency.MUST, not_before - DISPATCH_AHEAD
+        due, due_at = DuePartition.MUST, not_before - DISPATCH_AHEAD
     else:
-        due, due_at = Urgency.REMIND, max(not_before, now) + wait
+        due, due_at = DuePartition.REMIND, max(not_before, now) + wait
     if deadline <= due_at:
-        due, due_at = Urgency.MUST, deadline
+        due, due_at = DuePartition.MUST, deadline
     return {"due": due, "due_at": due_at}
 
 

@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.domain.errors import Problem
 from chalicelib.domain.job import (
     HOUR,
     SECOND,
     Artifact,
+    DuePartition,
     Entry,
     JobRecord,
+    Problem,
     Progress,
     Status,
     Stored,
-    Urgency,
     WaitReason,
 )
 from chalicelib.domain.transitions import (
@@ -46,7 +46,7 @@ def _lease_is_mine(record: JobRecord) -> Clause:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class PendingOutput:
     """What an attempt has to show so far; folded into whichever write comes next.
     None leaves what the record has."""
 
@@ -100,7 +100,7 @@ def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Writ
         {
             "wait_reason": None,
             "lease_token": lease_token,
-            "due": Urgency.MUST,
+            "due": DuePartition.MUST,
             "due_at": lease_until,
             "reminders": 0,
         },
@@ -112,7 +112,7 @@ def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Writ
 # ── the lease holder's side ───────────────────────────────────────────────────────────────
 
 
-def heartbeat(record: JobRecord, stamp: Stamp, found: Findings, lease_until: int) -> Write:
+def heartbeat(record: JobRecord, stamp: Stamp, found: PendingOutput, lease_until: int) -> Write:
     """Renew the lease and store what there is, in one write; its answer tells of a cancel.
 
     Only a heartbeat could happen twice without noticing, and show as news what is known.
@@ -123,11 +123,11 @@ def heartbeat(record: JobRecord, stamp: Stamp, found: Findings, lease_until: int
         verb=Verb.HEARTBEAT,
         nonce=stamp.nonce,
         when=(starts(Verb.HEARTBEAT), _lease_is_mine(record), unchanged_since_the_last),
-        put={"due": Urgency.MUST, "due_at": lease_until, **found.fields(), **seen},
+        put={"due": DuePartition.MUST, "due_at": lease_until, **found.fields(), **seen},
     )
 
 
-def succeed(record: JobRecord, stamp: Stamp, found: Findings, result: Stored) -> Write:
+def succeed(record: JobRecord, stamp: Stamp, found: PendingOutput, result: Stored) -> Write:
     progress = found.progress or record.progress
     complete = {"progress": replace(progress, percent=100.0)} if progress else {}
     outcome = {"result": result, "error": None, "checkpoint": None}
@@ -135,13 +135,13 @@ def succeed(record: JobRecord, stamp: Stamp, found: Findings, result: Stored) ->
     return finish(Verb.SUCCEED, Status.SUCCEEDED, record, stamp, (_lease_is_mine(record),), changes)
 
 
-def fail(record: JobRecord, stamp: Stamp, found: Findings, error: Problem) -> Write:
+def fail(record: JobRecord, stamp: Stamp, found: PendingOutput, error: Problem) -> Write:
     changes = {**found.fields(), "error": error}
     return finish(Verb.FAIL, Status.FAILED, record, stamp, (_lease_is_mine(record),), changes)
 
 
 def retry_later(
-    record: JobRecord, stamp: Stamp, found: Findings, error: Problem, not_before: int
+    record: JobRecord, stamp: Stamp, found: PendingOutput, error: Problem, not_before: int
 ) -> Write:
     """For a record with attempts left; nobody but the lease holder can change how many."""
     changes = {**found.fields(), "error": error, "not_before": not_before}
@@ -149,14 +149,14 @@ def retry_later(
     return requeue(Verb.RETRY_LATER, WaitReason.BACKOFF, record, stamp, guard, changes)
 
 
-def continue_(record: JobRecord, stamp: Stamp, found: Findings) -> Write:
+def continue_(record: JobRecord, stamp: Stamp, found: PendingOutput) -> Write:
     """Hand the job to a fresh invocation. No new attempt, since its checkpoint has moved."""
     changes = {**found.fields(), "attempt": record.attempt - 1}
     guard = (_lease_is_mine(record), _NO_CANCEL)
     return requeue(Verb.CONTINUE, WaitReason.CONTINUING, record, stamp, guard, changes)
 
 
-def acknowledge_cancel(record: JobRecord, stamp: Stamp, found: Findings) -> Write:
+def acknowledge_cancel(record: JobRecord, stamp: Stamp, found: PendingOutput) -> Write:
     guard = (_lease_is_mine(record), Is("cancel_requested", True))
     return finish(Verb.ACKNOWLEDGE_CANCEL, Status.CANCELED, record, stamp, guard, found.fields())
 
@@ -231,7 +231,7 @@ def request_cancel(record: JobRecord, stamp: Stamp) -> Write:
 def retry(record: JobRecord, stamp: Stamp) -> Write:
     """Begin another generation: messages of the old one mean nothing any more."""
     unchanged_since_it_was_read = Is("nonce", record.nonce)
-    fresh = replace(record, not_before=stamp.now, deadline=stamp.now + record.patience)
+    fresh = replace(record, not_before=stamp.now, deadline=stamp.now + record.time_limit)
     changes = {
         "generation": record.generation + 1,
         "attempt": 0,
@@ -249,7 +249,7 @@ def retry(record: JobRecord, stamp: Stamp) -> Write:
 
 def watch(record: JobRecord, stamp: Stamp) -> Write:
     """From now on whoever writes a change looks for subscribers. Nothing that clients see."""
-    same_record = Is("birth", record.birth)
+    same_record = Is("uid", record.uid)
     when = (starts(Verb.WATCH), same_record)
     return Write(verb=Verb.WATCH, nonce=stamp.nonce, when=when, put={"watched": True})
 
@@ -257,8 +257,8 @@ def watch(record: JobRecord, stamp: Stamp) -> Write:
 def erase(record: JobRecord, stamp: Stamp) -> Write:
     """Hide the job from every read. What is left to delete is due like all other work, and
     TTL may not take the record before it is done."""
-    same_record = Is("birth", record.birth)
-    changes = {"due": Urgency.ERASE, "due_at": stamp.now, "expires_at": None}
+    same_record = Is("uid", record.uid)
+    changes = {"due": DuePartition.ERASE, "due_at": stamp.now, "expires_at": None}
     return Write(
         verb=Verb.ERASE,
         nonce=stamp.nonce,

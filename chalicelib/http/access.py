@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chalice.app import Request, Response
 
-from chalicelib import logs
+from chalicelib.telemetry import logs
 
 logger = logging.getLogger(__name__)
 

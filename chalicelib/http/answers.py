@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 import msgspec
 from chalice.app import Response
 
+from chalicelib.domain.events import Event
 from chalicelib.domain.job import JobRecord, Status
 from chalicelib.http.preferences import matches
 from chalicelib.http.representation import (
     EventListView,
-    EventView,
     JobListView,
     etag,
+    event_view,
     job_headers,
     job_url,
     job_view,
@@ -77,9 +78,9 @@ def job_page(call: Call, jobs: Sequence[JobRecord], cursor: str | None) -> Respo
     return _page(JobListView(views, following), following)
 
 
-def event_page(call: Call, events: Sequence[EventView], cursor: str | None) -> Response:
+def event_page(call: Call, events: Sequence[Event], cursor: str | None) -> Response:
     following = _next(call, cursor)
-    return _page(EventListView(list(events), following), following)
+    return _page(EventListView([event_view(event) for event in events], following), following)
 
 
 def _page(view: msgspec.Struct, following: str | None) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalice.app import Authorizer, Chalice
 
-from chalicelib.domain.params import json_schema
+from chalicelib.domain.schemas import json_schema
 from chalicelib.domain.task import Task
 from chalicelib.http.operations import (
     CREDENTIALS,

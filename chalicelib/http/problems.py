@@ -11,7 +11,8 @@ import msgspec
 from chalice.app import Chalice, Response
 
 from chalicelib.domain import errors
-from chalicelib.domain.errors import OvertimeError, Problem
+from chalicelib.domain.errors import OvertimeError
+from chalicelib.domain.job import Problem
 
 if TYPE_CHECKING:
     from chalice.app import HeadersType

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
 
+from chalicelib.domain.events import Event, LogLine
 from chalicelib.domain.job import SECOND, JobRecord, Progress, Status, WaitReason
+from chalicelib.domain.tickets import Ticket, UploadTicket
 from chalicelib.http.problems import ErrorView, error_view
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -215,12 +216,11 @@ def _raw(text: str | None) -> Any:
     return None if text is None else msgspec.Raw(text.encode())
 
 
-def event_view(event: Any) -> EventView:
-    """Of a transition, of the job or of a delivery, or of a line of the job's log."""
+def event_view(event: Event) -> EventView:
     at = rfc3339(event.at)
-    entry = getattr(event, "entry", None)
-    if entry is None:
+    if isinstance(event, LogLine):
         return EventView(at, "log", event.attempt, message=event.message)
+    entry = event.entry
     return EventView(
         at,
         "webhook" if event.of_webhook else "transition",
@@ -232,11 +232,10 @@ def event_view(event: Any) -> EventView:
     )
 
 
-def ticket_view(ticket: Any) -> TicketView:
+def ticket_view(ticket: Ticket) -> TicketView:
     return TicketView(ticket.text, ticket.url, rfc3339(ticket.expires_at), ticket.host)
 
 
-def upload_view(
-    upload_id: str, url: str, headers: Mapping[str, str], expires_at: int
-) -> UploadView:
-    return UploadView(upload_id, PutView("PUT", url, dict(headers)), rfc3339(expires_at))
+def upload_view(ticket: UploadTicket) -> UploadView:
+    put = PutView("PUT", ticket.url, dict(ticket.headers))
+    return UploadView(ticket.id, put, rfc3339(ticket.expires_at))

@@ -18,7 +18,8 @@ from chalicelib.domain.errors import (
     UnsupportedMediaType,
 )
 from chalicelib.domain.job import Status, Webhook
-from chalicelib.domain.params import invalid, strings_in, whole_numbers
+from chalicelib.domain.params import invalid
+from chalicelib.domain.values import strings_in, whole_numbers
 from chalicelib.http import preferences
 from chalicelib.http.cursors import seal, unseal
 from chalicelib.http.representation import EPOCH

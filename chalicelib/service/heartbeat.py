@@ -3,12 +3,8 @@ and learns of a cancel; and what it learns is raised in the task."""
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from chalicelib.domain.errors import (
     ConditionFailed,
@@ -20,12 +16,10 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.job import SECOND, JobRecord
-from chalicelib.domain.verbs import Findings, heartbeat
+from chalicelib.domain.verbs import PendingOutput, heartbeat
 from chalicelib.service.push import push_change
+from chalicelib.service.run import Run
 from chalicelib.service.transition import stamp
-
-if TYPE_CHECKING:
-    from chalicelib.service.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +27,7 @@ WRITE_AT_MOST_EVERY = 1 * SECOND
 
 
 class Heartbeat:
-    """Decides when to beat and what a beat does; who calls it, a thread or a test, is not its
-    affair."""
+    """Implements ports.Beats."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -54,6 +47,9 @@ class Heartbeat:
             times.append(self.run.ends_at)
         return min(times)
 
+    def due_in(self) -> float:
+        return (self.next_at() - self.system.clock.now()) / SECOND
+
     def beat(self) -> None:
         now = self.system.clock.now()
         if now >= self.run.record.deadline:
@@ -70,7 +66,7 @@ class Heartbeat:
         self.run.store_logs()
 
     def _renew(self) -> None:
-        found, before = self._findings(), self.run.record
+        found, before = self._pending_output(), self.run.record
         try:
             self.run.record = self._written(before, found)
         except LeaseLost as lost:
@@ -83,15 +79,15 @@ class Heartbeat:
         if self.run.record.cancel_requested:
             self._tell(JobCanceled("The client canceled this job."))
 
-    def _findings(self) -> Findings:
+    def _pending_output(self) -> PendingOutput:
         """None where they cannot be put aside for now: the lease does not hang on them."""
         try:
-            return self.run.take_findings()
+            return self.run.take_output()
         except Unavailable:
-            logger.warning("findings_not_stored")
-            return Findings()
+            logger.warning("output_not_stored")
+            return PendingOutput()
 
-    def _written(self, record: JobRecord, found: Findings) -> JobRecord:
+    def _written(self, record: JobRecord, found: PendingOutput) -> JobRecord:
         """Decided again on what it finds changed: by a client's cancel, or by a heartbeat of
         ours whose answer was lost."""
         while True:
@@ -108,33 +104,3 @@ class Heartbeat:
         if type(error) not in self._told:
             self._told.add(type(error))
             self.run.interrupts.interrupt(error)
-
-
-@contextmanager
-def beating_in_a_thread(heartbeat: Heartbeat) -> Iterator[None]:
-    """Beat while inside. On leaving, the beat under way is over, and no other follows."""
-    stopped = False
-
-    def beat_until_stopped() -> None:
-        while not stopped:
-            wait = heartbeat.next_at() - heartbeat.system.clock.now()
-            if wait > 0:
-                heartbeat.news.wait(wait / SECOND)
-                heartbeat.news.clear()
-                continue
-            try:
-                heartbeat.beat()
-            except Exception:
-                logger.exception("heartbeat_crashed")
-
-    in_this_context = contextvars.copy_context().run  # its log lines are this job's
-    thread = threading.Thread(
-        target=in_this_context, args=[beat_until_stopped], name="heartbeat", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped = True
-        heartbeat.news.set()
-        thread.join()

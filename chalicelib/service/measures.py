@@ -6,10 +6,10 @@ from typing import Any
 
 from chalicelib.domain.job import SECOND, JobRecord, Status
 from chalicelib.domain.transitions import UNSEEN, Verb
-from chalicelib.metrics import Metric
+from chalicelib.telemetry.metrics import Metric
 
 
-def about(record: JobRecord) -> dict[str, Any]:
+def log_fields(record: JobRecord) -> dict[str, Any]:
     """To be bound (logs.py) as soon as it is known which job all that follows is about."""
     return {
         "job": record.id,

@@ -7,15 +7,15 @@ import logging
 
 from chalicelib.domain.errors import Gone, Unavailable
 from chalicelib.domain.job import SECOND, JobRecord
-from chalicelib.logs import bound
-from chalicelib.metrics import Metric
-from chalicelib.service.measures import about
-from chalicelib.service.ports import System
-from chalicelib.service.push_ports import Pushing, Subscriber
+from chalicelib.ports.push import Pushing, Subscriber
+from chalicelib.ports.system import System
+from chalicelib.service.measures import log_fields
+from chalicelib.telemetry.logs import bound
+from chalicelib.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
-CHANGE_AT_MOST = 5 * SECOND  # for all who are told of one change
+CHANGE_AT_MOST = 5 * SECOND  # for all subscribers of one change
 
 
 def push_change(system: System, record: JobRecord) -> None:
@@ -27,33 +27,33 @@ def push_change(system: System, record: JobRecord) -> None:
 
 
 def _tell(system: System, pushing: Pushing, record: JobRecord) -> None:
-    with bound(**about(record)):  # whoever put it there may be about another job by now
-        _count(*_told(system, pushing, record))
+    with bound(**log_fields(record)):  # whoever put it there may be about another job by now
+        _count(*_sent(system, pushing, record))
 
 
-def _told(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int]:
-    """How many were told, and how many were not."""
+def _sent(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int]:
+    """How many subscribers got the change, and how many missed it."""
     until = system.clock.now() + CHANGE_AT_MOST
     try:
         subscribers = pushing.connections.subscribers(record, system.clock.now())
     except Unavailable:
         return 0, 1
-    told = gone = 0
-    for subscriber in _from_anywhere(subscribers, system.chance()):
+    sent = gone = 0
+    for subscriber in _from_anywhere(subscribers, system.random()):
         if system.clock.now() >= until:
             break
         try:
             pushing.push.send(subscriber.address, pushing.updated(record, subscriber.base))
-            told += 1
+            sent += 1
         except Gone:
             gone += 1
-            forget(pushing, subscriber.address, record)
+            remove_connection(pushing, subscriber.address, record)
         except Unavailable:
-            continue  # it counts as one who was not told
-    return told, len(subscribers) - told - gone
+            continue  # it counts as missed
+    return sent, len(subscribers) - sent - gone
 
 
-def forget(pushing: Pushing, address: str, record: JobRecord | None = None) -> None:
+def remove_connection(pushing: Pushing, address: str, record: JobRecord | None = None) -> None:
     """With its subscription to `record`, which may be there although the connection has gone."""
     try:
         if record is not None:
@@ -63,14 +63,14 @@ def forget(pushing: Pushing, address: str, record: JobRecord | None = None) -> N
         logger.warning("connection_not_closed", extra={"connection": address})  # it expires
 
 
-def _from_anywhere(subscribers: list[Subscriber], chance: float) -> list[Subscriber]:
+def _from_anywhere(subscribers: list[Subscriber], random: float) -> list[Subscriber]:
     """Where time does not suffice for all, it is not always the same ones that miss it."""
-    start = int(chance * len(subscribers))
+    start = int(random * len(subscribers))
     return subscribers[start:] + subscribers[:start]
 
 
-def _count(told: int, failed: int) -> None:
-    if told or failed:
+def _count(sent: int, failed: int) -> None:
+    if sent or failed:
         level = logging.WARNING if failed else logging.INFO
-        metrics = {Metric.PUSHES: told, Metric.PUSH_FAILURES: failed}
+        metrics = {Metric.PUSHES: sent, Metric.PUSH_FAILURES: failed}
         logger.log(level, "pushed", extra={"metrics": metrics})

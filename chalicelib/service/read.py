@@ -6,22 +6,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from chalicelib.domain.deliveries import delivery_ids
 from chalicelib.domain.errors import JobNotFinished, JobNotSucceeded, NotFound
+from chalicelib.domain.events import Event, Transitioned, event_position
 from chalicelib.domain.job import ID, LIVE, Artifact, Entry, JobRecord, Status, Stored
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.verbs import expire
+from chalicelib.domain.webhooks import webhook_job_ids
 from chalicelib.domain.writes import Write
-from chalicelib.logs import bind
-from chalicelib.service.measures import about
-from chalicelib.service.ports import READ_AT_ONCE, System
+from chalicelib.ports.stores import READ_AT_ONCE
+from chalicelib.ports.system import System
+from chalicelib.service.measures import log_fields
 from chalicelib.service.transition import carry_out
+from chalicelib.telemetry.logs import bind
 
 EXAMINED_AT_MOST = 500  # records a page of a filtered list may cost
 DOWNLOAD_SECONDS = 900
-DELIVERIES_AT_MOST = 10  # of a job that was retried more often than that
+WEBHOOKS_AT_MOST = 10  # of a job that was retried more often than that
 LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads: soon at first, then each second
 
 
@@ -43,7 +44,7 @@ def find(system: System, owner: str, job_id: str) -> JobRecord:
         or not record.visible(system.clock.now())
     ):
         raise NotFound("There is no such job.")
-    bind(**about(record))
+    bind(**log_fields(record))
     return record
 
 
@@ -136,23 +137,6 @@ def download_url(system: System, what: Stored | Artifact) -> str:
     return system.payloads.download_url(what.key, name, kind, DOWNLOAD_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Transitioned:
-    at: int
-    position: str
-    entry: Entry
-    of_webhook: bool = False
-
-
-class Event(Protocol):
-    """A `Transitioned` or a `LogLine`."""
-
-    @property
-    def at(self) -> int: ...
-    @property
-    def position(self) -> str: ...
-
-
 def events(
     system: System, owner: str, job_id: str, limit: int, after: str
 ) -> tuple[list[Event], str | None]:
@@ -160,8 +144,8 @@ def events(
     the next page begins."""
     record = get(system, owner, job_id)
     lines = system.jobs.lines(record, after, limit + 1)
-    told = itertools.chain(transitions(record), deliveries(system, record))
-    happened: list[Event] = [*lines, *(one for one in told if one.position > after)]
+    entries = itertools.chain(transitions(record), webhook_transitions(system, record))
+    happened: list[Event] = [*lines, *(one for one in entries if one.position > after)]
     happened.sort(key=lambda event: event.position)
     page = happened[:limit]
     return page, page[-1].position if len(happened) > limit else None
@@ -181,24 +165,20 @@ def transitions(record: JobRecord) -> Iterator[Transitioned]:
         yield Transitioned(entry.at, event_position(latest, f"0{number:06d}"), known)
 
 
-def deliveries(system: System, record: JobRecord) -> Iterator[Transitioned]:
+def webhook_transitions(system: System, record: JobRecord) -> Iterator[Transitioned]:
     """What became of the last webhooks: the transitions of the jobs that deliver them. Why the
     last attempt failed is told in full."""
-    latest = delivery_ids(record)[-DELIVERIES_AT_MOST:]
-    for delivery in system.jobs.read_many(latest) if latest else ():
-        known = list(transitions(delivery))
+    latest = webhook_job_ids(record)[-WEBHOOKS_AT_MOST:]
+    for webhook in system.jobs.read_many(latest) if latest else ():
+        known = list(transitions(webhook))
         failed = [number for number, one in enumerate(known) if one.entry.detail is not None]
         for number, one in enumerate(known):
             entry = one.entry
-            if failed and number == failed[-1] and delivery.error is not None:
-                entry = replace(entry, detail=f"{entry.detail}: {delivery.error.detail}")
+            if failed and number == failed[-1] and webhook.error is not None:
+                entry = replace(entry, detail=f"{entry.detail}: {webhook.error.detail}")
             at, _, rest = one.position.partition("-")
-            position = f"{at}-2{rest}{delivery.id}"
+            position = f"{at}-2{rest}{webhook.id}"
             yield Transitioned(one.at, position, entry, of_webhook=True)
-
-
-def event_position(at: int, rest: str) -> str:
-    return f"{at:015d}-{rest}"
 
 
 def _deadline_passed(record: JobRecord, now: int) -> bool:

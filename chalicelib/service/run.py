@@ -15,14 +15,14 @@ from typing import Any, BinaryIO, TypeVar
 import msgspec
 
 from chalicelib.domain.errors import PermanentError
+from chalicelib.domain.events import LogLine, event_position
 from chalicelib.domain.job import DAY, Artifact, JobRecord, Progress, Stored
 from chalicelib.domain.params import UPLOAD_ID
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Job
 from chalicelib.domain.text import printable
-from chalicelib.domain.verbs import Findings
-from chalicelib.service.ports import LogLine, System
-from chalicelib.service.read import event_position
+from chalicelib.domain.verbs import PendingOutput
+from chalicelib.ports.system import System
 from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, json_text, stash
 from chalicelib.service.uploads import upload_key
 
@@ -51,7 +51,7 @@ class Run(Job):
         self.interrupts = system.interrupts()
         self.on_news: Callable[[], None] = lambda: None
         self.id = record.id
-        self.key = f"{record.id}-{record.birth}"
+        self.key = f"{record.id}-{record.uid}"
         self.attempt = record.attempt
         self.max_attempts = record.max_attempts
         self._saved: str | None = None
@@ -91,7 +91,7 @@ class Run(Job):
             if self._logged == LINES_AT_MOST:
                 message = "(further lines of this attempt are in the service's log only)"
             now = self.system.clock.now()
-            position = event_position(now, f"1{self._fresh_name()}")
+            position = event_position(now, f"1{self._new_name()}")
             self._lines.append(LogLine(now, self.attempt, message[:LINE_AT_MOST], position))
 
     def attach(
@@ -106,7 +106,7 @@ class Run(Job):
         if not CONTENT_TYPE.fullmatch(guessed):
             raise ValueError(f"{guessed!r} is no content type")
         with self.interrupts.shielded():
-            key = self.fresh_key("artifacts")
+            key = self.new_key("artifacts")
             body = data.encode() if isinstance(data, str) else data
             size = self.system.payloads.put(key, body, guessed)
         with self._news():
@@ -171,7 +171,7 @@ class Run(Job):
         waiting = bool(self._lines) or self._artifacts_changed
         return waiting or any(one is not None for one in found)
 
-    def take_findings(self) -> Findings:
+    def take_output(self) -> PendingOutput:
         """What is not written yet. An artifact attached before a checkpoint is never found
         after it: whoever continues from the one has the other."""
         with self._lock:
@@ -181,11 +181,11 @@ class Run(Job):
             if self._checkpoint is checkpoint:
                 self._checkpoint = None
             artifacts = self._artifacts if self._artifacts_changed else None
-            found = Findings(self._progress, stored, artifacts)
+            found = PendingOutput(self._progress, stored, artifacts)
             self._progress, self._artifacts_changed = None, False
         return found
 
-    def give_back(self, found: Findings) -> None:
+    def give_back(self, found: PendingOutput) -> None:
         """What could not be written, unless the task has gone further since."""
         with self._lock:
             self._progress = self._progress or found.progress
@@ -220,13 +220,13 @@ class Run(Job):
         """As the record is to hold it: a large one apart."""
         if checkpoint is None or checkpoint.text is None:
             return checkpoint
-        return stash(self.system, self.fresh_key("checkpoints"), checkpoint.text, CHECKPOINT_INLINE)
+        return stash(self.system, self.new_key("checkpoints"), checkpoint.text, CHECKPOINT_INLINE)
 
-    def fresh_key(self, kind: str) -> str:
+    def new_key(self, kind: str) -> str:
         """For an object in the bucket."""
-        return f"{self.record.prefix}{kind}/{self._fresh_name()}"
+        return f"{self.record.prefix}{kind}/{self._new_name()}"
 
-    def _fresh_name(self) -> str:
+    def _new_name(self) -> str:
         """Holds the lease token: no other attempt, however late, uses it."""
         return f"{self.lease_token}-{next(self._numbers):06d}"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from chalicelib.domain.errors import PermanentError, Unavailable
 from chalicelib.domain.job import Stored
-from chalicelib.domain.params import encode
-from chalicelib.service.ports import System
+from chalicelib.domain.values import encode
+from chalicelib.ports.system import System
 
 PARAMS_INLINE = 4 * 1024  # bytes
 CHECKPOINT_INLINE = 4 * 1024

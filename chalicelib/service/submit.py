@@ -20,16 +20,17 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.job import DAY, JobRecord, Status, Webhook, payload_prefix
-from chalicelib.domain.params import decode, differences, digest, encode
+from chalicelib.domain.params import decode
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Verb
-from chalicelib.logs import bind
+from chalicelib.domain.values import differences, digest, encode
+from chalicelib.ports.system import System
 from chalicelib.service import uploads
-from chalicelib.service.control import clear_away
-from chalicelib.service.measures import about
-from chalicelib.service.ports import System
+from chalicelib.service.erase import clear_away
+from chalicelib.service.measures import log_fields
 from chalicelib.service.stash import PARAMS_INLINE, fetch, stash
 from chalicelib.service.transition import announce, enqueue
+from chalicelib.telemetry.logs import bind
 
 logger = logging.getLogger(__name__)
 
@@ -59,25 +60,29 @@ class Accepted:
     replayed: bool
 
 
-def submit(system: System, asked: Submission) -> Accepted:
+def submit(system: System, submission: Submission) -> Accepted:
     """Store the job, or find the one that this Idempotency-Key led to before.
 
     Raises InvalidRequest, KeyReused, and Unavailable where it stays unclear what was stored.
     """
-    job_id = system.fresh() if asked.key is None else _id_for_key(system, asked.owner, asked.key)
-    body_digest = digest(asked.body())
+    job_id = (
+        system.new_id()
+        if submission.key is None
+        else _id_for_key(system, submission.owner, submission.key)
+    )
+    body_digest = digest(submission.body())
     try:
-        task = _task(system, asked.task)
-        _check(system, asked, task)
+        task = _task(system, submission.task)
+        _check(system, submission, task)
     except InvalidRequest:
         # A deployment may have changed what is valid since: the job that exists still counts.
-        existing = system.jobs.read(job_id) if asked.key is not None else None
+        existing = system.jobs.read(job_id) if submission.key is not None else None
         if existing is None or not existing.visible(system.clock.now()):
             raise
-        return _replay(system, asked, existing, body_digest)
-    bind(job=job_id, task=task.name, attempt=0, owner=asked.owner)
+        return _replay(system, submission, existing, body_digest)
+    bind(job=job_id, task=task.name, attempt=0, owner=submission.owner)
     for _ in range(3):
-        record = _new_record(system, asked, task, job_id, body_digest)
+        record = _new_record(system, submission, task, job_id, body_digest)
         try:
             system.jobs.submit(record)
         except ConditionFailed as taken:
@@ -86,15 +91,17 @@ def submit(system: System, asked: Submission) -> Accepted:
             if not taken.current.visible(system.clock.now()):
                 clear_away(system, taken.current)  # expired, or erased half way
                 continue
-            return _replay(system, asked, taken.current, body_digest)
+            return _replay(system, submission, taken.current, body_digest)
         announce(system, record, Verb.SUBMIT)
         return Accepted(record, replayed=False)
     raise Unavailable("An earlier job under this Idempotency-Key is being erased: try again.")
 
 
 def _body(task: str, params: Any, run_at: int | None, webhook: Webhook | None) -> dict[str, Any]:
-    told = None if webhook is None else {"url": webhook.url, "events": list(webhook.events)}
-    return {"task": task, "params": params, "run_at": run_at, "webhook": told}
+    webhook_member = (
+        None if webhook is None else {"url": webhook.url, "events": list(webhook.events)}
+    )
+    return {"task": task, "params": params, "run_at": run_at, "webhook": webhook_member}
 
 
 def _task(system: System, name: str) -> Task:
@@ -106,18 +113,22 @@ def _task(system: System, name: str) -> Task:
     return task
 
 
-def _check(system: System, asked: Submission, task: Task) -> None:
-    decode(task.params_type, asked.params)
+def _check(system: System, submission: Submission, task: Task) -> None:
+    decode(task.params_type, submission.params)
     now = system.clock.now()
-    if asked.run_at is not None and asked.run_at > now + FURTHEST_RUN_AT:
+    if submission.run_at is not None and submission.run_at > now + FURTHEST_RUN_AT:
         detail = "run_at is more than 30 days ahead."
         raise InvalidRequest(detail, errors=(FieldError("/run_at", detail),))
-    if asked.run_at and asked.cancel_after and asked.run_at >= now + asked.cancel_after:
+    if (
+        submission.run_at
+        and submission.cancel_after
+        and submission.run_at >= now + submission.cancel_after
+    ):
         detail = "Cancel-After ends before run_at: the job could never run."
         raise InvalidRequest(detail, errors=(FieldError("/run_at", detail),))
-    uploads.check(system, asked.owner, asked.params)
-    if asked.webhook is not None:
-        _check_webhook(system, asked.owner, asked.webhook, now)
+    uploads.check(system, submission.owner, submission.params)
+    if submission.webhook is not None:
+        _check_webhook(system, submission.owner, submission.webhook, now)
 
 
 def _check_webhook(system: System, owner: str, webhook: Webhook, now: int) -> None:
@@ -137,42 +148,44 @@ def _check_webhook(system: System, owner: str, webhook: Webhook, now: int) -> No
 
 
 def _new_record(
-    system: System, asked: Submission, task: Task, job_id: str, body_digest: str
+    system: System, submission: Submission, task: Task, job_id: str, body_digest: str
 ) -> JobRecord:
-    now, birth = system.clock.now(), system.fresh()
-    not_before = max(asked.run_at or now, now)
-    patience = asked.cancel_after or int(task.timeout * 1_000)
+    now, uid = system.clock.now(), system.new_id()
+    not_before = max(submission.run_at or now, now)
+    time_limit = submission.cancel_after or int(task.timeout * 1_000)
     record = JobRecord(
         id=job_id,
-        birth=birth,
-        nonce=birth,
-        owner=asked.owner,
+        uid=uid,
+        nonce=uid,
+        owner=submission.owner,
         task=task.name,
         lane=task.lane,
         created_at=now,
         updated_at=now,
         params=stash(
             system,
-            f"{payload_prefix(job_id, birth)}params",
-            encode(asked.params),
+            f"{payload_prefix(job_id, uid)}params",
+            encode(submission.params),
             PARAMS_INLINE,
         ),
         request_digest=body_digest,
-        run_at=asked.run_at,
+        run_at=submission.run_at,
         not_before=not_before,
         # Cancel-After counts from creation; a task's own timeout from when it may begin.
-        deadline=(now if asked.cancel_after else not_before) + patience,
-        patience=patience,
+        deadline=(now if submission.cancel_after else not_before) + time_limit,
+        time_limit=time_limit,
         retention=system.rules.retention,
-        webhook=asked.webhook,
+        webhook=submission.webhook,
         max_attempts=task.max_attempts,
         status=Status.QUEUED,
     )
     return verbs.submit(record, now)
 
 
-def _replay(system: System, asked: Submission, existing: JobRecord, body_digest: str) -> Accepted:
-    bind(**about(existing))
+def _replay(
+    system: System, submission: Submission, existing: JobRecord, body_digest: str
+) -> Accepted:
+    bind(**log_fields(existing))
     if existing.request_digest != body_digest:
         params = msgspec.json.decode(fetch(system, existing.params))
         before = _body(existing.task, params, existing.run_at, existing.webhook)
@@ -180,7 +193,7 @@ def _replay(system: System, asked: Submission, existing: JobRecord, body_digest:
             "This Idempotency-Key belongs to another request: use a fresh key for a new one.",
             errors=tuple(
                 FieldError(pointer, "differs from the first request under this key")
-                for pointer in differences(before, asked.body())
+                for pointer in differences(before, submission.body())
             ),
         )
     if existing.status is Status.QUEUED:

@@ -24,17 +24,17 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.job import DAY, HOUR, ID, MINUTE, JobRecord, Status
-from chalicelib.domain.params import encode
 from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.values import encode
 from chalicelib.domain.writes import Write
-from chalicelib.logs import bind
-from chalicelib.metrics import Metric
+from chalicelib.ports.push import Connection, Pushing, Subscriber
+from chalicelib.ports.system import System
 from chalicelib.service import tickets
-from chalicelib.service.ports import System
-from chalicelib.service.push import forget
-from chalicelib.service.push_ports import Connection, Pushing, Subscriber
+from chalicelib.service.push import remove_connection
 from chalicelib.service.read import find
 from chalicelib.service.transition import carry_out
+from chalicelib.telemetry.logs import bind
+from chalicelib.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ CHANNEL = re.compile(rf"/?jobs/({ID.pattern})")
 SUBSCRIPTIONS_AT_MOST = 100  # of a connection: they are listed in its item
 
 
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ClientMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What clients send."""
 
     action: Literal["subscribe", "unsubscribe"]
@@ -69,10 +69,10 @@ def receive(system: System, connection_id: str, body: str) -> None:
         if connection is None:
             raise Unauthorized("The connection has had its time: connect again.")
         bind(owner=connection.owner)
-        asked = _parse(body)
-        job = asked.job
-        answer = _carry_out(system, pushing, connection, asked)
-        logger.info(asked.action, extra={"connection": connection_id, "job": job})
+        message = _parse(body)
+        job = message.job
+        answer = _carry_out(system, pushing, connection, message)
+        logger.info(message.action, extra={"connection": connection_id, "job": job})
     except (ClientError, Unavailable) as error:
         logger.info("message_refused", extra={"connection": connection_id, "error": error.slug})
         answer = pushing.refused(error, job)
@@ -116,19 +116,21 @@ def _job_of(channel: str) -> str:
     return found[1]
 
 
-def _parse(body: str) -> Asked:
+def _parse(body: str) -> ClientMessage:
     try:
-        return msgspec.json.decode(body, type=Asked)
+        return msgspec.json.decode(body, type=ClientMessage)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         shape = '{"action": "subscribe" or "unsubscribe", "job": "<id>"}'
         raise MalformedRequest(f"A message must be {shape}: {error}.") from None
 
 
-def _carry_out(system: System, pushing: Pushing, connection: Connection, asked: Asked) -> str:
-    if asked.action == "unsubscribe":
-        pushing.connections.unsubscribe(connection, asked.job)
-        return encode({"type": "unsubscribed", "job": asked.job})
-    record = find(system, connection.owner, asked.job)
+def _carry_out(
+    system: System, pushing: Pushing, connection: Connection, message: ClientMessage
+) -> str:
+    if message.action == "unsubscribe":
+        pushing.connections.unsubscribe(connection, message.job)
+        return encode({"type": "unsubscribed", "job": message.job})
+    record = find(system, connection.owner, message.job)
     if not pushing.connections.reserve(connection, record, SUBSCRIPTIONS_AT_MOST):
         raise TooManySubscriptions(
             f"A connection takes {SUBSCRIPTIONS_AT_MOST} jobs: unsubscribe, or open another."
@@ -142,7 +144,7 @@ def _watch(
     system: System, pushing: Pushing, record: JobRecord, to: Subscriber, until: int
 ) -> JobRecord:
     def decide(now_is: JobRecord, stamp: Stamp) -> Write | None:
-        if now_is.birth != record.birth or now_is.status is Status.ERASING:
+        if now_is.uid != record.uid or now_is.status is Status.ERASING:
             raise NotFound("The job was erased meanwhile.")
         return None if now_is.watched else verbs.watch(now_is, stamp)
 
@@ -156,7 +158,7 @@ def _answer(pushing: Pushing, connection_id: str, text: str) -> None:
     try:
         pushing.push.send(connection_id, text)
     except Gone:
-        forget(pushing, connection_id)
+        remove_connection(pushing, connection_id)
     except Unavailable:
         logger.warning(
             "answer_not_sent",

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.job import LIVE, SECOND, JobRecord, Status, Urgency
+from chalicelib.domain.job import LIVE, SECOND, DuePartition, JobRecord, Status
 from chalicelib.domain.transitions import REMIND_AFTER, Stamp, Verb
 from chalicelib.domain.writes import Write
-from chalicelib.logs import bound
-from chalicelib.metrics import Metric
-from chalicelib.service.control import clear_away
-from chalicelib.service.measures import about
-from chalicelib.service.ports import READ_AT_ONCE, System
+from chalicelib.ports.stores import READ_AT_ONCE
+from chalicelib.ports.system import System
+from chalicelib.service.erase import clear_away
+from chalicelib.service.measures import log_fields
 from chalicelib.service.transition import carry_out
+from chalicelib.telemetry.logs import bound
+from chalicelib.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,11 @@ def sweep(system: System, ends_at: int) -> Counter[str]:
     lanes = _Lanes(system)
     most_late = 0
     others_end_at = ends_at - round((ends_at - system.clock.now()) * ERASURES)
-    for urgency in Urgency:
-        until = ends_at if urgency is Urgency.ERASE else others_end_at
-        for record in _records(system, urgency, until):
+    for partition in DuePartition:
+        until = ends_at if partition is DuePartition.ERASE else others_end_at
+        for record in _records(system, partition, until):
             most_late = max(most_late, _late(record, system.clock.now()))
-            with bound(**about(record)):
+            with bound(**log_fields(record)):
                 done[_visit(system, record, lanes)] += 1
     metrics = {
         Metric.OLDEST_DUE_SECONDS: most_late / SECOND,
@@ -106,7 +107,7 @@ class _Lanes:
         is lost, the messages of others do not hide it for ever. What is scheduled for later has
         sent none yet."""
         lane = record.lane
-        if record.due is not Urgency.REMIND:
+        if record.due is not DuePartition.REMIND:
             return False
         if lane not in self.waiting:
             self.waiting[lane] = self._ask(lane)
@@ -125,13 +126,13 @@ def _late(record: JobRecord, now: int) -> int:
     """In milliseconds. A reminder moves a job's due date, by which the job gets no earlier."""
     if record.due_at is None or record.due_at > now:
         return 0
-    if record.due is Urgency.REMIND:
+    if record.due is DuePartition.REMIND:
         return now - min(record.due_at, record.not_before + REMIND_AFTER)
     return now - record.due_at
 
 
-def _records(system: System, urgency: Urgency, ends_at: int) -> Iterator[JobRecord]:
-    ids = system.jobs.due(urgency, system.clock.now())
+def _records(system: System, partition: DuePartition, ends_at: int) -> Iterator[JobRecord]:
+    ids = system.jobs.due(partition, system.clock.now())
     while batch := list(itertools.islice(ids, READ_AT_ONCE)):
         for record in system.jobs.read_many(batch):
             if system.clock.now() >= ends_at:

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from chalicelib.domain.errors import NotFound, Unauthorized
 from chalicelib.domain.job import SECOND
-from chalicelib.domain.params import encode
 from chalicelib.domain.seals import seal, unseal
-from chalicelib.service.ports import System
+from chalicelib.domain.tickets import Admission, Ticket
+from chalicelib.domain.values import encode
+from chalicelib.ports.system import System
 
 TICKET_LIVES = 60 * SECOND
 SCOPE = ("ticket",)
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """`url` is where it admits, `expires_at` until when (epoch ms); `host` is AppSync's."""
-
-    text: str
-    url: str
-    host: str | None
-    expires_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What a ticket says: whose it is, and what links begin with where it came from."""
-
-    id: str
-    owner: str
-    base: str
-    expires_at: int
 
 
 def issue(system: System, owner: str, base: str) -> Ticket:
     """For one connection. Raises NotFound on a stage that does not push."""
     if system.pushing is None:
         raise NotFound("This stage does not push: see PUSH in docs/push.md.")
-    admission = Admission(system.fresh(), owner, base, system.clock.now() + TICKET_LIVES)
+    admission = Admission(system.new_id(), owner, base, system.clock.now() + TICKET_LIVES)
     text = seal(system.secrets.stage_secret(), SCOPE, encode(admission))
     return Ticket(text, system.pushing.url, system.pushing.host, admission.expires_at)
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from chalicelib.domain.deliveries import delivery_of, wanted
 from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
 from chalicelib.domain.job import JobRecord, Status
 from chalicelib.domain.transitions import UNSEEN, Stamp, Verb, message_delay
+from chalicelib.domain.webhooks import wanted, webhook_job
 from chalicelib.domain.writes import Write
-from chalicelib.logs import bound
-from chalicelib.service.measures import about, measured
-from chalicelib.service.ports import System
+from chalicelib.ports.system import System
+from chalicelib.service.measures import log_fields, measured
 from chalicelib.service.push import push_change
+from chalicelib.telemetry.logs import bound
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +52,11 @@ def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
         after = system.jobs.apply(record.id, write)
         announce(system, after, write.verb)
         return after
-    delivery = delivery_of(after, system.webhook_body(after), system.fresh())
-    after = system.jobs.apply_and_submit(record, held, delivery)
+    webhook = webhook_job(after, system.webhook_body(after), system.new_id())
+    after = system.jobs.apply_and_submit(record, held, webhook)
     announce(system, after, write.verb)
-    with bound(**about(delivery)):
-        announce(system, delivery, Verb.SUBMIT)
+    with bound(**log_fields(webhook)):
+        announce(system, webhook, Verb.SUBMIT)
     return after
 
 
@@ -92,4 +92,4 @@ def enqueue(system: System, record: JobRecord) -> None:
 
 
 def stamp(system: System) -> Stamp:
-    return Stamp(now=system.clock.now(), nonce=system.fresh())
+    return Stamp(now=system.clock.now(), nonce=system.new_id())

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.errors import FieldError, InvalidRequest
-from chalicelib.domain.params import UPLOAD_ID, strings_in
-from chalicelib.service.ports import System
+from chalicelib.domain.params import UPLOAD_ID
+from chalicelib.domain.tickets import UploadTicket
+from chalicelib.domain.values import strings_in
+from chalicelib.ports.system import System
 
 UPLOAD_SECONDS = 3_600
 UPLOADS_AT_MOST = 500  # of one job's params: each is a call to S3, and the API has 29 seconds
 
 
-@dataclass(frozen=True, slots=True)
-class UploadTicket:
-    id: str
-    url: str
-    headers: Mapping[str, str]
-    expires_at: int
-
-
 def create(system: System, owner: str, content_type: str, size: int) -> UploadTicket:
     """A presigned PUT by which `size` bytes can be written once."""
-    upload_id = f"upload:{system.fresh()}"
+    upload_id = f"upload:{system.new_id()}"
     url, headers = system.payloads.upload_url(
         upload_key(owner, upload_id), content_type, size, UPLOAD_SECONDS
     )

@@ -33,14 +33,14 @@ from chalicelib.domain.retry import backoff_seconds
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Stamp, Verb
 from chalicelib.domain.writes import Write
-from chalicelib.logs import bind, bound
-from chalicelib.metrics import Metric
+from chalicelib.ports.system import System
 from chalicelib.service.heartbeat import Heartbeat
-from chalicelib.service.measures import about
-from chalicelib.service.ports import System
+from chalicelib.service.measures import log_fields
 from chalicelib.service.run import Run
 from chalicelib.service.stash import RESULT_INLINE, fetch, json_text, stash
 from chalicelib.service.transition import announce, carry_out, enqueue
+from chalicelib.telemetry.logs import bind, bound
+from chalicelib.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class BadMessage(OvertimeError):
     slug, title = "bad-message", "The message is not one of ours"
 
 
-def deliver(system: System, bodies: Sequence[str], ends_at: int) -> None:
+def process_messages(system: System, bodies: Sequence[str], ends_at: int) -> None:
     """Work on a delivery of messages until `ends_at` (epoch ms), when Lambda ends it.
 
     Raises what went wrong last, once all are served: SQS then delivers all of them again,
@@ -87,7 +87,7 @@ def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
     if record is None:
         logger.info("nothing_to_claim")
         return
-    bind(**about(record))
+    bind(**log_fields(record))
     announce(system, record, Verb.CLAIM)
     run = Run(system, record, ends_at)
     heartbeat = Heartbeat(run)
@@ -102,7 +102,7 @@ def _claim(system: System, hint: Hint) -> JobRecord | None:
     """The running job, if it was there to be taken; None if there is nothing to do."""
     lease_until = system.clock.now() + system.rules.lease
     for _ in range(3):
-        token, now = system.fresh(), system.clock.now()
+        token, now = system.new_id(), system.clock.now()
         try:
             write = verbs.claim(hint.generation, token, lease_until, now)
             return system.jobs.apply(hint.job, write)
@@ -138,7 +138,7 @@ def _run(run: Run, task: Task | None) -> Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        outcome = outcome_of(error, told=run.interrupts.pending)
+        outcome = outcome_of(error, pending=run.interrupts.pending)
         if isinstance(outcome, (Failed, Retry)):
             # The client sees type and message; where it came from is for us.
             where = "".join(traceback.format_exception(error))
@@ -155,8 +155,8 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
     run.store_logs()
     if isinstance(outcome, Succeeded):
         run.drop_checkpoint()
-        result = stash(system, run.fresh_key("results"), outcome.result, RESULT_INLINE)
-    found = run.take_findings()
+        result = stash(system, run.new_key("results"), outcome.result, RESULT_INLINE)
+    found = run.take_output()
     if isinstance(outcome, Continue) and not run.moved:
         outcome = OUT_OF_TIME
     if isinstance(outcome, Retry):
@@ -196,7 +196,7 @@ def _delay(system: System, task: Task | None, attempt: int, outcome: Retry) -> i
     seconds = outcome.delay_seconds
     if seconds is None:
         assert task is not None
-        seconds = backoff_seconds(attempt, task.backoff, task.backoff_max, system.chance)
+        seconds = backoff_seconds(attempt, task.backoff, task.backoff_max, system.random)
     return int(seconds * SECOND)
 
 

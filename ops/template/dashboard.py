@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.metrics import NAMESPACE, Metric
+from chalicelib.telemetry.metrics import NAMESPACE, Metric
 
 WIDTH, HEIGHT, ACROSS = 8, 6, 3  # of a widget in a grid 24 wide
 ENDS = ("succeeded", "failed", "canceled")

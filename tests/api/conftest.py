@@ -1,5 +1,5 @@
 """The real app over moto, under a clock of its own; the bench that the tests work on is
-tests/api/bench.py."""
+tests/api/harness.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from tests.api.bench import Service, begin
+from tests.api.harness import Service, begin
 
 
 @pytest.fixture

@@ -24,13 +24,13 @@ from chalice.test import HTTPResponse
 from chalicelib import wiring
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.http.auth import PUBLIC
-from chalicelib.service.tokens import Tokens
+from chalicelib.identity.tokens import Tokens
 from local.gate import Gate
 from local.gateway import Gateway
 from local.stage import read_config
 from tests.api import gateway
-from tests.api.bench import BASE, Context, Service
 from tests.api.description import check
+from tests.api.harness import BASE, Context, Service
 from tests.aws import ENVIRONMENT, ROOT
 from tests.issuer import AUDIENCE, Issuer, Key, running
 
@@ -123,7 +123,7 @@ class TokensDoor(LocalDoor):
     def __init__(self, service: Service) -> None:
         super().__init__(service, AUTH="tokens")
         store = TokensTable(lambda: wiring.client("dynamodb"), ENVIRONMENT["TABLE"])
-        self.tokens = Tokens(store, service.clock.now, service.system.fresh)
+        self.tokens = Tokens(store, service.clock.now, service.system.new_id)
         service.monkeypatch.setattr(self.module, "bearers", lambda: self.tokens)
         self.known: dict[str, str] = {}
 

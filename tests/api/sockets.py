@@ -11,8 +11,8 @@ from typing import Any
 
 import app as app_module
 from chalicelib.domain.errors import Gone, Unavailable
-from chalicelib.service.push_ports import Pushing
-from tests.api.bench import Context, Service
+from chalicelib.ports.push import Pushing
+from tests.api.harness import Context, Service
 
 DOMAIN = "w1x2y3.execute-api.eu-central-1.amazonaws.com"
 

@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.http import frames
 from chalicelib.service import tickets
 from chalicelib.service.subscribe import is_allowed
-from tests.api.bench import BASE, Service
+from tests.api.harness import BASE, Service
 from tests.api.sockets import AtOnce
 from tests.aws import ENVIRONMENT, ROOT
 

@@ -15,8 +15,8 @@ from chalice.test import HTTPResponse
 from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable
 from tests.api import gateway
-from tests.api.bench import Context, Service, is_problem
 from tests.api.doors import ARN, ApiGatewayDoor, TokensDoor, allows, bearer
+from tests.api.harness import Context, Service, is_problem
 from tests.aws import ENVIRONMENT, ROOT, counted
 from tests.lines import lines
 
@@ -41,7 +41,7 @@ def raises(service: Service, door: TokensDoor, error: Exception) -> None:
         def owner_of(self, text: str) -> str:
             raise error
 
-    service.monkeypatch.setattr(door.module, "bearers", Away)
+    service.monkeypatch.setattr(door.module, "authenticator", Away)
 
 
 # ── what it answers ──
@@ -141,7 +141,7 @@ def test_no_function_loads_a_check_that_it_does_not_make(mode: str) -> None:
     """PyJWT and cryptography are loaded by the authorizer of a stage with AUTH=jwt alone."""
     code = (
         "import app, sys\n"
-        "if app.settings.auth in ('tokens', 'jwt'): app.bearers()\n"
+        "if app.settings.auth in ('tokens', 'jwt'): app.authenticator()\n"
         "print(*sorted({'jwt', 'cryptography', 'botocore', 'PIL'} & sys.modules.keys()))\n"
     )
     stage = "dev" if mode == "iam" else "local"

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.http.requests import BODY_AT_MOST
 from chalicelib.tasks import Job, task
-from tests.api.bench import Service, is_problem, pointers
+from tests.api.harness import Service, is_problem, pointers
 
 FORM = "application/x-www-form-urlencoded"  # what curl -d sends unless told otherwise
 

@@ -14,7 +14,7 @@ import pytest
 import app as app_module
 from chalicelib import wiring
 from chalicelib.aws.secrets import Secrets
-from tests.api.bench import Service
+from tests.api.harness import Service
 from tests.aws import ENVIRONMENT, ROOT, counted
 
 LARGE = {"text": "x" * 5_000}

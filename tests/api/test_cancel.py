@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.tasks import Job, task
-from tests.api.bench import Service, is_problem
+from tests.api.harness import Service, is_problem
 
 
 def canceling(service: Service, times: int = 1) -> tuple[str, list[Any]]:

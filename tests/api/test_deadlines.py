@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.job import DAY
 from chalicelib.http.representation import rfc3339
 from chalicelib.tasks import Job, task
-from tests.api.bench import Service, is_problem, pointers
+from tests.api.harness import Service, is_problem, pointers
 
 
 @pytest.mark.parametrize(

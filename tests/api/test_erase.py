@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.tasks import Job, task
-from tests.api.bench import Service, is_problem
+from tests.api.harness import Service, is_problem
 
 
 def finished(service: Service) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.http.representation import rfc3339
 from chalicelib.tasks import Job, task
-from tests.api.bench import BASE, Service, is_problem
+from tests.api.harness import BASE, Service, is_problem
 
 
 def events(service: Service, job_id: str) -> list[dict[str, Any]]:

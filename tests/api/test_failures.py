@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.errors import ConditionFailed, PermanentError
-from tests.api.bench import Context, Service, is_problem
+from tests.api.harness import Context, Service, is_problem
 from tests.aws import ENVIRONMENT
 from tests.lines import lines
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import ConditionFailed, Unavailable
-from chalicelib.memory import MemorySecrets
+from chalicelib.memory.stores import MemorySecrets
 from chalicelib.service.submit import Submission, submit
-from tests.api.bench import Service, is_problem, pointers
+from tests.api.harness import Service, is_problem, pointers
 
 KEY = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
 

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from chalicelib.memory import MemorySecrets
+from chalicelib.memory.stores import MemorySecrets
 from chalicelib.service import read
-from tests.api.bench import BASE, Service, is_problem
+from tests.api.harness import BASE, Service, is_problem
 
 
 def submitted(service: Service, count: int, task: str = "echo") -> list[str]:

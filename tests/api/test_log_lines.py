@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from chalicelib.tasks import Job, task
-from tests.api.bench import Context, Service
+from tests.api.harness import Context, Service
 from tests.lines import lines
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.http.representation import rfc3339
 from chalicelib.tasks import Job, task
-from tests.api.bench import Service, is_problem
+from tests.api.harness import Service, is_problem
 
 
 def running(service: Service) -> str:

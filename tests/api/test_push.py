@@ -12,10 +12,10 @@ import app as app_module
 from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.task import Job, task
-from chalicelib.metrics import Metric
+from chalicelib.runtime.outbox import ThreadedOutbox
 from chalicelib.service import tickets
-from chalicelib.service.outbox import ThreadedOutbox
-from tests.api.bench import BASE, Context, Service
+from chalicelib.telemetry.metrics import Metric
+from tests.api.harness import BASE, Context, Service
 from tests.api.sockets import Sockets
 from tests.aws import counted
 
@@ -508,7 +508,7 @@ def test_it_is_not_always_the_same_who_miss_it(
     job = service.submitted()
     browsers = sorted((sockets.watching(job) for _ in range(4)), key=lambda one: one.id)
     sockets.wire.before_sending = lambda: service.clock.sleep(6)
-    service.replace(chance=lambda: chance)
+    service.replace(random=lambda: chance)
     service.post(f"/jobs/{job}/cancel")
     assert [bool(one.take()) for one in browsers].index(True) == int(chance * 4)
 
@@ -619,10 +619,10 @@ def test_subscribing_to_a_finished_job_tells_no_webhook_again(
 @pytest.fixture
 def outbox(service: Service, sockets: Sockets) -> ThreadedOutbox:
     """The one with a thread; the middleware waits for it, too."""
-    outbox = ThreadedOutbox(patience=10)
+    outbox = ThreadedOutbox(time_limit=10)
     sockets.replace(outbox=outbox)
     service.monkeypatch.setattr(wiring.outbox, "drain", outbox.drain)
-    service.monkeypatch.setattr(wiring.outbox, "patience", 10)
+    service.monkeypatch.setattr(wiring.outbox, "time_limit", 10)
     return outbox
 
 
@@ -641,7 +641,7 @@ def test_a_client_that_takes_nothing_keeps_no_worker_waiting(
     outbox: ThreadedOutbox,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The patience is zero here; how long it is otherwise is below."""
+    """The time_limit is zero here; how long it is otherwise is below."""
     job, other = service.submitted(), service.submitted()
     browser = sockets.watching(job, other)
     stuck, released = threading.Event(), threading.Event()
@@ -650,7 +650,7 @@ def test_a_client_that_takes_nothing_keeps_no_worker_waiting(
         stuck.set()
         assert released.wait(30)
 
-    service.monkeypatch.setattr(wiring.outbox, "patience", 0)
+    service.monkeypatch.setattr(wiring.outbox, "time_limit", 0)
     sockets.wire.before_sending = blocks
     try:
         service.run(job)

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.tasks import Job, task
-from tests.api.bench import BASE, Service, is_problem
+from tests.api.harness import BASE, Service, is_problem
 from tests.aws import ENVIRONMENT
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.http.representation import rfc3339
 from chalicelib.tasks import Job, PermanentError, task
-from tests.api.bench import Service, is_problem
+from tests.api.harness import Service, is_problem
 
 
 def failed(service: Service) -> str:

@@ -16,10 +16,10 @@ from moto import mock_aws
 
 import app as app_module
 from chalicelib.domain.job import DAY
-from chalicelib.memory import MemorySecrets
+from chalicelib.memory.stores import MemorySecrets
 from tests.api import gateway
-from tests.api.bench import Context, Service, begin
 from tests.api.description import description
+from tests.api.harness import Context, Service, begin
 
 CONFIG = schemathesis.Config.from_dict(
     {
@@ -116,7 +116,7 @@ def test_the_description_is_valid_openapi() -> None:
 def test_every_answer_is_as_described(case: Any, world: World) -> None:
     # With another secret, as another stage has, an Idempotency-Key leads to another id: so here
     # none has been used before.
-    world.service.replace(secrets=MemorySecrets(world.service.system.fresh().encode()))
+    world.service.replace(secrets=MemorySecrets(world.service.system.new_id().encode()))
     if case.meta.generation.mode.is_positive:
         world.sensible(case)
     case.call_and_validate(base_url=BASE_URL, session=session)

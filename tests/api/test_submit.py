@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import DAY
 from chalicelib.http.representation import rfc3339
-from tests.api.bench import BASE, Service, is_problem, pointers
+from tests.api.harness import BASE, Service, is_problem, pointers
 
 MEMBERS = set(
     "id task status wait_reason progress params result artifacts error attempt max_attempts "

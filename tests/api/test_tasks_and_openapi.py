@@ -12,9 +12,9 @@ import schemathesis
 import app as app_module
 from chalicelib import __version__
 from chalicelib.tasks import Job, task
-from tests.api.bench import Service
 from tests.api.description import description as described
 from tests.api.doors import load_app
+from tests.api.harness import Service
 
 
 class Opaque:

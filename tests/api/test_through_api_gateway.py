@@ -12,7 +12,7 @@ from chalice.test import HTTPResponse
 import app as app_module
 from chalicelib.http.requests import base_of
 from tests.api import gateway
-from tests.api.bench import Context, Service, is_problem
+from tests.api.harness import Context, Service, is_problem
 
 BODY = {"task": "echo", "params": {}}
 JSON = ("Content-Type", "application/json")

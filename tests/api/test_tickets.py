@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unauthorized
-from chalicelib.domain.params import encode
-from chalicelib.memory import MemorySecrets
+from chalicelib.domain.tickets import Admission
+from chalicelib.domain.values import encode
+from chalicelib.memory.stores import MemorySecrets
 from chalicelib.service.submit import _id_for_key
-from chalicelib.service.tickets import Admission, examine
-from tests.api.bench import BASE, Service, is_problem
+from chalicelib.service.tickets import examine
+from tests.api.harness import BASE, Service, is_problem
 from tests.api.sockets import Sockets
 from tests.aws import ENVIRONMENT, ROOT
 

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.http.representation import rfc3339
 from chalicelib.service.uploads import upload_key
-from tests.api.bench import Service, is_problem, pointers
+from tests.api.harness import Service, is_problem, pointers
 
 
 def test_an_upload_is_a_signed_put_for_an_hour(service: Service) -> None:

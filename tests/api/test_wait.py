@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.tasks import Job, task
-from tests.api.bench import Service
+from tests.api.harness import Service
 
 
 def later(service: Service, seconds: float, happens: object) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from chalicelib.domain.deliveries import delivery_ids
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.job import DAY, HOUR, MINUTE, JobRecord
+from chalicelib.domain.webhooks import webhook_job_ids
 from chalicelib.outbound.client import OutgoingWeb
 from chalicelib.outbound.guard import Guard
 from chalicelib.tasks import Job, task
-from chalicelib.tasks.testing import Bench
-from tests.api.bench import BASE, Answer, Service, is_problem, pointers
+from chalicelib.testing import Bench
+from tests.api.harness import BASE, Answer, Service, is_problem, pointers
 from tests.receiver import receiving, response
 
 SECRET = "whsec_c2VjcmV0IGZvciB0ZXN0cw=="
@@ -45,7 +45,7 @@ def submitted(service: Service, name: str = "echo", **changes: Any) -> str:
 
 
 def deliveries(service: Service, job_id: str) -> list[JobRecord]:
-    return service.system.jobs.read_many(delivery_ids(service.record(job_id)))
+    return service.system.jobs.read_many(webhook_job_ids(service.record(job_id)))
 
 
 def body_of(delivery: JobRecord) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pytest
 from chalice.deploy.swagger import CFNSwaggerGenerator
 
 import app as app_module
-from tests.api.bench import Service, is_problem, pointers
 from tests.api.doors import Door, load_app, opened
+from tests.api.harness import Service, is_problem, pointers
 
 DOORS = ("tokens", "tokens behind API Gateway", "jwt", "iam")
 OPEN_TO_ALL = {"/health"}

@@ -20,21 +20,21 @@ from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.payloads import Payloads
 from chalicelib.aws.secrets import Secrets
 from chalicelib.aws.tokens_table import TokensTable
-from chalicelib.memory import (
+from chalicelib.memory.identity import MemoryTokens
+from chalicelib.memory.stores import (
     MemoryJobs,
     MemoryPayloads,
     MemoryQueue,
     MemorySecrets,
     MemorySigningSecrets,
-    MemoryTokens,
 )
-from chalicelib.service.ports import (
+from chalicelib.ports.identity import TokenStore
+from chalicelib.ports.stores import (
     JobStore,
     MessageQueue,
     PayloadStore,
     SecretStore,
     SigningSecrets,
-    TokenStore,
 )
 from tests import records
 from tests.aws import create_table
@@ -82,11 +82,11 @@ def _aws(dynamodb: Any, table: str, sqs: Any = None, s3: Any = None) -> Stores:
         table=table,
     )
     if sqs is not None:
-        lane = f"default-{records.fresh()}"
+        lane = f"default-{records.new_id()}"
         sqs.create_queue(QueueName=lane)
         stores.messages = JobsQueue(lambda: sqs, {"default": lane})
     if s3 is not None:
-        bucket = f"{BUCKET}-{records.fresh()}"
+        bucket = f"{BUCKET}-{records.new_id()}"
         s3.create_bucket(Bucket=bucket)
         stores.payloads = Payloads(lambda: s3, bucket)
     return stores
@@ -110,7 +110,7 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
             )
 
         def emulated(dynamodb: Any, sqs: Any, s3: Any) -> Stores:
-            table = f"jobs-{records.fresh()}"  # one for each test
+            table = f"jobs-{records.new_id()}"  # one for each test
             create_table(dynamodb, table)
             return _aws(dynamodb, table, sqs, s3)
 

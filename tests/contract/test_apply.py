@@ -15,7 +15,7 @@ from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import Entry, JobRecord, Status, Stored
 from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL, TABLE, Verb
 from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
-from chalicelib.service.ports import JobStore
+from chalicelib.ports.stores import JobStore
 from tests.records import (
     FOUND,
     LATER,
@@ -24,7 +24,7 @@ from tests.records import (
     PROBLEM,
     examples,
     failed,
-    fresh,
+    new_id,
     queued,
     running,
     stamp,
@@ -67,7 +67,7 @@ def test_a_write_from_any_other_status_changes_nothing(jobs: JobStore, case: int
     others = set(Status) - TABLE[Verb(write.verb)].start
     assert others
     for status in others:
-        other = replace(record, id=fresh(), status=status)
+        other = replace(record, id=new_id(), status=status)
         jobs.submit(other)
         with pytest.raises(ConditionFailed) as refused:
             jobs.apply(other.id, write)
@@ -76,9 +76,9 @@ def test_a_write_from_any_other_status_changes_nothing(jobs: JobStore, case: int
 
 
 def test_a_write_to_a_job_that_is_not_there_makes_none(jobs: JobStore) -> None:
-    missing = fresh()
+    missing = new_id()
     with pytest.raises(ConditionFailed) as refused:
-        jobs.apply(missing, verbs.claim(0, fresh(), NOW + LEASE, NOW))
+        jobs.apply(missing, verbs.claim(0, new_id(), NOW + LEASE, NOW))
     assert refused.value.current is None
     assert jobs.read(missing) is None
 
@@ -108,9 +108,9 @@ CLAUSES: list[Case] = [
 def test_every_kind_of_clause_is_asked_as_in_memory(
     jobs: JobStore, record: JobRecord, clause: Callable[[JobRecord], Clause], holds: bool
 ) -> None:
-    record = replace(record, id=fresh())
+    record = replace(record, id=new_id())
     jobs.submit(record)
-    write = Write(verb="test", nonce=fresh(), when=(clause(record),), put={"updated_at": NOW})
+    write = Write(verb="test", nonce=new_id(), when=(clause(record),), put={"updated_at": NOW})
     if holds:
         assert jobs.apply(record.id, write) == write.applied_to(record)
     else:
@@ -122,7 +122,7 @@ def test_a_worker_that_lost_its_lease_cannot_finish(jobs: JobStore) -> None:
     slow = running()
     jobs.submit(slow)
     rescued = jobs.apply(slow.id, verbs.rescue(slow, stamp(LATER)))
-    taken = jobs.apply(slow.id, verbs.claim(0, fresh(), LATER + LEASE, LATER))
+    taken = jobs.apply(slow.id, verbs.claim(0, new_id(), LATER + LEASE, LATER))
     assert rescued.attempt + 1 == taken.attempt
     for write in (
         verbs.succeed(slow, stamp(), FOUND, Stored(text="1")),
@@ -141,8 +141,8 @@ def test_a_claim_of_another_generation_changes_nothing(jobs: JobStore) -> None:
     jobs.submit(broken)
     again = jobs.apply(broken.id, verbs.retry(broken, stamp()))
     with pytest.raises(ConditionFailed):
-        jobs.apply(broken.id, verbs.claim(0, fresh(), NOW + LEASE, NOW))
-    assert jobs.apply(broken.id, verbs.claim(1, fresh(), NOW + LEASE, NOW)).attempt == 1
+        jobs.apply(broken.id, verbs.claim(0, new_id(), NOW + LEASE, NOW))
+    assert jobs.apply(broken.id, verbs.claim(1, new_id(), NOW + LEASE, NOW)).attempt == 1
     assert again.generation == 1
 
 
@@ -150,7 +150,7 @@ def test_a_long_history_keeps_its_beginning_and_its_end(jobs: JobStore) -> None:
     record = queued()
     jobs.submit(record)
     for _ in range(30):
-        busy = jobs.apply(record.id, verbs.claim(0, fresh(), NOW + LEASE, NOW))
+        busy = jobs.apply(record.id, verbs.claim(0, new_id(), NOW + LEASE, NOW))
         record = jobs.apply(record.id, verbs.continue_(busy, stamp(), FOUND))
     assert len(record.history) == HISTORY_HEAD + HISTORY_TAIL
     assert record.history[0].verb == "submit"

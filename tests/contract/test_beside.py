@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.domain import verbs
+from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DAY, JobRecord
-from chalicelib.service.ports import JobStore, LogLine
+from chalicelib.ports.stores import JobStore
 from tests.contract.conftest import Stores
-from tests.records import NOW, failed, fresh, queued, running, stamp
+from tests.records import NOW, failed, new_id, queued, running, stamp
 
 ALL = 1_000  # more than there is beside any
 
@@ -32,7 +33,7 @@ def test_steps_of_other_names_and_other_births_are_other_steps(jobs: JobStore) -
     job = running()
     jobs.store_once(job, "charge", "1", NOW + DAY)
     assert jobs.once(job, "charge again", NOW) is None
-    assert jobs.once(replace(job, birth=fresh()), "charge", NOW) is None
+    assert jobs.once(replace(job, uid=new_id()), "charge", NOW) is None
 
 
 def test_a_step_read_near_its_end_is_kept_longer(stores: Stores) -> None:
@@ -43,7 +44,7 @@ def test_a_step_read_near_its_end_is_kept_longer(stores: Stores) -> None:
     if stores.table_client is not None:
         item = stores.table_client.get_item(
             TableName=stores.table,
-            Key={"pk": {"S": job.id}, "sk": {"S": f"once#{job.birth}#charge"}},
+            Key={"pk": {"S": job.id}, "sk": {"S": f"once#{job.uid}#charge"}},
         )["Item"]
         assert int(item["ttl"]["N"]) == (NOW + 2 * DAY) // 1_000
 
@@ -59,7 +60,7 @@ def test_log_lines_are_told_in_order_page_by_page(jobs: JobStore) -> None:
 
 def test_log_lines_of_another_birth_are_not_told(jobs: JobStore) -> None:
     job = running()
-    jobs.log(replace(job, birth=fresh()), [line(1)], NOW + DAY)
+    jobs.log(replace(job, uid=new_id()), [line(1)], NOW + DAY)
     assert jobs.lines(job, "", 10) == []
 
 
@@ -74,7 +75,7 @@ def erased(jobs: JobStore) -> JobRecord:
 def test_forgetting_deletes_the_record_and_all_beside_it(stores: Stores) -> None:
     jobs = stores.jobs
     job = erased(jobs)
-    assert jobs.forget(job, ALL)
+    assert jobs.delete(job, ALL)
     assert jobs.read(job.id) is None
     assert jobs.lines(job, "", 10) == []
     assert jobs.once(job, "charge", NOW) is None
@@ -86,31 +87,31 @@ def test_what_is_beside_a_record_may_go_in_portions_and_the_record_goes_last(
     jobs: JobStore,
 ) -> None:
     job = erased(jobs)  # 41 items
-    assert not jobs.forget(job, 30)
+    assert not jobs.delete(job, 30)
     assert jobs.read(job.id) == job
     assert len(jobs.lines(job, "", ALL)) in (10, 11)  # and the step's result, or not
-    assert jobs.forget(job, 11)
+    assert jobs.delete(job, 11)
     assert jobs.read(job.id) is None
     assert jobs.lines(job, "", ALL) == []
 
 
 def test_forgetting_twice_does_no_harm(jobs: JobStore) -> None:
     job = erased(jobs)
-    assert jobs.forget(job, ALL)
-    assert jobs.forget(job, ALL)
+    assert jobs.delete(job, ALL)
+    assert jobs.delete(job, ALL)
 
 
 def test_forgetting_spares_a_later_job_under_the_same_id(jobs: JobStore) -> None:
     old = erased(jobs)
-    jobs.forget(old, ALL)
+    jobs.delete(old, ALL)
     new = replace(queued(), id=old.id)
     jobs.submit(new)
-    jobs.forget(old, ALL)
+    jobs.delete(old, ALL)
     assert jobs.read(new.id) == new
 
 
 def test_a_record_that_is_not_being_erased_is_not_forgotten(jobs: JobStore) -> None:
     job = failed()
     jobs.submit(job)
-    jobs.forget(job, ALL)
+    jobs.delete(job, ALL)
     assert jobs.read(job.id) == job

@@ -14,15 +14,15 @@ from typing import Any
 
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
-from chalicelib.domain.deliveries import delivery_of
 from chalicelib.domain.job import TERMINAL, JobRecord, Progress, Stored, Webhook
-from chalicelib.domain.params import digest
 from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.values import digest
+from chalicelib.domain.webhooks import webhook_job
 from chalicelib.http.webhooks import webhook_body
 from tests.aws import ROOT
 from tests.contract.conftest import Stores
 from tests.contract.endpoint import INDEX_KEYS, URL
-from tests.records import LEASE, NOW, fresh, queued
+from tests.records import LEASE, NOW, new_id, queued
 
 PARAMS = Stored(text='{"source":"upload:' + "0" * 32 + '","group_by":["carrier"]}')
 RESULT = Stored(text='{"rows":300000,"groups":16}')
@@ -111,25 +111,29 @@ def ordinary(**fields: Any) -> JobRecord:
 
 
 def stamp(seconds: int) -> Stamp:
-    return Stamp(AT + seconds * 1_000 + 7, fresh())
+    return Stamp(AT + seconds * 1_000 + 7, new_id())
 
 
 def life(meter: Meter) -> dict[str, float]:
     """Units of each step of an ordinary job, its list among 20."""
     client: Any = meter
-    jobs, record, nothing = JobsTable(lambda: client, meter.table), ordinary(), verbs.Findings()
-    claim = verbs.claim(0, fresh(), AT + LEASE + 1_234, AT + 1_234)
+    jobs, record, nothing = (
+        JobsTable(lambda: client, meter.table),
+        ordinary(),
+        verbs.PendingOutput(),
+    )
+    claim = verbs.claim(0, new_id(), AT + LEASE + 1_234, AT + 1_234)
     busy = claim.applied_to(record)
-    found = verbs.Findings(progress=Progress(42.0, "Adding up flights"))
+    found = verbs.PendingOutput(progress=Progress(42.0, "Adding up flights"))
     beat = verbs.heartbeat(busy, stamp(2), found, AT + LEASE + 2_345)
     shown = beat.applied_to(busy)
-    told = replace(busy, id=fresh(), webhook=WEBHOOK)
+    told = replace(busy, id=new_id(), webhook=WEBHOOK)
     last = verbs.succeed(told, stamp(3), nothing, RESULT).held_to(told)
     after = last.applied_to(told)
-    delivery = delivery_of(after, webhook_body(after), fresh())
-    start = verbs.claim(0, fresh(), AT + LEASE + 4_567, AT + 4_567)
+    webhook = webhook_job(after, webhook_body(after), new_id())
+    start = verbs.claim(0, new_id(), AT + LEASE + 4_567, AT + 4_567)
     answered = Stored(text='{"status":204}')
-    done = verbs.succeed(start.applied_to(delivery), stamp(5), nothing, answered)
+    done = verbs.succeed(start.applied_to(webhook), stamp(5), nothing, answered)
     for other in (told, *(ordinary() for _ in range(18))):
         jobs.submit(other)
     steps: dict[str, Callable[[], Any]] = {
@@ -137,8 +141,8 @@ def life(meter: Meter) -> dict[str, float]:
         "claim": lambda: jobs.apply(record.id, claim),
         "heartbeat": lambda: jobs.apply(record.id, beat),
         "succeed": lambda: jobs.apply(record.id, verbs.succeed(shown, stamp(9), found, RESULT)),
-        "succeed, with a webhook": lambda: jobs.apply_and_submit(told, last, delivery),
-        "deliver a webhook": lambda: [jobs.apply(delivery.id, write) for write in (start, done)],
+        "succeed, with a webhook": lambda: jobs.apply_and_submit(told, last, webhook),
+        "deliver a webhook": lambda: [jobs.apply(webhook.id, write) for write in (start, done)],
         "status read": lambda: jobs.read(record.id),
         "list of 20": lambda: jobs.read_many([one for _, one in jobs.owned("ada", None, 20)]),
     }

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.aws.subscriptions import Subscriptions
+from chalicelib.aws.push_connections import Subscriptions
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import HOUR, MINUTE, JobRecord
-from chalicelib.memory import MemoryJobs
-from chalicelib.memory_connections import MemoryConnections
-from chalicelib.service.ports import JobStore
-from chalicelib.service.push_ports import Connection, Connections, Subscriber
+from chalicelib.memory.push import MemoryConnections
+from chalicelib.memory.stores import MemoryJobs
+from chalicelib.ports.push import Connection, Connections, Subscriber
+from chalicelib.ports.stores import JobStore
 from tests.contract.conftest import Stores
-from tests.records import NOW, failed, fresh, queued, running, stamp, succeeded
+from tests.records import NOW, failed, new_id, queued, running, stamp, succeeded
 
 LATER = NOW + 2 * HOUR
 BASE = "https://jobs.example.com"
@@ -29,8 +29,8 @@ def connections(stores: Stores) -> Connections:
 
 
 def opened(connections: Connections, owner: str = "ada") -> Connection:
-    connection = Connection(f"L0SM9c{fresh()}=", owner, BASE, LATER)
-    assert connections.open(connection, fresh(), NOW + MINUTE)
+    connection = Connection(f"L0SM9c{new_id()}=", owner, BASE, LATER)
+    assert connections.open(connection, new_id(), NOW + MINUTE)
     return connection
 
 
@@ -113,7 +113,7 @@ def test_subscribing_twice_is_subscribing_once(connections: Connections) -> None
     assert addresses(connections, job) == [connection.id]
     found = connections.find(connection.id, NOW)
     assert found is not None
-    assert found.jobs == {(job.id, job.birth)}
+    assert found.jobs == {(job.id, job.uid)}
 
 
 def test_what_has_expired_is_not_told_of_though_ttl_has_not_come(connections: Connections) -> None:
@@ -128,7 +128,7 @@ def test_a_later_job_under_the_same_id_has_none_of_the_subscribers(
 ) -> None:
     job = running()
     subscribed(connections, job)
-    assert connections.subscribers(replace(job, birth=fresh()), NOW) == []
+    assert connections.subscribers(replace(job, uid=new_id()), NOW) == []
 
 
 def test_a_connection_takes_so_many_jobs_and_no_more(connections: Connections) -> None:
@@ -179,7 +179,7 @@ def test_unsubscribing_from_what_one_is_not_subscribed_to_does_nothing(
     connection = subscribed(connections, job)
     found = connections.find(connection.id, NOW)
     assert found is not None
-    connections.unsubscribe(found, fresh())
+    connections.unsubscribe(found, new_id())
     assert addresses(connections, job) == [connection.id]
 
 
@@ -205,7 +205,7 @@ def test_an_erased_job_leaves_no_subscription_behind(
     job = failed()
     jobs.submit(job)
     subscribed(connections, job)
-    jobs.forget(jobs.apply(job.id, verbs.erase(job, stamp())), 10)
+    jobs.delete(jobs.apply(job.id, verbs.erase(job, stamp())), 10)
     assert connections.subscribers(job, NOW) == []
 
 
@@ -225,7 +225,7 @@ def test_a_later_job_under_the_same_id_is_not_marked(jobs: JobStore) -> None:
     job = queued()
     jobs.submit(job)
     with pytest.raises(ConditionFailed) as failure:
-        jobs.apply(job.id, verbs.watch(replace(job, birth=fresh()), stamp()))
+        jobs.apply(job.id, verbs.watch(replace(job, uid=new_id()), stamp()))
     assert failure.value.current == job
 
 

@@ -15,11 +15,11 @@ from botocore.auth import SigV4Auth
 from botocore.credentials import Credentials
 from websockets.sync.client import ClientConnection, connect
 
-from chalicelib.aws.event_api import EventApi
+from chalicelib.aws.push_appsync import EventApi
 from chalicelib.domain.errors import Unavailable
 from tests.contract.conftest import client, required
 from tests.contract.ministack import ministack, not_installed
-from tests.records import fresh
+from tests.records import new_id
 
 ANYWHERE = {"authType": "API_KEY"}
 SIGNED = {"authType": "AWS_IAM"}
@@ -38,7 +38,7 @@ class Place:
 
     def sender(self, secret: str | None = None) -> EventApi:
         """With a key of its own. What its policy allows is not looked at here."""
-        name = fresh()
+        name = new_id()
         self.iam.create_user(UserName=name)
         made = self.iam.create_access_key(UserName=name)["AccessKey"]
         credentials = Credentials(made["AccessKeyId"], secret or made["SecretAccessKey"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 from chalicelib.domain import verbs
-from chalicelib.domain.job import DAY, MINUTE, JobRecord, Urgency
-from chalicelib.service.ports import JobStore
+from chalicelib.domain.job import DAY, MINUTE, DuePartition, JobRecord
+from chalicelib.ports.stores import JobStore
 from tests.contract.conftest import Stores
 from tests.lines import lines
-from tests.records import LEASE, NOW, failed, fresh, queued, running, stamp, succeeded
+from tests.records import LEASE, NOW, failed, new_id, queued, running, stamp, succeeded
 
 
 def stored(jobs: JobStore, *records: JobRecord) -> tuple[JobRecord, ...]:
@@ -18,52 +18,56 @@ def stored(jobs: JobStore, *records: JobRecord) -> tuple[JobRecord, ...]:
     return records
 
 
-def due(jobs: JobStore, urgency: Urgency, now: int) -> set[str]:
-    return set(jobs.due(urgency, now))
+def due(jobs: JobStore, partition: DuePartition, now: int) -> set[str]:
+    return set(jobs.due(partition, now))
 
 
 def test_a_queued_job_comes_due_for_a_reminder_two_minutes_on(jobs: JobStore) -> None:
     (job,) = stored(jobs, queued())
-    assert due(jobs, Urgency.REMIND, NOW + 2 * MINUTE - 1) == set()
-    assert due(jobs, Urgency.REMIND, NOW + 2 * MINUTE) == {job.id}
-    assert due(jobs, Urgency.MUST, NOW + DAY) == set()
+    assert due(jobs, DuePartition.REMIND, NOW + 2 * MINUTE - 1) == set()
+    assert due(jobs, DuePartition.REMIND, NOW + 2 * MINUTE) == {job.id}
+    assert due(jobs, DuePartition.MUST, NOW + DAY) == set()
 
 
 def test_a_running_job_comes_due_when_its_lease_ends(jobs: JobStore) -> None:
     (job,) = stored(jobs, running())
-    assert due(jobs, Urgency.MUST, NOW + LEASE - 1) == set()
-    assert due(jobs, Urgency.MUST, NOW + LEASE) == {job.id}
-    assert due(jobs, Urgency.REMIND, NOW + DAY) == set()
+    assert due(jobs, DuePartition.MUST, NOW + LEASE - 1) == set()
+    assert due(jobs, DuePartition.MUST, NOW + LEASE) == {job.id}
+    assert due(jobs, DuePartition.REMIND, NOW + DAY) == set()
 
 
 def test_a_claim_moves_a_job_from_reminders_to_leases(jobs: JobStore) -> None:
     (job,) = stored(jobs, queued())
-    jobs.apply(job.id, verbs.claim(0, fresh(), NOW + LEASE, NOW))
-    assert due(jobs, Urgency.REMIND, NOW + DAY) == set()
-    assert due(jobs, Urgency.MUST, NOW + DAY) == {job.id}
+    jobs.apply(job.id, verbs.claim(0, new_id(), NOW + LEASE, NOW))
+    assert due(jobs, DuePartition.REMIND, NOW + DAY) == set()
+    assert due(jobs, DuePartition.MUST, NOW + DAY) == {job.id}
 
 
 def test_a_finished_job_is_never_due(jobs: JobStore) -> None:
     stored(jobs, succeeded(), failed())
-    assert due(jobs, Urgency.MUST, NOW + DAY) == due(jobs, Urgency.REMIND, NOW + DAY) == set()
+    assert (
+        due(jobs, DuePartition.MUST, NOW + DAY)
+        == due(jobs, DuePartition.REMIND, NOW + DAY)
+        == set()
+    )
 
 
 def test_an_erasure_is_due_at_once(jobs: JobStore) -> None:
     (job,) = stored(jobs, failed())
     jobs.apply(job.id, verbs.erase(job, stamp()))
-    assert due(jobs, Urgency.ERASE, NOW) == {job.id}
-    assert due(jobs, Urgency.MUST, NOW) == due(jobs, Urgency.REMIND, NOW) == set()
+    assert due(jobs, DuePartition.ERASE, NOW) == {job.id}
+    assert due(jobs, DuePartition.MUST, NOW) == due(jobs, DuePartition.REMIND, NOW) == set()
 
 
 def test_what_is_due_is_told_oldest_first_over_all_shards(jobs: JobStore) -> None:
     many = stored(jobs, *(queued(NOW + age) for age in random.Random(3).sample(range(60), 60)))
     oldest_first = sorted(many, key=lambda job: job.due_at or 0)
-    assert list(jobs.due(Urgency.REMIND, NOW + DAY)) == [job.id for job in oldest_first]
+    assert list(jobs.due(DuePartition.REMIND, NOW + DAY)) == [job.id for job in oldest_first]
 
 
 def test_a_long_backlog_is_told_whole(jobs: JobStore) -> None:
     many = stored(jobs, *(queued() for _ in range(60)))
-    assert due(jobs, Urgency.REMIND, NOW + DAY) == {job.id for job in many}
+    assert due(jobs, DuePartition.REMIND, NOW + DAY) == {job.id for job in many}
 
 
 def test_an_owners_jobs_are_listed_newest_first_page_by_page(jobs: JobStore) -> None:
@@ -99,7 +103,7 @@ def test_an_owner_whose_name_begins_anothers_sees_only_his_own(jobs: JobStore) -
 def test_many_records_are_read_in_the_order_asked_for(jobs: JobStore) -> None:
     many = stored(jobs, *(queued() for _ in range(130)))
     ids = [job.id for job in reversed(many)]
-    asked = [*ids[:50], fresh(), *ids[50:]]
+    asked = [*ids[:50], new_id(), *ids[50:]]
     assert [record.id for record in jobs.read_many(asked)] == ids
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.service.ports import MessageQueue, PayloadStore
+from chalicelib.ports.stores import MessageQueue, PayloadStore
 from tests.records import queued
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.service.ports import SigningSecrets
+from chalicelib.ports.stores import SigningSecrets
 from tests.contract.conftest import Stores
 from tests.records import NOW
 

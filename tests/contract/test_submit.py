@@ -7,10 +7,19 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain import verbs
-from chalicelib.domain.errors import ConditionFailed, Problem
-from chalicelib.domain.job import Artifact, JobRecord, Progress, Status, Stored, Urgency, WaitReason
-from chalicelib.service.ports import JobStore
-from tests.records import NOW, failed, fresh, queued, stamp, succeeded
+from chalicelib.domain.errors import ConditionFailed
+from chalicelib.domain.job import (
+    Artifact,
+    DuePartition,
+    JobRecord,
+    Problem,
+    Progress,
+    Status,
+    Stored,
+    WaitReason,
+)
+from chalicelib.ports.stores import JobStore
+from tests.records import NOW, failed, new_id, queued, stamp, succeeded
 
 
 def full() -> JobRecord:
@@ -22,8 +31,8 @@ def full() -> JobRecord:
         generation=3,
         attempt=2,
         cancel_requested=True,
-        lease_token=fresh(),
-        due=Urgency.MUST,
+        lease_token=new_id(),
+        due=DuePartition.MUST,
         due_at=NOW + 1,
         reminders=4,
         started_at=NOW,
@@ -50,12 +59,12 @@ def test_a_read_straight_after_finds_the_job(jobs: JobStore) -> None:
 
 
 def test_an_unknown_id_reads_as_none(jobs: JobStore) -> None:
-    assert jobs.read(fresh()) is None
+    assert jobs.read(new_id()) is None
 
 
 @pytest.mark.parametrize("existing", [queued(), failed(), succeeded()])
 def test_an_id_that_exists_is_refused_with_what_exists(jobs: JobStore, existing: JobRecord) -> None:
-    existing = replace(existing, id=fresh())
+    existing = replace(existing, id=new_id())
     jobs.submit(existing)
     with pytest.raises(ConditionFailed) as refused:
         jobs.submit(replace(queued(), id=existing.id))

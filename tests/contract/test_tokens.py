@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.job import Urgency
+from chalicelib.domain.job import DuePartition
 from chalicelib.domain.token import Token
 from tests.contract.conftest import Stores
 from tests.records import NOW
@@ -60,7 +60,7 @@ def test_a_token_may_be_kept_again_as_after_an_answer_that_was_lost(stores: Stor
 def test_no_read_of_jobs_meets_a_token(stores: Stores) -> None:
     stores.tokens.add(TOKEN)
     assert stores.jobs.owned("ada", None, 10) == []
-    assert list(stores.jobs.due(Urgency.MUST, NOW + 10**12)) == []
+    assert list(stores.jobs.due(DuePartition.MUST, NOW + 10**12)) == []
     assert stores.jobs.read("tokens") is None
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import verbs
-from chalicelib.domain.deliveries import delivery_ids, delivery_of
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import JobRecord, Status, Webhook
+from chalicelib.domain.webhooks import webhook_job, webhook_job_ids
 from chalicelib.domain.writes import Write
-from chalicelib.service.ports import JobStore
+from chalicelib.ports.stores import JobStore
 from tests.contract.conftest import Stores
-from tests.records import LEASE, NOW, PROBLEM, fresh, queued, running, stamp
+from tests.records import LEASE, NOW, PROBLEM, new_id, queued, running, stamp
 
 WEBHOOK = Webhook(
     "https://ada.example/hook", (Status.FAILED, Status.SUCCEEDED), "https://jobs.test"
@@ -22,11 +22,11 @@ WEBHOOK = Webhook(
 
 
 def failing(record: JobRecord) -> Write:
-    return verbs.fail(record, stamp(), verbs.Findings(), PROBLEM).held_to(record)
+    return verbs.fail(record, stamp(), verbs.PendingOutput(), PROBLEM).held_to(record)
 
 
 def told(record: JobRecord, write: Write) -> JobRecord:
-    return delivery_of(write.applied_to(record), '{"type":"job.failed"}', fresh())
+    return webhook_job(write.applied_to(record), '{"type":"job.failed"}', new_id())
 
 
 def test_both_happen_and_the_record_after_it_is_known(jobs: JobStore) -> None:
@@ -38,7 +38,7 @@ def test_both_happen_and_the_record_after_it_is_known(jobs: JobStore) -> None:
     assert after == write.applied_to(record)
     assert jobs.read(record.id) == after
     assert jobs.read(delivery.id) == delivery
-    assert jobs.read_many(delivery_ids(after)) == [delivery]
+    assert jobs.read_many(webhook_job_ids(after)) == [delivery]
 
 
 def test_neither_happens_where_the_lease_is_lost(jobs: JobStore) -> None:
@@ -80,7 +80,7 @@ def test_neither_happens_where_the_other_job_exists(jobs: JobStore) -> None:
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
     write = failing(record)
-    another = dataclasses.replace(told(record, write), birth=fresh(), nonce=fresh())
+    another = dataclasses.replace(told(record, write), uid=new_id(), nonce=new_id())
     jobs.submit(another)
     with pytest.raises(Unavailable):
         jobs.apply_and_submit(record, write, told(record, write))

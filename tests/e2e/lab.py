@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.domain.job import Hint
-from chalicelib.domain.params import encode
+from chalicelib.domain.values import encode
 from tests.e2e.deployed import Deployed, InvocationFailed
 from tests.e2e.http import Client
 from tests.e2e.permissions import Permission, permissions, without

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import DAY, JobRecord, Status
 from chalicelib.http.representation import etag
-from chalicelib.memory_connections import MemoryConnections
-from chalicelib.service.ports import System
-from chalicelib.service.push_ports import Pushing, Subscriber
+from chalicelib.memory.push import MemoryConnections
+from chalicelib.ports.push import Pushing, Subscriber
+from chalicelib.ports.system import System
 from chalicelib.service.subscribe import watch
 from tests.simulation.promises import require
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def shown(record: JobRecord) -> str:
     """What a message tells of a job."""
-    return f"{record.birth} {etag(record)}"
+    return f"{record.uid} {etag(record)}"
 
 
 class Audience:
@@ -36,13 +36,13 @@ class Audience:
         to = Subscriber(name, "")
         record = watch(system, owner, job_id, to, system.clock.now() + 30 * DAY)
         self.told[name].add(shown(record))
-        self._watching[record.id, record.birth].append(name)
+        self._watching[record.id, record.uid].append(name)
         if (now_is := self._records.get(job_id)) is not None:
             self._due.append((name, now_is))
 
     def written(self, before: JobRecord, after: JobRecord) -> None:
         if shown(before) != shown(after):
-            names = self._watching[after.id, after.birth]
+            names = self._watching[after.id, after.uid]
             self._due += [(name, after) for name in names if after.status is not Status.ERASING]
 
     def at_the_end(self) -> None:
@@ -51,7 +51,7 @@ class Audience:
         for name, record in self._due:
             kept = self._records.get(record.id)
             require(
-                kept is None or kept.birth != record.birth or shown(record) in self.told[name],
+                kept is None or kept.uid != record.uid or shown(record) in self.told[name],
                 "no change falls between subscribing and being told",
                 f"{name} was never told that {record.id[-4:]} was {record.status}",
             )

@@ -11,8 +11,9 @@ from typing import Any
 from chalicelib.domain.errors import ClientError, PermanentError, RetryLater, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, TERMINAL, Status, Webhook
 from chalicelib.domain.task import Job, Task, task
+from chalicelib.ports.system import System
 from chalicelib.service import control, read
-from chalicelib.service.ports import System
+from chalicelib.service.erase import erase
 from chalicelib.service.submit import Submission, submit
 from tests.simulation.promises import require
 from tests.simulation.world import OWNER, World
@@ -75,7 +76,7 @@ def _act(world: World, job: Job, letter: str, at: int) -> None:
         case "C":
             job.checkpoint({"done": at + 1, "ballast": "x" * 5_000})
         case "o":
-            job.once(f"step-{at}", world.fresh)
+            job.once(f"step-{at}", world.new_id)
         case "a":
             job.attach(f"file-{at}.txt", "content")
         case "l":
@@ -174,7 +175,7 @@ def _meddle(world: World, system: System, name: str, job_id: str) -> None:
     actions: tuple[Callable[[], object], ...] = (
         lambda: control.cancel(system, OWNER, job_id),
         lambda: control.retry(system, OWNER, job_id),
-        lambda: control.erase(system, OWNER, job_id),
+        lambda: erase(system, OWNER, job_id),
         lambda: read.get(system, OWNER, job_id),
         lambda: read.events(system, OWNER, job_id, 20, ""),
         lambda: world.audience.watch(system, name, OWNER, job_id),

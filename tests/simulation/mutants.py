@@ -210,19 +210,19 @@ MUTANTS = (
     ),
     Mutant(
         "an erase that deletes the record first",
-        "service/control.py",
+        "service/erase.py",
         "        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)\n"
-        "        and _deliveries_gone(system, record)\n"
-        "        and system.jobs.forget(record, ITEMS_A_VISIT)\n",
-        "        and _deliveries_gone(system, record)\n"
-        "        and system.jobs.forget(record, ITEMS_A_VISIT)\n"
+        "        and _webhooks_erased(system, record)\n"
+        "        and system.jobs.delete(record, ITEMS_A_VISIT)\n",
+        "        and _webhooks_erased(system, record)\n"
+        "        and system.jobs.delete(record, ITEMS_A_VISIT)\n"
         "        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)\n",
     ),
     Mutant(
         "an erase that forgets what was too much for one visit",
-        "service/control.py",
-        "            if visits == DELIVERIES_A_VISIT:\n                return False\n",
-        "            if visits == DELIVERIES_A_VISIT:\n                return True\n",
+        "service/erase.py",
+        "            if visits == WEBHOOKS_A_VISIT:\n                return False\n",
+        "            if visits == WEBHOOKS_A_VISIT:\n                return True\n",
     ),
     Mutant(
         "a 202 before the record is stored",
@@ -232,7 +232,7 @@ MUTANTS = (
     ),
     Mutant(
         "an id that does not come from the key alone",
-        "memory.py",
+        "memory/stores.py",
         "        current = self.records.setdefault(record.id, record)",
         "        self.records[record.id] = current = record",
     ),
@@ -244,7 +244,7 @@ MUTANTS = (
     ),
     Mutant(
         "a step of once that is overwritten",
-        "memory.py",
+        "memory/stores.py",
         "        return self.steps.setdefault(key, (result, expires_at))[0]",
         "        self.steps[key] = (result, expires_at)\n        return result",
     ),
@@ -268,7 +268,7 @@ MUTANTS = (
     ),
     Mutant(
         "a nonce that nobody looks for",
-        "memory.py",
+        "memory/stores.py",
         "            if current.nonce == write.nonce:\n                return current\n",
         "",
     ),
@@ -320,48 +320,48 @@ MUTANTS = (
     Mutant(
         "a webhook that is stored after the end it tells of",
         "service/transition.py",
-        "    after = system.jobs.apply_and_submit(record, held, delivery)\n",
-        "    after = system.jobs.apply(record.id, held)\n    system.jobs.submit(delivery)\n",
+        "    after = system.jobs.apply_and_submit(record, held, webhook)\n",
+        "    after = system.jobs.apply(record.id, held)\n    system.jobs.submit(webhook)\n",
     ),
     Mutant(
         "a webhook that tells of a record that has moved on",
         "service/transition.py",
-        "system.jobs.apply_and_submit(record, held, delivery)",
-        "system.jobs.apply_and_submit(record, write, delivery)",
+        "system.jobs.apply_and_submit(record, held, webhook)",
+        "system.jobs.apply_and_submit(record, write, webhook)",
     ),
     Mutant(
         "a webhook that tells of the job before its end",
         "service/transition.py",
-        "delivery_of(after, system.webhook_body(after), system.fresh())",
-        "delivery_of(after, system.webhook_body(record), system.fresh())",
+        "webhook_job(after, system.webhook_body(after), system.new_id())",
+        "webhook_job(after, system.webhook_body(record), system.new_id())",
     ),
     Mutant(
         "a webhook of another end that bears the first one's id",
-        "domain/deliveries.py",
-        'name = f"{TASK} {record.id} {record.birth} {generation}"',
-        'name = f"{TASK} {record.id} {record.birth}"',
+        "domain/webhooks.py",
+        'name = f"{TASK} {record.id} {record.uid} {generation}"',
+        'name = f"{TASK} {record.id} {record.uid}"',
     ),
     Mutant(
         "a webhook with an id of each attempt's own",
-        "service/delivering.py",
+        "service/webhook_task.py",
         '"webhook-id": job.id,',
         '"webhook-id": f"{job.id}-{job.attempt}",',
     ),
     Mutant(
         "a webhook that is given up at the first failure",
-        "service/delivering.py",
+        "service/webhook_task.py",
         "    return NotDelivered(pause, headline, detail)\n",
         "    return PermanentError(detail)\n",
     ),
     Mutant(
         "an erase that leaves webhooks behind",
-        "service/control.py",
-        "        and _deliveries_gone(system, record)\n",
+        "service/erase.py",
+        "        and _webhooks_erased(system, record)\n",
         "",
     ),
     Mutant(
         "an erase that does not wait for a webhook under way",
-        "service/control.py",
+        "service/erase.py",
         "    return not left\n",
         "    return True\n",
     ),

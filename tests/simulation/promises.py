@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from chalicelib.domain.job import LIVE, JobRecord, Status, Urgency
+from chalicelib.domain.job import LIVE, DuePartition, JobRecord, Status
 
 checked: set[tuple[str, int]] = set()
 """File and line of every call of `require` so far: a check that is never made proves nothing."""
@@ -52,7 +52,7 @@ def sound(record: JobRecord, now: int) -> None:
         case Status.RUNNING:
             require(record.lease_token, "only the lease holder writes", "running without lease")
             require(
-                record.due is Urgency.MUST and (record.due_at or 0) <= record.deadline,
+                record.due is DuePartition.MUST and (record.due_at or 0) <= record.deadline,
                 "every live job has a due date",
                 "a lease that is not due with the musts, or ends after the deadline",
             )

@@ -10,14 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from chalicelib.domain.deliveries import delivery_id, delivery_ids, wanted
 from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status
 from chalicelib.domain.transitions import TABLE, Verb
 from chalicelib.domain.verbs import CLAIM_SLACK
+from chalicelib.domain.webhooks import wanted, webhook_job_id, webhook_job_ids
 from chalicelib.domain.writes import Write
 from chalicelib.http.representation import etag
 from chalicelib.http.webhooks import webhook_body
-from chalicelib.memory import MemoryJobs
+from chalicelib.memory.stores import MemoryJobs
 from tests.simulation.promises import require, sound
 from tests.simulation.scheduler import Process
 
@@ -69,7 +69,7 @@ class Watch:
             self._follow(record, Verb.SUBMIT)
             sound(record, self._now())
         else:
-            require(existed.birth == record.birth, "accepted is durable", "a submit replaced a job")
+            require(existed.uid == record.uid, "accepted is durable", "a submit replaced a job")
 
     def written(self, before: JobRecord, write: Write, after: JobRecord, process: Process) -> None:
         story = self.stories[_key(before)]
@@ -125,7 +125,7 @@ class Watch:
         """Of an end, to its webhook: with the very write that made it."""
         if before.finished or not after.finished:
             return
-        delivery = stored.get(delivery_id(after, after.generation))
+        delivery = stored.get(webhook_job_id(after, after.generation))
         require(
             (delivery is not None) == wanted(after),
             "every end that is to be told is stored with its delivery, and no other",
@@ -159,7 +159,7 @@ class Watch:
     def step_stored(
         self, record: JobRecord, step: str, stored: str, current: JobRecord | None
     ) -> None:
-        key = (record.id, record.birth, step)
+        key = (record.id, record.uid, step)
         erasing = current is not None and current.status is Status.ERASING
         if erasing or _key(record) in self.gone:
             return  # by a zombie: what it stores late has a TTL, and nobody reads it
@@ -192,7 +192,7 @@ class Watch:
             "the record went before its payloads",
         )
         require(
-            not any(id in jobs.records for id in delivery_ids(record)),
+            not any(id in jobs.records for id in webhook_job_ids(record)),
             "an erase leaves nothing behind",
             "the record went before its webhooks' deliveries",
         )
@@ -216,7 +216,7 @@ class Watch:
         self.promised[_key(record)] = record
         current = stored.get(record.id)
         require(
-            _key(record) in self.gone or (current is not None and current.birth == record.birth),
+            _key(record) in self.gone or (current is not None and current.uid == record.uid),
             "accepted is durable",
             "a 202 left before the record was stored",
         )
@@ -259,7 +259,7 @@ class Watch:
                 its_time = before.not_before <= now + CLAIM_SLACK
                 require(its_time, "a job waits until its time", "it was claimed early")
             case Verb.RETRY:
-                times = (after.not_before, after.deadline - after.patience)
+                times = (after.not_before, after.deadline - after.time_limit)
                 at_once = times == (after.updated_at, after.updated_at)
                 require(at_once, "a client's retry starts at once, with all its time", f"{times}")
 
@@ -303,7 +303,7 @@ class Watch:
             )
         for key in self.promised:
             record_now = records.get(key[0])
-            kept = record_now is not None and record_now.birth == key[1]
+            kept = record_now is not None and record_now.uid == key[1]
             require(kept or key in self.gone, "accepted is durable", f"{key[0][-4:]} is gone")
         for record in records.values():
             if record.webhook is not None and not record.internal:
@@ -318,7 +318,7 @@ class Watch:
 
     def _deliveries_at_the_end(self, record: JobRecord, records: Mapping[str, JobRecord]) -> None:
         """Each was received, unless whoever receives it would not have it."""
-        for id in delivery_ids(record):
+        for id in webhook_job_ids(record):
             if id in self.bodies and id in records and records[id].status is not Status.SUCCEEDED:
                 error = records[id].error
                 wanted_no_more = error is not None and error.title == "answered 410"
@@ -331,7 +331,7 @@ class Watch:
 
 
 def _key(record: JobRecord) -> tuple[str, str]:
-    return record.id, record.birth
+    return record.id, record.uid
 
 
 def _is_told(history: tuple[Entry, ...], verbs: list[tuple[str, Status]]) -> bool:

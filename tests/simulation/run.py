@@ -10,7 +10,7 @@ from types import ModuleType
 
 from chalicelib.domain import transitions
 from chalicelib.domain.job import DAY, HOUR, TERMINAL
-from chalicelib.service import control, push, sweeper
+from chalicelib.service import erase, push, sweeper
 from tests.simulation import clients
 from tests.simulation.faults import Scenario
 from tests.simulation.promises import Violation, require
@@ -47,9 +47,9 @@ def _quiet_and_short() -> Iterator[None]:
     short: list[tuple[ModuleType, str, int]] = [
         (transitions, "HISTORY_HEAD", 2),
         (transitions, "HISTORY_TAIL", 3),
-        (control, "DELIVERIES_A_VISIT", 1),
-        (control, "OBJECTS_A_VISIT", 2),
-        (control, "ITEMS_A_VISIT", 2),
+        (erase, "WEBHOOKS_A_VISIT", 1),
+        (erase, "OBJECTS_A_VISIT", 2),
+        (erase, "ITEMS_A_VISIT", 2),
         (sweeper, "FIRST", 1),
         (push, "CHANGE_AT_MOST", DAY),
     ]
@@ -75,7 +75,7 @@ def _simulate(world: World) -> Outcome:
             world.audience.at_the_end()
         if scenario.undisturbed:
             for record in world.jobs.records.values():
-                at_once_and_whole = record.run_at is None and record.patience > DAY
+                at_once_and_whole = record.run_at is None and record.time_limit > DAY
                 if at_once_and_whole and not record.internal:
                     world.watch.undisturbed(record)
     except Violation as violation:

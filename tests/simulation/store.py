@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.errors import ConditionFailed
-from chalicelib.domain.job import JobRecord, Urgency
+from chalicelib.domain.events import LogLine
+from chalicelib.domain.job import DuePartition, JobRecord
 from chalicelib.domain.writes import Write
-from chalicelib.service.ports import LogLine
 from tests.simulation.scheduler import Process
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Jobs:
     def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
         return self._world.call("jobs.owned", lambda: self._jobs.owned(owner, before, limit))
 
-    def due(self, urgency: Urgency, now: int) -> Iterator[str]:
+    def due(self, urgency: DuePartition, now: int) -> Iterator[str]:
         def effect() -> list[str]:
             if self._world.strikes("stale_index", 0.3):
                 ids = list(self._jobs.records)  # some that are not due, and some that are gone
@@ -104,12 +104,12 @@ class Jobs:
     def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
         return self._world.call("jobs.lines", lambda: self._jobs.lines(record, after, limit))
 
-    def forget(self, record: JobRecord, at_most: int) -> bool:
+    def delete(self, record: JobRecord, at_most: int) -> bool:
         def effect() -> bool:
             before = self._jobs.records.get(record.id)
-            finished = self._jobs.forget(record, at_most)
+            finished = self._jobs.delete(record, at_most)
             if before is not None and record.id not in self._jobs.records:
                 self._world.watch.forgotten(before, self._jobs)
             return finished
 
-        return self._world.call(f"jobs.forget {record.id[-4:]}", effect)
+        return self._world.call(f"jobs.delete {record.id[-4:]}", effect)

@@ -12,22 +12,17 @@ import msgspec
 
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord
-from chalicelib.domain.params import encode
 from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.values import encode
 from chalicelib.http.webhooks import webhook_body
-from chalicelib.memory import (
-    MemoryJobs,
-    MemoryPayloads,
-    MemorySecrets,
-    MemorySigningSecrets,
-    MemoryWeb,
-)
-from chalicelib.service.delivering import deliver_webhook
-from chalicelib.service.heartbeat import Heartbeat
-from chalicelib.service.interrupt import Told
-from chalicelib.service.ports import Rules, System
+from chalicelib.memory.outbound import MemoryWeb
+from chalicelib.memory.stores import MemoryJobs, MemoryPayloads, MemorySecrets, MemorySigningSecrets
+from chalicelib.ports.runtime import Beats
+from chalicelib.ports.system import Rules, System
+from chalicelib.runtime.interrupts import PendingInterrupt
 from chalicelib.service.sweeper import sweep
-from chalicelib.service.worker import deliver
+from chalicelib.service.webhook_task import send_webhook
+from chalicelib.service.worker import process_messages
 from tests.simulation.audience import Audience
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
@@ -66,11 +61,11 @@ class World:
         self.payloads = MemoryPayloads()
         self.signing_secrets = MemorySigningSecrets({OWNER: (SECRET, None, 0)})
         self.messages: list[Message] = []
-        self.tasks: dict[str, Task] = {deliver_webhook.name: deliver_webhook}
+        self.tasks: dict[str, Task] = {send_webhook.name: send_webhook}
         self.faults_stopped = scenario.rate == 0
         self.workers = 0
         self.next_sweep = self.scheduler.time + SWEEP_EVERY
-        self._fresh = 0
+        self._new_id = 0
 
     # ── faults ──
 
@@ -143,8 +138,8 @@ class World:
             payloads=_Payloads(self),
             web=_Web(self),
             clock=_Clock(self, process),
-            fresh=self.fresh,
-            chance=self.random.random,
+            new_id=self.new_id,
+            random=self.random.random,
             tasks=self._registered,
             secrets=MemorySecrets(),
             signing_secrets=self.signing_secrets,
@@ -155,15 +150,15 @@ class World:
             pushing=self.audience.pushing(self),
         )
 
-    def fresh(self) -> str:
-        self._fresh += 1
-        return f"{self._fresh:032x}"
+    def new_id(self) -> str:
+        self._new_id += 1
+        return f"{self._new_id:032x}"
 
     def _registered(self) -> Mapping[str, Task]:
         return {} if self.strikes("missing_task") else self.tasks
 
     @contextmanager
-    def _beating(self, heartbeat: Heartbeat) -> Iterator[None]:
+    def _beating(self, heartbeat: Beats) -> Iterator[None]:
         stopped = False
         skew = self.scheduler.process.skew
 
@@ -208,7 +203,7 @@ class World:
         ends_at = process.ends_at or 0
         self.scheduler.note(f"{name} is invoked with {message.body}")
         self.scheduler.start(
-            process, lambda: deliver(system, [message.body], ends_at + process.skew)
+            process, lambda: process_messages(system, [message.body], ends_at + process.skew)
         )
 
     def sweep(self) -> None:
@@ -242,7 +237,7 @@ class _Clock:
         self._scheduler.sleep_until(self._scheduler.time + round(seconds * SECOND))
 
 
-class _Interrupts(Told):
+class _Interrupts(PendingInterrupt):
     """Implements ports.Interrupts: what is pending is raised at the task's next step."""
 
     @contextmanager

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from chalicelib.aws.items import Shards
-from chalicelib.domain.job import Urgency
+from chalicelib.domain.job import DuePartition
 from tests.aws import ROOT, TEMPLATE
 
 QUEUES = [one for one in TEMPLATE["Resources"].values() if one["Type"] == "AWS::SQS::Queue"]
@@ -45,7 +45,7 @@ def test_an_idle_stage_is_as_large_as_it_is_configured() -> None:
     assert polls == lanes * 5 * 3 * minutes / 1e6
     assert quantities["sweep function, millions of invocations (one a minute)"] == minutes / 1e6
     read = next(value for what, value in quantities.items() if "of sweeps" in what)
-    assert round(read, 4) == round(SHARDS * len(Urgency) * minutes / 2 / 1e6, 4)
+    assert round(read, 4) == round(SHARDS * len(DuePartition) * minutes / 2 / 1e6, 4)
     alarms = next(what for what in quantities if "alarms" in what)
     operating = (ROOT / "docs" / "operating.md").read_text()
     [counted] = re.findall(r"tell nobody: all (\d+)", operating)

@@ -13,7 +13,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.items import due_partition
-from chalicelib.domain.job import Urgency
+from chalicelib.domain.job import DuePartition
 from chalicelib.settings import Settings
 from ops.cli.stage import read_json
 from ops.doctor.findings import CannotBeRead
@@ -61,7 +61,7 @@ class ResourcesRead(FunctionsRead):
                 IndexName="due",
                 KeyConditionExpression="due = :partition",
                 ExpressionAttributeValues={
-                    ":partition": {"S": due_partition(Urgency.MUST, number)}
+                    ":partition": {"S": due_partition(DuePartition.MUST, number)}
                 },
                 Limit=1,
             )["Items"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from chalicelib.domain.params import encode
+from chalicelib.domain.values import encode
 from tests.e2e.lab import (
     ADMITTED,
     Act,

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import DAY, SECOND, TERMINAL, JobRecord, Status
 from chalicelib.domain.transitions import TABLE, Verb
 from chalicelib.domain.writes import Write
-from chalicelib.memory import MemoryJobs
+from chalicelib.memory.stores import MemoryJobs
 from tests.clauses import LONG, Weakness, weakened, weaknesses, written
 from tests.records import LATER, LEASE, NOW
 
@@ -76,8 +76,8 @@ GUARDS: dict[Verb, dict[str, Guard]] = {
     Verb.POSTPONE: {**QUEUED, "due_at": as_read},
     Verb.EXPIRE: {"status": only(Status.QUEUED, Status.RUNNING), "deadline": at_most(NOW + DAY)},
     Verb.RETRY: {"status": only(Status.FAILED, Status.CANCELED), "nonce": as_read},
-    Verb.ERASE: {"status": only(*TERMINAL), "birth": as_read},
-    Verb.WATCH: {"status": only(*set(Status) - {Status.ERASING}), "birth": as_read},
+    Verb.ERASE: {"status": only(*TERMINAL), "uid": as_read},
+    Verb.WATCH: {"status": only(*set(Status) - {Status.ERASING}), "uid": as_read},
 }
 CUT_SHORT = {"nonce": as_read}  # of a write that shortens the history
 WRITTEN = list(written())

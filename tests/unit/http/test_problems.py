@@ -11,7 +11,8 @@ import pytest
 from chalice.app import Chalice, Response
 
 from chalicelib.domain import errors
-from chalicelib.domain.errors import ClientError, FieldError, OvertimeError, Problem
+from chalicelib.domain.errors import ClientError, FieldError, OvertimeError
+from chalicelib.domain.job import Problem
 from chalicelib.http.problems import STATUS, answering, problem
 
 

@@ -74,8 +74,8 @@ def test_only_what_waits_for_a_time_says_when(reason: WaitReason) -> None:
 # ── tags ──
 
 
-INSIDE = ["nonce", "birth", "lease_token", "due", "due_at", "reminders", "checkpoint", "owner"]
-INSIDE += ["lane", "generation", "patience", "retention", "request_digest", "run_at", "history"]
+INSIDE = ["nonce", "uid", "lease_token", "due", "due_at", "reminders", "checkpoint", "owner"]
+INSIDE += ["lane", "generation", "time_limit", "retention", "request_digest", "run_at", "history"]
 
 
 @pytest.mark.parametrize("name", INSIDE)

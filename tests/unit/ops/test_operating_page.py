@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from chalicelib.metrics import BY, Metric
+from chalicelib.telemetry.metrics import BY, Metric
 from ops.cli.stage import ROOT
 from ops.template.alarms import function_alarms
 from ops.template.compose import RESOURCES, STACK

@@ -13,7 +13,7 @@ from moto import mock_aws
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
 from chalicelib.domain.job import DAY, Hint, JobRecord
-from chalicelib.domain.params import encode
+from chalicelib.domain.values import encode
 from ops import dead_letters
 from ops.cli import stage as stages
 from ops.cli.stage import Refusal, Stage
@@ -112,11 +112,11 @@ def worker(record: JobRecord, end: Callable[[JobRecord], Any] | None) -> Then:
 
 
 def succeeds(record: JobRecord) -> Any:
-    return verbs.succeed(record, stamp(now()), verbs.Findings(), PARAMS)
+    return verbs.succeed(record, stamp(now()), verbs.PendingOutput(), PARAMS)
 
 
 def fails(record: JobRecord) -> Any:
-    return verbs.retry_later(record, stamp(now()), verbs.Findings(), PROBLEM, now())
+    return verbs.retry_later(record, stamp(now()), verbs.PendingOutput(), PROBLEM, now())
 
 
 PARAMS = queued().params
@@ -341,7 +341,7 @@ def test_going_on_in_another_invocation_is_a_good_sign() -> None:
     before = queued()
     claimed = verbs.claim(0, "token", before.created_at + LEASE, before.created_at)
     record = claimed.applied_to(before)
-    goes_on = verbs.continue_(record, stamp(), verbs.Findings(checkpoint=PARAMS))
+    goes_on = verbs.continue_(record, stamp(), verbs.PendingOutput(checkpoint=PARAMS))
     verdict = verdict_on(before, goes_on.applied_to(record))
     assert verdict is not None
     assert verdict.good

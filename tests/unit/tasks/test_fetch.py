@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.tasks import HttpResponse, retry_after
 from chalicelib.tasks.fetch import fetch
-from chalicelib.tasks.testing import Bench, Done
+from chalicelib.testing import Bench, Done
 
 URL = "https://api.example.com/things"
 JSON = {"content-type": "application/json"}

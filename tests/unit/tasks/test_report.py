@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.tasks import HttpResponse, Source
 from chalicelib.tasks.report import chart, report
-from chalicelib.tasks.testing import Bench, Done
+from chalicelib.testing import Bench, Done
 from tests.flights import COLUMNS, flights
 
 MODULE = "chalicelib.tasks.report"

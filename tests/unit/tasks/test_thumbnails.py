@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
 
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.tasks import HttpResponse
-from chalicelib.tasks.testing import Bench, Done
 from chalicelib.tasks.thumbnails import thumbnails
+from chalicelib.testing import Bench, Done
 
 MODULE = "chalicelib.tasks.thumbnails"
 ORIENTATION, MAKE = 0x0112, 0x010F  # EXIF tags

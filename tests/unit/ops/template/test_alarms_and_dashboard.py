@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.metrics import BY, NAMESPACE, Metric
+from chalicelib.telemetry.metrics import BY, NAMESPACE, Metric
 from ops.cli.stage import Stage
 from ops.stack.local_aws import adapted
 from ops.template.alarms import TELL, function_alarms

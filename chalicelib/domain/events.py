@@ -1,0 +1,32 @@
+"""What happened to a job, in the order it happened: transitions and log lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.domain.job import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of `job.log`. `position` orders lines and is unique within a job."""
+
+    at: int
+    attempt: int
+    message: str
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transitioned:
+    at: int
+    position: str
+    entry: Entry
+    of_webhook: bool = False
+
+
+Event = Transitioned | LogLine
+
+
+def event_position(at: int, rest: str) -> str:
+    return f"{at:015d}-{rest}"

@@ -1,0 +1,1 @@
+"""Who calls: tokens of the stage, and those of an OpenID Connect issuer."""

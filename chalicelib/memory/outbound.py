@@ -1,0 +1,53 @@
+"""Third parties with canned answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from chalicelib.domain.errors import PermanentError
+from chalicelib.domain.source import Source
+from chalicelib.domain.task import HttpResponse
+from chalicelib.memory.stores import source_over
+
+
+@dataclass
+class MemoryWeb:
+    """Implements ports.Web with canned answers; one left over is given again and again."""
+
+    answers: dict[tuple[str, str], list[HttpResponse | Exception]] = field(default_factory=dict)
+    requests: list[tuple[str, str, Mapping[str, str], bytes | None]] = field(default_factory=list)
+
+    def check(self, url: str) -> None:
+        if not url.startswith("https://"):
+            raise PermanentError(f"{url!r} is not an https URL.")
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: float,
+        max_bytes: int,
+    ) -> HttpResponse:
+        self.requests.append((method, url, headers, body))
+        canned = self.answers.get((method, url))
+        if not canned:
+            raise PermanentError(f"The host of {url} is not allowed on this stage.")
+        answer = canned.pop(0) if len(canned) > 1 else canned[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if not max_bytes:
+            return replace(answer, body=b"")
+        if len(answer.body) > max_bytes:
+            raise PermanentError(f"The answer is over {max_bytes} bytes.")
+        return answer
+
+    def open(self, url: str, start: int) -> Source:
+        answer = self.request("GET", url, {}, None, 30.0, 2**31)
+        if 400 <= answer.status < 500:
+            raise PermanentError(f"GET {url} answered {answer.status}.")
+        if answer.status >= 300:
+            raise OSError(f"GET {url} answered {answer.status}.")
+        return source_over(answer.body[start:])

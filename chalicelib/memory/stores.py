@@ -1,0 +1,212 @@
+"""The ports in memory: for tests of tasks, and the reference that the other stores are held to.
+
+Records are kept as they are, and a write's own clauses are asked whether it is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from chalicelib.domain.errors import ConditionFailed, Unavailable
+from chalicelib.domain.events import LogLine
+from chalicelib.domain.job import DuePartition, JobRecord, Status
+from chalicelib.domain.source import Source
+from chalicelib.domain.writes import Write
+from chalicelib.ports.push import Subscriber
+
+
+@dataclass
+class MemoryJobs:
+    """Implements ports.JobStore."""
+
+    records: dict[str, JobRecord] = field(default_factory=dict)
+    steps: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
+    log_lines: dict[tuple[str, str], dict[str, LogLine]] = field(default_factory=dict)
+    subscriptions: dict[tuple[str, str], dict[Subscriber, int]] = field(default_factory=dict)
+
+    def submit(self, record: JobRecord) -> None:
+        current = self.records.setdefault(record.id, record)
+        if current.nonce != record.nonce:
+            raise ConditionFailed(current)
+
+    def apply(self, job_id: str, write: Write) -> JobRecord:
+        current = self.records.get(job_id)
+        if current is None:
+            raise ConditionFailed(None)
+        if not write.allowed_on(current):
+            if current.nonce == write.nonce:
+                return current
+            raise ConditionFailed(current)
+        self.records[job_id] = write.applied_to(current)
+        return self.records[job_id]
+
+    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
+        current = self.records.get(record.id)
+        if current is not None and write.allowed_on(current) and other.id in self.records:
+            raise Unavailable("The other job exists.")
+        after = self.apply(record.id, write)
+        self.records.setdefault(other.id, other)
+        return after
+
+    def read(self, job_id: str) -> JobRecord | None:
+        return self.records.get(job_id)
+
+    def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        return [self.records[job_id] for job_id in job_ids if job_id in self.records]
+
+    def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
+        mine = (
+            (record.position, record.id)
+            for record in self.records.values()
+            if record.owner == owner and record.status is not Status.ERASING and not record.internal
+        )
+        older = sorted((key for key in mine if before is None or key[0] < before), reverse=True)
+        return older[:limit]
+
+    def due(self, partition: DuePartition, now: int) -> Iterator[str]:
+        late = [
+            (record.due_at, record.id)
+            for record in self.records.values()
+            if record.due is partition and record.due_at is not None and record.due_at <= now
+        ]
+        return iter([job_id for _, job_id in sorted(late)])
+
+    def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
+        key = (record.id, record.uid, step)
+        if key not in self.steps:
+            return None
+        result, until = self.steps[key]
+        self.steps[key] = (result, max(until, expires_at))
+        return result
+
+    def store_once(self, record: JobRecord, step: str, result: str, expires_at: int) -> str:
+        key = (record.id, record.uid, step)
+        return self.steps.setdefault(key, (result, expires_at))[0]
+
+    def log(self, record: JobRecord, lines: Sequence[LogLine], expires_at: int) -> None:
+        beside = self.log_lines.setdefault((record.id, record.uid), {})
+        beside.update({line.position: line for line in lines})
+
+    def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
+        beside = self.log_lines.get((record.id, record.uid), {})
+        return [beside[position] for position in sorted(beside) if position > after][:limit]
+
+    def delete(self, record: JobRecord, at_most: int) -> bool:
+        beside: list[tuple[dict[Any, Any], Any]] = [
+            *((self.steps, key) for key in self.steps if key[0] == record.id),
+            *(
+                (items, name)
+                for kind in (self.log_lines, self.subscriptions)
+                for (job_id, _), items in kind.items()
+                for name in items
+                if job_id == record.id
+            ),
+        ]
+        for items, name in beside[:at_most]:
+            del items[name]
+        if len(beside) > at_most:
+            return False
+        current = self.records.get(record.id)
+        if current and current.status is Status.ERASING and current.uid == record.uid:
+            del self.records[record.id]
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    job: str
+    generation: int
+    delay_seconds: int
+
+
+@dataclass
+class MemoryQueue:
+    """Implements ports.MessageQueue; what was sent is in `lanes`."""
+
+    lanes: dict[str, list[Message]] = field(default_factory=dict)
+
+    def send(self, record: JobRecord, delay_seconds: int) -> None:
+        message = Message(record.id, record.generation, delay_seconds)
+        self.lanes.setdefault(record.lane, []).append(message)
+
+    def waiting(self, lane: str) -> int:
+        return len(self.lanes.get(lane, ()))
+
+
+@dataclass
+class MemoryPayloads:
+    """Implements ports.PayloadStore."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, key: str, body: bytes | Path | BinaryIO, content_type: str) -> int:
+        if isinstance(body, Path):
+            body = body.read_bytes()
+        data = body.read() if hasattr(body, "read") else body
+        self.objects[key] = bytes(memoryview(data))
+        return len(self.objects[key])
+
+    def get(self, key: str) -> bytes:
+        if key not in self.objects:
+            raise FileNotFoundError(key)
+        return self.objects[key]
+
+    def open(self, key: str, start: int) -> Source:
+        if key not in self.objects:
+            raise FileNotFoundError(key)
+        return source_over(self.objects[key][start:])
+
+    def size(self, key: str) -> int | None:
+        return len(self.objects[key]) if key in self.objects else None
+
+    def upload_url(
+        self, key: str, content_type: str, size: int, seconds: int
+    ) -> tuple[str, Mapping[str, str]]:
+        return f"memory:{key}", {"Content-Type": content_type, "Content-Length": str(size)}
+
+    def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
+        return f"memory:{key}"
+
+    def erase(self, prefix: str, at_most: int) -> bool:
+        found = [key for key in self.objects if key.startswith(prefix)]
+        for key in found[:at_most]:
+            del self.objects[key]
+        return len(found) <= at_most
+
+
+@dataclass(frozen=True)
+class MemorySecrets:
+    """Implements ports.SecretStore."""
+
+    secret: bytes = b"memory"
+
+    def stage_secret(self) -> bytes:
+        return self.secret
+
+
+@dataclass
+class MemorySigningSecrets:
+    """Implements ports.SigningSecrets; by owner the newest, the one before it and until when."""
+
+    secrets: dict[str, tuple[str, str | None, int]] = field(default_factory=dict)
+
+    def of(self, owner: str, now: int) -> tuple[str, ...]:
+        if owner not in self.secrets:
+            return ()
+        current, previous, until = self.secrets[owner]
+        return (current, previous) if previous is not None and now < until else (current,)
+
+    def replace(self, owner: str, old: str | None, new: str, until: int) -> bool:
+        current = self.secrets[owner][0] if owner in self.secrets else None
+        if current != old:
+            return current == new
+        self.secrets[owner] = (new, old, until)
+        return True
+
+
+def source_over(data: bytes) -> Source:
+    """A stream of these bytes."""
+    return Source(iter([data] if data else []), len(data))

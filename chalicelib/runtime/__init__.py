@@ -1,0 +1,1 @@
+"""What a process gives a running job."""

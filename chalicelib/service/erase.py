@@ -1,0 +1,94 @@
+"""Erase a finished job with everything it has, in portions."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+
+from chalicelib.domain import verbs
+from chalicelib.domain.errors import (
+    JobNotFinished,
+    NotFound,
+)
+from chalicelib.domain.job import JobRecord, Status
+from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.webhooks import webhook_job_ids
+from chalicelib.domain.writes import Write
+from chalicelib.ports.stores import READ_AT_ONCE
+from chalicelib.ports.system import System
+from chalicelib.service.measures import log_fields
+from chalicelib.service.read import get
+from chalicelib.service.transition import carry_out
+from chalicelib.telemetry.logs import bound
+
+WEBHOOKS_A_VISIT = 50  # of an erasure: five calls each
+OBJECTS_A_VISIT = 5_000
+ITEMS_A_VISIT = 2_500
+
+
+def erase(system: System, owner: str, job_id: str) -> None:
+    """Erase a finished job and all its payloads. Raises JobNotFinished.
+
+    Once this has returned nothing of it can be read, and all of it is deleted; but for a
+    webhook that is being delivered, which is called off first, and for what is too much for one
+    visit. That, and an erasure cut off half way, is what the sweeper goes on with.
+    """
+
+    def decide(record: JobRecord, stamp: Stamp) -> Write | None:
+        if record.status is Status.ERASING:
+            return None
+        if not record.finished:
+            raise JobNotFinished(f"The job is {record.status}: cancel it first.")
+        return verbs.erase(record, stamp)
+
+    clear_away(system, carry_out(system, get(system, owner, job_id), decide))
+
+
+def clear_away(system: System, record: JobRecord) -> bool:
+    """Delete what is left of a job that no read shows any more: erased, or expired. Payloads
+    first, the record last: while it stands, it says that there is something to delete.
+
+    One visit deletes as much as takes seconds. Returns whether nothing is left.
+    """
+    if record.status is not Status.ERASING:
+        record = carry_out(system, record, _erase_unless_alive)
+    return (
+        record.status is Status.ERASING
+        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)
+        and _webhooks_erased(system, record)
+        and system.jobs.delete(record, ITEMS_A_VISIT)
+    )
+
+
+def _webhooks_erased(system: System, record: JobRecord) -> bool:
+    """Whether none is left. One that is under way has to stop first: its worker hears of it with
+    a heartbeat."""
+    left, visits = False, 0
+    ids = iter(webhook_job_ids(record))
+    while batch := list(itertools.islice(ids, READ_AT_ONCE)):
+        for webhook in system.jobs.read_many(batch):
+            if visits == WEBHOOKS_A_VISIT:
+                return False
+            visits += 1
+            with bound(**log_fields(webhook)), suppress(NotFound):  # somebody else was faster
+                called_off = carry_out(system, webhook, _call_off_or_erase)
+                erased = carry_out(system, called_off, _call_off_or_erase)
+                left |= not clear_away(system, erased)
+    return not left
+
+
+def _call_off_or_erase(webhook: JobRecord, stamp: Stamp) -> Write | None:
+    match webhook.status:
+        case Status.QUEUED:
+            return verbs.cancel(webhook, stamp)
+        case Status.RUNNING if not webhook.cancel_requested:
+            return verbs.request_cancel(webhook, stamp)
+        case _ if webhook.finished:
+            return verbs.erase(webhook, stamp)
+        case _:
+            return None
+
+
+def _erase_unless_alive(record: JobRecord, stamp: Stamp) -> Write | None:
+    hidden = not record.visible(stamp.now)
+    return verbs.erase(record, stamp) if hidden and record.finished else None

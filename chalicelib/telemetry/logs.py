@@ -1,0 +1,121 @@
+"""Logs as JSON lines: the message is an event's name, what belongs to it are fields.
+
+What belongs to a whole invocation, request or job is bound once, and stands on every line that is
+logged meanwhile: on the task's own and on those of libraries, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import msgspec
+
+from chalicelib.telemetry.metrics import Metric, embedded
+
+_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_scope: ContextVar[dict[str, Any]] = ContextVar("scope")
+_scope_of_main_thread: dict[str, Any] = {}
+_cold = True  # until this process has begun its first invocation
+
+
+@contextmanager
+def bound(**fields: Any) -> Iterator[None]:
+    """While inside, every line has these fields. Threads that a task starts know nothing of
+    contextvars: their lines have what the main thread, in which Lambda invokes, has bound."""
+    global _scope_of_main_thread
+    before, main = _scope_of_main_thread, threading.current_thread() is threading.main_thread()
+    scope = {**_bound_here(), **fields}
+    token = _scope.set(scope)
+    if main:
+        _scope_of_main_thread = scope
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+        if main:
+            _scope_of_main_thread = before
+
+
+def bind(**fields: Any) -> None:
+    """Add what became known since to the innermost `bound`; without one, nothing happens."""
+    if (scope := _scope.get(None)) is not None:
+        scope.update(fields)
+
+
+def _bound_here() -> Mapping[str, Any]:
+    if (scope := _scope.get(None)) is not None:
+        return scope
+    return {} if threading.current_thread() is threading.main_thread() else _scope_of_main_thread
+
+
+def within_invocation(event: Any, proceed: Callable[[Any], Any]) -> Any:
+    """A middleware for every handler: its lines bear Lambda's request id, under which
+    CloudWatch has START, END and REPORT as well."""
+    global _cold
+    context = getattr(event, "lambda_context", None) or event.context
+    cold, _cold = _cold, False
+    with bound(
+        function=getattr(context, "function_name", None),
+        request_id=getattr(context, "aws_request_id", None),
+        cold_start=cold or None,
+    ):
+        return proceed(event)
+
+
+class JsonLines(logging.Formatter):
+    """`metrics` among a line's fields are its metrics, in CloudWatch's embedded format."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        given = {k: v for k, v in vars(record).items() if k not in _OF_EVERY_RECORD}
+        metrics: Mapping[Metric, float] = given.pop("metrics", {})
+        line = {
+            "at": f"{at}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "event": record.getMessage(),
+            "logger": record.name,
+            **_bound_here(),
+        }
+        line |= {k: v for k, v in given.items() if k not in line}
+        line = {k: v for k, v in line.items() if v is not None}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        if metrics:
+            line |= embedded(metrics, line, self.stage, int(record.created * 1_000))
+        return _encoded(line)
+
+
+def _encoded(line: Mapping[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(line, enc_hook=str).decode()
+    except Exception:  # what a task or a library logs may be anything, lone surrogates included
+        return msgspec.json.encode({name: _encodable(line[name]) for name in line}).decode()
+
+
+def _encodable(value: Any) -> Any:
+    """So that one awkward value spoils no other, metrics above all."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(value, enc_hook=str))
+    except Exception:
+        return ascii(value)
+
+
+def configure(stage: str) -> None:
+    """Lambda sends what goes to stderr to CloudWatch Logs, a line an event. All loggers' lines
+    go there in this form; `force`, or Lambda's own handler would print them a second time."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(stage))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    for talkative in ("botocore", "boto3", "urllib3"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -1,0 +1,229 @@
+"""A bench to try a task on: the real worker and sweeper, over stores in memory, without AWS.
+
+    from chalicelib.testing import Bench
+
+    def test_a_greeting_names_its_person():
+        done = Bench().run(greet, {"name": "Ada"})
+        assert done.result == {"text": "Hello, Ada"}
+
+Every call of a `job.*` method is a step and takes a second of the bench's own clock, after
+which a heartbeat stores what there is to store; nothing really waits.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain.errors import InvocationEnding
+from chalicelib.domain.job import HOUR, SECOND, Hint, JobRecord, Problem, Stored
+from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.values import encode
+from chalicelib.domain.writes import Write
+from chalicelib.http.webhooks import webhook_body
+from chalicelib.memory.outbound import MemoryWeb
+from chalicelib.memory.stores import (
+    MemoryJobs,
+    MemoryPayloads,
+    MemoryQueue,
+    MemorySecrets,
+    MemorySigningSecrets,
+)
+from chalicelib.ports.runtime import Beats
+from chalicelib.ports.system import System
+from chalicelib.runtime.interrupts import PendingInterrupt
+from chalicelib.service import control
+from chalicelib.service.stash import fetch
+from chalicelib.service.submit import Submission, submit
+from chalicelib.service.sweeper import sweep
+from chalicelib.service.uploads import upload_key
+from chalicelib.service.worker import process_messages
+
+OWNER = "bench"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a job."""
+
+    status: str
+    result: Any
+    error: Problem | None
+    attempts: int
+    progress: list[tuple[float, str]]
+    logs: list[str]
+    artifacts: dict[str, bytes]
+    checkpoints: list[Any]
+
+
+@dataclass
+class VirtualClock:
+    """Implements ports.Clock; sleeping moves it on."""
+
+    time: int = 1_800_000_000_000
+
+    def now(self) -> int:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += round(seconds * SECOND)
+
+
+class Bench:
+    def __init__(self, seed: int = 0) -> None:
+        seeded = random.Random(seed)
+        self.clock = VirtualClock()
+        self.jobs = _Watched()
+        self.queue = MemoryQueue()
+        self.payloads = MemoryPayloads()
+        self.web = MemoryWeb()
+        self.tasks: dict[str, Task] = {}
+        self._steps = _Steps(self)
+        self.system = System(
+            jobs=self.jobs,
+            messages=self.queue,
+            payloads=self.payloads,
+            web=self.web,
+            clock=self.clock,
+            new_id=lambda: f"{seeded.getrandbits(128):032x}",
+            random=seeded.random,
+            tasks=lambda: self.tasks,
+            secrets=MemorySecrets(),
+            signing_secrets=MemorySigningSecrets(),
+            interrupts=lambda: self._steps,
+            beating=self._steps.beating,
+            webhook_body=webhook_body,
+        )
+
+    def upload(self, data: bytes) -> str:
+        """Put an upload where the task's `job.open` finds it; returns its id."""
+        upload_id = f"upload:{self.system.new_id()}"
+        self.payloads.put(upload_key(OWNER, upload_id), data, "application/octet-stream")
+        return upload_id
+
+    def answers(self, method: str, url: str, answer: HttpResponse | Exception) -> None:
+        """What the task's `job.request` (or `job.open`, by GET) gets; the last one stays."""
+        self.web.answers.setdefault((method, url), []).append(answer)
+
+    def run(
+        self,
+        task: Task,
+        params: Any,
+        *,
+        end_invocations_after: int | None = None,
+        crash_after: int | None = None,
+        cancel_after: int | None = None,
+    ) -> Done:
+        """Submit a job and work on it until it is finished, as workers and sweeper would.
+
+        Each in steps: `end_invocations_after` ends every invocation there, as Lambda's time
+        limit does; `crash_after` kills the worker there, once; `cancel_after` is the client's.
+        """
+        self.tasks[task.name] = task
+        accepted = submit(self.system, Submission(owner=OWNER, task=task.name, params=params))
+        job_id = accepted.job.id
+        self._steps.plan(job_id, end_invocations_after, crash_after, cancel_after)
+        self.jobs.progress, self.jobs.checkpoints = [], []
+        while not self.jobs.records[job_id].finished:
+            self._go_on(self.jobs.records[job_id])
+        return self._done(self.jobs.records[job_id])
+
+    def _go_on(self, record: JobRecord) -> None:
+        messages = self.queue.lanes.get(record.lane)
+        if not messages:
+            self.clock.time = max(self.clock.time, record.due_at or 0) + 1
+            sweep(self.system, self.clock.time + HOUR)
+            return
+        message = messages.pop(0)
+        self.clock.sleep(message.delay_seconds)
+        self._steps.begin_invocation()
+        try:
+            hint = encode(Hint(message.job, message.generation))
+            process_messages(self.system, [hint], self.clock.time + 24 * HOUR)
+        except _Crash:
+            pass
+
+    def _done(self, record: JobRecord) -> Done:
+        lines = self.jobs.lines(record, "", 10_000)
+        return Done(
+            status=str(record.status),
+            result=self._json(record.result),
+            error=record.error,
+            attempts=record.attempt,
+            progress=self.jobs.progress,
+            logs=[line.message for line in lines],
+            artifacts={one.name: self.payloads.get(one.key) for one in record.artifacts},
+            checkpoints=[self._json(one) for one in self.jobs.checkpoints],
+        )
+
+    def _json(self, stored: Stored | None) -> Any:
+        return None if stored is None else msgspec.json.decode(fetch(self.system, stored))
+
+
+@dataclass
+class _Watched(MemoryJobs):
+    """Keeps what heartbeats and outcomes wrote, in order."""
+
+    progress: list[tuple[float, str]] = field(default_factory=list)
+    checkpoints: list[Stored] = field(default_factory=list)
+
+    def apply(self, job_id: str, write: Write) -> JobRecord:
+        after = super().apply(job_id, write)
+        if progress := write.put.get("progress"):
+            self.progress.append((progress.percent, progress.message))
+        if checkpoint := write.put.get("checkpoint"):
+            self.checkpoints.append(checkpoint)
+        return after
+
+
+class _Crash(KeyboardInterrupt):
+    """The worker is gone: nothing of it runs on, not even a `finally` of ours that writes. As
+    Ctrl-C it is no way for a task to end."""
+
+
+class _Steps(PendingInterrupt):
+    """Implements ports.Interrupts by counting the task's calls instead of by signals."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+        self._heartbeat: Beats | None = None
+        self.plan("", None, None, None)
+
+    def plan(self, job_id: str, end: int | None, crash: int | None, cancel: int | None) -> None:
+        self._job_id, self._end, self._crash, self._cancel = job_id, end, crash, cancel
+        self._total = 0
+
+    def begin_invocation(self) -> None:
+        self._taken, self.pending = 0, None
+
+    @contextmanager
+    def beating(self, heartbeat: Beats) -> Iterator[None]:
+        self._heartbeat = heartbeat
+        yield
+        self._heartbeat = None
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        self.raise_pending()
+        yield
+        self.check()
+
+    def check(self) -> None:
+        if not self._armed or self._heartbeat is None:
+            return
+        self._total, self._taken = self._total + 1, self._taken + 1
+        self._bench.clock.sleep(1)
+        if self._total == self._crash:
+            raise _Crash
+        if self._total == self._cancel:
+            control.cancel(self._bench.system, OWNER, self._job_id)
+        self._heartbeat.beat()
+        if self._end is not None and self._taken >= self._end:
+            self.interrupt(InvocationEnding("The bench ends this invocation."))
+        self.raise_pending()

@@ -1,0 +1,104 @@
+"""JSON by value: what is equal, where two differ, and where in it a thing is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.values import differences, digest, escape, strings_in, whole_numbers
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("ab/~"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab/~"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def shuffled(value: Any) -> Any:
+    """Equal by value, but written otherwise: members in another order, 1 as 1.0."""
+    if isinstance(value, dict):
+        return {name: shuffled(value[name]) for name in reversed(value)}
+    if isinstance(value, list):
+        return [shuffled(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
+        return float(value)
+    return value
+
+
+@given(JSON)
+def test_equal_values_have_equal_digests_and_no_differences(value: Any) -> None:
+    assert digest(value) == digest(shuffled(value))
+    assert list(differences(value, shuffled(value))) == []
+
+
+@given(JSON, JSON)
+def test_values_differ_where_their_digests_do(one: Any, other: Any) -> None:
+    assert (digest(one) == digest(other)) is (list(differences(one, other)) == [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pointers"),
+    [
+        (1, 2, [""]),
+        (1, True, [""]),
+        (0, False, [""]),
+        (None, False, [""]),
+        ("1", 1, [""]),
+        ({"a": 1}, {"a": 2, "b": 1}, ["/a", "/b"]),
+        ({"a": None}, {}, ["/a"]),
+        ({"a": {"b": [1, {"c": 2}]}}, {"a": {"b": [1, {"c": 3}]}}, ["/a/b/1/c"]),
+        ({"a": [1]}, {"a": [1, 2]}, ["/a"]),
+        ({"a": {}}, {"a": []}, ["/a"]),
+        ({"a/b": 1, "m~n": 1}, {}, ["/a~1b", "/m~0n"]),
+        ({"": 1}, {"": 2}, ["/"]),
+        ([[True]], [[1]], ["/0/0"]),
+    ],
+)
+def test_differences_are_pointers_to_the_outermost_members(
+    old: Any, new: Any, pointers: list[str]
+) -> None:
+    assert list(differences(old, new)) == pointers
+    assert list(differences(new, old)) == pointers
+
+
+def test_whole_numbers_are_ints_up_to_where_it_is_said() -> None:
+    value = {"a": [1.0, -0.0, 2.5, True], "b": 1e300}
+    whole = whole_numbers(value, 2**53)
+    assert [type(number) for number in (*whole["a"], whole["b"])] == [int, int, float, bool, float]
+    assert type(whole_numbers(1e300)) is int
+    assert whole_numbers(value) == value
+
+
+@given(st.floats())
+def test_no_float_is_too_much_for_it(number: float) -> None:
+    assert whole_numbers(number) == number or math.isnan(number)
+
+
+# ── pointers ──
+
+
+@pytest.mark.parametrize(
+    ("name", "token"), [("", ""), ("a/b", "a~1b"), ("m~n", "m~0n"), ("~1", "~01"), ("c%d", "c%d")]
+)
+def test_names_are_escaped_as_rfc_6901_has_it(name: str, token: str) -> None:
+    assert escape(name) == token
+    assert token.replace("~1", "/").replace("~0", "~") == name
+
+
+def test_strings_are_found_with_their_places_names_included() -> None:
+    value = {"a/b": ["x", {"c": "y"}], "n": 1}
+    assert list(strings_in(value, "/params")) == [
+        ("/params/a~1b", "a/b"),
+        ("/params/a~1b/0", "x"),
+        ("/params/a~1b/1/c", "c"),
+        ("/params/a~1b/1/c", "y"),
+        ("/params/n", "n"),
+    ]

@@ -1,0 +1,373 @@
+"""Tokens of an OpenID Connect issuer: which are taken, which are not, and what its keys cost."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jwt
+import pytest
+
+from chalicelib.domain.errors import Unauthorized, Unavailable
+from chalicelib.identity.oidc import (
+    FETCH_SECONDS,
+    KEYS_SECONDS,
+    LEEWAY_SECONDS,
+    LOOK_AGAIN_SECONDS,
+    Oidc,
+)
+from tests.issuer import AUDIENCE, DISCOVERY, KEYS, Issuer, Key, running
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with running() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def oidc(issuer: Issuer) -> Oidc:
+    return Oidc(issuer.url, AUDIENCE, schemes=("http", "https"))
+
+
+class Monotonic:
+    """The clock by which keys grow old."""
+
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Monotonic:
+    clock = Monotonic()
+    for module in (
+        "jwt.jwks_client",
+        "jwt.jwk_set_cache",
+        "jwt.api_jwk",
+        "chalicelib.identity.oidc",
+    ):
+        monkeypatch.setattr(f"{module}.time", clock)
+    return clock
+
+
+def refused(oidc: Oidc, token: str) -> bool:
+    with pytest.raises(Unauthorized):
+        oidc.owner_of(token)
+    return True
+
+
+# ── what is taken ──
+
+
+def test_the_owner_is_issuer_and_subject(oidc: Oidc, issuer: Issuer) -> None:
+    assert oidc.owner_of(issuer.token("ada")) == f"{issuer.url}#ada"
+
+
+@pytest.mark.parametrize("subject", ["auth0|5f7c8ec7", "a b", "x" * 255, "ada#bob"])
+def test_any_subject_is_one(oidc: Oidc, issuer: Issuer, subject: str) -> None:
+    assert oidc.owner_of(issuer.token(subject)) == f"{issuer.url}#{subject}"
+
+
+def test_an_rsa_key_is_as_good(oidc: Oidc, issuer: Issuer) -> None:
+    key = Key("rsa", 2048)
+    issuer.publish(issuer.key, key)
+    assert oidc.owner_of(issuer.token(key=key))
+
+
+def test_one_audience_of_several_is_enough(oidc: Oidc, issuer: Issuer) -> None:
+    assert oidc.owner_of(issuer.token(aud=["https://other.example.com", AUDIENCE]))
+
+
+def test_clocks_may_differ_by_some_seconds(oidc: Oidc, issuer: Issuer) -> None:
+    now, a_little = int(time.time()), LEEWAY_SECONDS - 5
+    assert oidc.owner_of(issuer.token(exp=now - a_little))
+    assert oidc.owner_of(issuer.token(nbf=now + a_little, iat=now + a_little))
+
+
+def test_an_issuer_without_discovery_has_its_keys_where_the_stage_says(issuer: Issuer) -> None:
+    del issuer.answers[DISCOVERY]
+    told = Oidc(issuer.url, AUDIENCE, issuer.url + KEYS)
+    assert told.owner_of(issuer.token())
+    assert issuer.asked == [KEYS]
+
+
+def test_an_issuer_may_end_with_a_slash(issuer: Issuer) -> None:
+    name = f"{issuer.url}/"
+    issuer.says(DISCOVERY, {"issuer": name, "jwks_uri": issuer.url + KEYS})
+    slashed = Oidc(name, AUDIENCE, schemes=("http",))
+    assert slashed.owner_of(issuer.token(iss=name)) == f"{name}#ada"
+    assert refused(slashed, issuer.token(iss=issuer.url))
+
+
+# ── what is not ──
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.example.com"},
+        {"iss": ["http://127.0.0.1"]},
+        {"aud": "https://other.example.com"},
+        {"aud": []},
+        {"exp": "tomorrow"},
+        *({name: None} for name in ("exp", "iss", "aud", "sub")),
+        *({"sub": wrong} for wrong in ("", "x" * 256, 5, ["ada"])),
+    ],
+    ids=str,
+)
+def test_a_claim_that_is_missing_or_wrong_is_refused(
+    oidc: Oidc, issuer: Issuer, claims: dict[str, Any]
+) -> None:
+    subject = claims.get("sub", "ada")
+    # PyJWT itself would not sign some of these
+    token = _signed(issuer, {**issuer.claims(subject, **claims)})
+    assert refused(oidc, token)
+    assert oidc.owner_of(_signed(issuer, issuer.claims()))
+
+
+@pytest.mark.parametrize(
+    ("claim", "from_now"), [("exp", -LEEWAY_SECONDS - 60), ("nbf", 600), ("iat", 600)]
+)
+def test_a_token_is_refused_before_and_after_its_time(
+    oidc: Oidc, issuer: Issuer, claim: str, from_now: int
+) -> None:
+    claims: dict[str, Any] = {claim: int(time.time()) + from_now}
+    assert refused(oidc, issuer.token(**claims))
+
+
+def _signed(issuer: Issuer, claims: dict[str, Any], **header: Any) -> str:
+    headers = {"kid": issuer.key.kid, **header}
+    payload = json.dumps(claims).encode()
+    return jwt.PyJWS().encode(payload, issuer.key.private, issuer.key.algorithm, headers)
+
+
+def _part(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def test_a_signature_of_another_key_is_refused(oidc: Oidc, issuer: Issuer) -> None:
+    assert refused(oidc, issuer.token(key=Key(issuer.key.kid)))
+
+
+def test_claims_changed_after_signing_are_refused(oidc: Oidc, issuer: Issuer) -> None:
+    head, _, signature = issuer.token("bob").split(".")
+    assert refused(oidc, f"{head}.{_part(issuer.claims('ada'))}.{signature}")
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
+def test_a_token_without_a_signature_is_refused(oidc: Oidc, issuer: Issuer, algorithm: str) -> None:
+    head = _part({"alg": algorithm, "typ": "JWT", "kid": issuer.key.kid})
+    claims = _part(issuer.claims())
+    assert refused(oidc, f"{head}.{claims}.")
+    assert refused(oidc, f"{head}.{claims}.{issuer.token().rpartition('.')[2]}")
+
+
+@pytest.mark.parametrize(
+    "secret", [lambda key: key.pem, lambda key: json.dumps(key.jwk).encode(), lambda key: b""]
+)
+def test_the_public_key_is_no_shared_secret(
+    oidc: Oidc, issuer: Issuer, secret: Callable[[Key], bytes]
+) -> None:
+    """Algorithm confusion: signed with HMAC under what everybody knows (RFC 8725, 2.1)."""
+    hmac = jwt.get_algorithm_by_name("HS256")
+    head = _part({"alg": "HS256", "typ": "JWT", "kid": issuer.key.kid})
+    signed = f"{head}.{_part(issuer.claims())}"
+    signature = base64.urlsafe_b64encode(hmac.sign(signed.encode(), secret(issuer.key)))
+    assert refused(oidc, f"{signed}.{signature.rstrip(b'=').decode()}")
+
+
+def test_a_shared_secret_among_the_keys_is_not_used(oidc: Oidc, issuer: Issuer) -> None:
+    secret = base64.urlsafe_b64encode(b"k" * 32).rstrip(b"=").decode()
+    shared = {"kty": "oct", "k": secret, "kid": "shared", "alg": "HS256", "use": "sig"}
+    issuer.says(KEYS, {"keys": [issuer.key.jwk, shared]})
+    assert refused(oidc, jwt.encode(issuer.claims(), b"k" * 32, "HS256", {"kid": "shared"}))
+
+
+@pytest.mark.parametrize("where", ["jwk", "jku", "x5u"])
+def test_a_key_that_the_token_brings_along_is_not_used(
+    oidc: Oidc, issuer: Issuer, where: str
+) -> None:
+    evil = Key("evil")
+    issuer.says("/evil", {"keys": [evil.jwk]})
+    brought = evil.jwk if where == "jwk" else f"{issuer.url}/evil"
+    for kid in ("evil", issuer.key.kid):
+        headers = {"kid": kid, where: brought}
+        token = jwt.encode(issuer.claims(), evil.private, evil.algorithm, headers)
+        assert refused(oidc, token)
+    assert "/evil" not in issuer.asked
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # at signing
+def test_a_key_too_short_to_trust_is_refused(oidc: Oidc, issuer: Issuer) -> None:
+    short = Key("short", 1024)
+    issuer.publish(short)
+    assert refused(oidc, issuer.token(key=short))
+
+
+def test_a_key_for_encryption_signs_nothing(oidc: Oidc, issuer: Issuer) -> None:
+    other = Key("other")
+    issuer.says(KEYS, {"keys": [issuer.key.jwk, {**other.jwk, "use": "enc"}]})
+    assert refused(oidc, issuer.token(key=other))
+
+
+def test_a_token_names_its_key(oidc: Oidc, issuer: Issuer) -> None:
+    claims = issuer.claims()
+    assert refused(oidc, jwt.encode(claims, issuer.key.private, issuer.key.algorithm))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a.b", "a.b.c", "..", "e30.e30.e30", "W10.e30.e30", "é.é.é", "x" * 9_000]
+)
+def test_what_is_no_token_is_refused(oidc: Oidc, text: str) -> None:
+    assert refused(oidc, text)
+
+
+def test_the_owner_of_one_issuer_is_nobody_at_another(oidc: Oidc, issuer: Issuer) -> None:
+    with running() as other:
+        assert refused(oidc, other.token())
+        elsewhere = dataclasses.replace(oidc, issuer=other.url)
+        assert elsewhere.owner_of(other.token()) != oidc.owner_of(issuer.token())
+
+
+# ── keys: fetched when first needed, when they are old, and when a token names a new one ──
+
+
+def test_keys_are_fetched_once_for_many_tokens(oidc: Oidc, issuer: Issuer) -> None:
+    assert issuer.asked == []
+    for subject in ("ada", "bob", "ada"):
+        oidc.owner_of(issuer.token(subject))
+    assert issuer.asked == [DISCOVERY, KEYS]
+
+
+def test_a_new_key_is_fetched_when_a_token_names_it(
+    oidc: Oidc, issuer: Issuer, clock: Monotonic
+) -> None:
+    oidc.owner_of(issuer.token())
+    new = Key("second")
+    issuer.publish(issuer.key, new)
+    clock.at += LOOK_AGAIN_SECONDS
+    assert oidc.owner_of(issuer.token(key=new))
+    assert oidc.owner_of(issuer.token())  # the old one goes on
+    assert issuer.asked == [DISCOVERY, KEYS, KEYS]
+
+
+def test_a_stream_of_unknown_keys_makes_one_fetch(
+    oidc: Oidc, issuer: Issuer, clock: Monotonic
+) -> None:
+    oidc.owner_of(issuer.token())
+    clock.at += LOOK_AGAIN_SECONDS
+    evil = Key("")
+    for number in range(50):
+        evil.kid = f"evil-{number}"
+        assert refused(oidc, issuer.token(key=evil))
+        clock.at += LOOK_AGAIN_SECONDS / 100
+    assert issuer.asked == [DISCOVERY, KEYS, KEYS]
+    assert oidc.owner_of(issuer.token())
+
+
+def test_a_key_that_the_issuer_has_withdrawn_is_refused_after_an_hour(
+    oidc: Oidc, issuer: Issuer, clock: Monotonic
+) -> None:
+    stolen = issuer.key
+    oidc.owner_of(issuer.token())
+    issuer.key = Key("second")
+    issuer.publish(issuer.key)
+    clock.at += KEYS_SECONDS + 1
+    assert refused(oidc, issuer.token(key=stolen))
+    assert oidc.owner_of(issuer.token())
+
+
+# ── an issuer that does not answer, or not as it should: nobody can tell, so nobody is refused ──
+
+
+def broken() -> dict[str, Any]:
+    return {
+        "breaks off": None,
+        "500": (500, {}, b""),
+        "not JSON": (200, {}, b"<html>"),
+        "not an object": (200, {}, b"[]"),
+        "not text": (200, {}, b"\xff\xfe"),
+        "a redirect": (302, {"Location": "/elsewhere"}, b""),
+    }
+
+
+@pytest.mark.parametrize("path", [DISCOVERY, KEYS])
+@pytest.mark.parametrize("how", broken())
+def test_an_issuer_that_fails_leaves_it_open(
+    oidc: Oidc, issuer: Issuer, path: str, how: str
+) -> None:
+    good = {place: issuer.answers[place] for place in (DISCOVERY, KEYS)}
+    issuer.answers["/elsewhere"] = good[path]
+    issuer.answers[path] = broken()[how]
+    with pytest.raises(Unavailable):
+        oidc.owner_of(issuer.token())
+    assert "/elsewhere" not in issuer.asked
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"issuer": "https://evil.example.com", "jwks_uri": "http://127.0.0.1/keys"},
+        {"jwks_uri": "http://127.0.0.1/keys"},
+        {},
+    ],
+)
+def test_discovery_of_another_issuer_is_not_believed(
+    oidc: Oidc, issuer: Issuer, document: dict[str, str]
+) -> None:
+    issuer.says(DISCOVERY, document)
+    with pytest.raises(Unavailable, match="issuer"):
+        oidc.owner_of(issuer.token())
+    assert issuer.asked == [DISCOVERY]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/keys", "file:///etc/passwd", "keys", 5, None])
+def test_keys_come_over_https_only(issuer: Issuer, url: Any) -> None:
+    issuer.says(DISCOVERY, {"issuer": issuer.url, "jwks_uri": url})
+    with pytest.raises(Unavailable, match="https"):
+        Oidc(issuer.url, AUDIENCE).owner_of(issuer.token())
+    assert issuer.asked == [DISCOVERY]
+
+
+def test_an_issuer_that_failed_is_asked_again_a_little_later(
+    oidc: Oidc, issuer: Issuer, clock: Monotonic
+) -> None:
+    good, issuer.answers[DISCOVERY] = issuer.answers[DISCOVERY], (500, {}, b"")
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            oidc.owner_of(issuer.token())
+    assert issuer.asked == [DISCOVERY]
+    issuer.answers[DISCOVERY] = good
+    clock.at += FETCH_SECONDS
+    assert oidc.owner_of(issuer.token())
+
+
+def test_unknown_keys_make_few_fetches_while_the_issuer_is_away(
+    oidc: Oidc, issuer: Issuer, clock: Monotonic
+) -> None:
+    oidc.owner_of(issuer.token())
+    issuer.answers[KEYS] = (500, {}, b"")
+    for _ in range(10):
+        clock.at += LOOK_AGAIN_SECONDS / 5
+        with pytest.raises((Unavailable, Unauthorized)):
+            oidc.owner_of(issuer.token(key=Key("unknown")))
+    assert issuer.asked.count(KEYS) <= 3  # the first, and one each 30 s
+
+
+def test_keys_that_are_known_are_good_while_the_issuer_is_away(
+    oidc: Oidc, issuer: Issuer, clock: Monotonic
+) -> None:
+    oidc.owner_of(issuer.token())
+    issuer.answers[KEYS] = (500, {}, b"")
+    clock.at += KEYS_SECONDS - 1
+    assert oidc.owner_of(issuer.token())
+    with pytest.raises(Unavailable):
+        oidc.owner_of(issuer.token(key=Key("unknown")))
+    assert oidc.owner_of(issuer.token())

@@ -1,0 +1,88 @@
+"""Whatever a task gives its job can be stored and read again, or is refused in the task itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.job import Progress
+from chalicelib.domain.task import Job
+from chalicelib.testing import Bench
+from tests.unit.harness import ended
+
+FILE = "r\udce9sum\udce9.csv"  # a name that is not UTF-8, as os.listdir() gives it
+
+
+@pytest.mark.parametrize(
+    ("fraction", "percent"),
+    [(math.nan, 0.0), (-math.inf, 0.0), (math.inf, 100.0), (-1, 0.0), (2, 100.0), (1 / 3, 33.3)],
+)
+def test_progress_is_a_percentage_whatever_the_fraction(fraction: float, percent: float) -> None:
+    def divided_by_nothing(job: Job) -> None:
+        job.progress(fraction, "Reading")
+        raise ValueError("not at 100 % for having succeeded")
+
+    record = ended(divided_by_nothing)
+    assert (record.status, record.progress) == ("queued", Progress(percent, "Reading"))
+
+
+# ── texts that UTF-8 cannot carry ──
+
+
+def test_a_file_name_that_is_not_utf8_may_be_told_and_logged() -> None:
+    def reading(job: Job) -> None:
+        job.log(f"Reading {FILE}")
+        job.progress(0.5, f"Reading {FILE}")
+
+    bench = Bench()
+    record = ended(reading, bench)
+    assert record.progress == Progress(100.0, "Reading r?sum?.csv")
+    assert [line.message for line in bench.jobs.lines(record, "", 9)] == ["Reading r?sum?.csv"]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda job: job.checkpoint({"file": FILE}), "checkpoint is not JSON"),
+        (lambda job: job.checkpoint({FILE: 1}), "checkpoint is not JSON"),
+        (lambda job: job.checkpoint(object()), "checkpoint is not JSON"),
+        (lambda job: job.once(FILE, dict), "cannot name a step"),
+        (lambda job: job.once("read", lambda: FILE), "result of step 'read' is not JSON"),
+        (lambda job: job.attach(FILE, b""), "cannot name an artifact"),
+        (lambda job: job.attach("a.csv", FILE), "surrogates not allowed"),
+        (lambda job: job.attach("a.csv", b"", FILE), "is no content type"),
+        (lambda job: job.attach("a.csv", b"", "text/csv\n"), "is no content type"),
+    ],
+)
+def test_where_it_has_to_be_exact_it_fails_in_the_task_and_nothing_else_is_lost(
+    call: Callable[[Job], Any], said: str
+) -> None:
+    def work(job: Job) -> None:
+        job.attach("kept.txt", "kept")
+        job.checkpoint("kept")
+        call(job)
+
+    record = ended(work)
+    assert record.error is not None
+    assert said in record.error.detail
+    assert [one.name for one in record.artifacts] == ["kept.txt"]
+    assert record.checkpoint is not None
+    assert record.checkpoint.text == '"kept"'
+
+
+@pytest.mark.parametrize("result", ["漢" * 150_000, "r\udce9", object()], ids=["big", "text", "x"])
+def test_a_step_whose_result_cannot_be_stored_is_not_taken_again(result: Any) -> None:
+    taken = []
+
+    def charge() -> Any:
+        taken.append(1)
+        return result
+
+    def work(job: Job) -> None:
+        job.once("charge", charge)
+
+    assert ended(work).status == "failed"
+    assert taken == [1]
