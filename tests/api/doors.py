@@ -124,7 +124,7 @@ class TokensDoor(LocalDoor):
         super().__init__(service, AUTH="tokens")
         store = TokensTable(lambda: wiring.client("dynamodb"), ENVIRONMENT["TABLE"])
         self.tokens = Tokens(store, service.clock.now, service.system.new_id)
-        service.monkeypatch.setattr(self.module, "bearers", lambda: self.tokens)
+        service.monkeypatch.setattr(self.module, "authenticator", lambda: self.tokens)
         self.known: dict[str, str] = {}
 
     def credentials(self, owner: str) -> dict[str, str]:
