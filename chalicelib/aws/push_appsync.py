@@ -29,7 +29,7 @@ class Published(msgspec.Struct):
 
 @dataclass(frozen=True)
 class EventApi:
-    """Implements push_ports.Push; an address is a channel. `url` ends in /event."""
+    """Implements ports.Push; an address is a channel. `url` ends in /event."""
 
     signer: Callable[[], BaseSigner]
     url: str

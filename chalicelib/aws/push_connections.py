@@ -25,7 +25,7 @@ CONNECTION_SK, TICKET_SK = "connection", "ticket"
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """Implements push_ports.Connections on one DynamoDB table."""
+    """Implements ports.Connections on one DynamoDB table."""
 
     client: Callable[[], DynamoDBClient]
     table: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WebSockets:
-    """Implements push_ports.Push. The client has short timeouts and does not try again: a push that
+    """Implements ports.Push. The client has short timeouts and does not try again: a push that
     takes long is worth nothing."""
 
     client: Callable[[], ApiGatewayManagementApiClient]

@@ -11,7 +11,7 @@ from chalicelib.ports.push import Connection, Subscriber
 
 @dataclass
 class MemoryConnections:
-    """Implements push_ports.Connections; subscriptions stand beside the records."""
+    """Implements ports.Connections; subscriptions stand beside the records."""
 
     jobs: MemoryJobs
     connections: dict[str, Connection] = field(default_factory=dict)

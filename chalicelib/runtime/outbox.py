@@ -19,7 +19,7 @@ SPARED = 0.5  # seconds: a push is not worth a time-out of Lambda's
 
 
 class ThreadedOutbox:
-    """Implements push_ports.Outbox. No thread runs before there is something to send."""
+    """Implements ports.Outbox. No thread runs before there is something to send."""
 
     def __init__(self, time_limit: float = 2.0) -> None:
         """`time_limit` in seconds: what an invocation gives to pushing at its end."""

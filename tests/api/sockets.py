@@ -19,7 +19,7 @@ DOMAIN = "w1x2y3.execute-api.eu-central-1.amazonaws.com"
 
 @dataclass
 class Wire:
-    """Implements push_ports.Push: keeps what was sent to each connection."""
+    """Implements ports.Push: keeps what was sent to each connection."""
 
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
@@ -36,7 +36,7 @@ class Wire:
 
 
 class AtOnce:
-    """Implements push_ports.Outbox without a thread, so that nothing is overtaken."""
+    """Implements ports.Outbox without a thread, so that nothing is overtaken."""
 
     def put(self, key: str, send: Callable[[], None]) -> None:
         send()

@@ -25,7 +25,7 @@ DAY = 24 * 3_600
 
 @dataclasses.dataclass
 class Channels:
-    """Implements push_ports.Push as AppSync does: a channel needs nobody to make it."""
+    """Implements ports.Push as AppSync does: a channel needs nobody to make it."""
 
     service: Service
     published: defaultdict[str, list[str]] = dataclasses.field(

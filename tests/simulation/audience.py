@@ -73,14 +73,14 @@ def _never_asked(error: OvertimeError, job: str | None) -> str:
 
 
 class _AtOnce:
-    """Implements push_ports.Outbox within the process that put it there, step by step."""
+    """Implements ports.Outbox within the process that put it there, step by step."""
 
     def put(self, key: str, send: Callable[[], None]) -> None:
         send()
 
 
 class _Push:
-    """Implements push_ports.Push."""
+    """Implements ports.Push."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -91,7 +91,7 @@ class _Push:
 
 
 class _Connections:
-    """Implements push_ports.Connections over the memory's, every call a step of the scheduler."""
+    """Implements ports.Connections over the memory's, every call a step of the scheduler."""
 
     def __init__(self, world: World) -> None:
         self._world = world
