@@ -25,7 +25,7 @@ START_SECONDS = 60
 
 
 class EnforcingAws:
-    """One MiniStack process, on a parent_watchdog: it ends when this process does, however that ends."""
+    """One MiniStack process. It ends when this process does, however that ends."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate, key = make_certificate(folder)
