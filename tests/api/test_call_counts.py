@@ -215,21 +215,6 @@ def test_a_page_of_the_list_is_one_query_and_one_batch_read(service: Service) ->
     assert made == ["dynamodb.Query", "dynamodb.BatchGetItem"]
 
 
-@pytest.mark.parametrize("limit", [1, 20, 100])
-def test_a_filtered_page_costs_five_rounds_at_most_however_small_it_is(
-    service: Service, limit: int
-) -> None:
-    record = service.record(service.submitted())
-    with calls() as made:
-        for number in range(510):
-            service.system.jobs.submit(dataclasses.replace(record, id=f"{number:032x}"))
-        made.clear()
-        page = service.get(f"/jobs?status=failed&limit={limit}").json_body
-    assert page["jobs"] == []
-    assert page["next"]
-    assert made.count("dynamodb.Query") == made.count("dynamodb.BatchGetItem") == 5
-
-
 def test_a_held_read_looks_once_a_second(service: Service) -> None:
     job_id = service.submitted()
     with calls() as made:

@@ -3,16 +3,14 @@ python -m tests.simulation replay seed=N [jobs=… kinds=…]     one of them ag
 
 from __future__ import annotations
 
-import ast
 import multiprocessing
 import os
 import statistics
 import sys
 import time
-from pathlib import Path
 
 from tests.simulation.faults import Scenario
-from tests.simulation.promises import checked, require
+from tests.simulation.promises import checked, checks
 from tests.simulation.run import Outcome, shrink, simulate
 
 ENOUGH = 10_000  # scenarios in which every check is made at least once
@@ -34,7 +32,7 @@ def replay(scenario: Scenario) -> int:
 
 def search(seeds: range) -> int:
     began, steps = time.monotonic(), []
-    never_checked = checks()
+    never_checked = set(checks())
     with multiprocessing.Pool(os.cpu_count()) as pool:
         for outcome, made in pool.imap_unordered(_simulate_seed, seeds, chunksize=50):
             steps.append(outcome.steps)
@@ -51,17 +49,6 @@ def search(seeds: range) -> int:
     for file, line in sorted(never_checked):
         print(f"Never checked in these scenarios: tests/simulation/{file}:{line}")
     return 1 if never_checked and len(seeds) >= ENOUGH else 0
-
-
-def checks() -> set[tuple[str, int]]:
-    """Where the simulation's files call `require`: file and line."""
-    return {
-        (path.name, node.lineno)
-        for path in Path(__file__).parent.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        if node.func.id == require.__name__
-    }
 
 
 def _simulate_seed(seed: int) -> tuple[Outcome, set[tuple[str, int]]]:

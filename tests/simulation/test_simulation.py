@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.aws import ROOT
+from tests.simulation.defects import MUTANTS, fits
 from tests.simulation.faults import KINDS, Scenario
 from tests.simulation.run import simulate
 
@@ -27,3 +29,7 @@ def test_a_scenario_replays_step_by_step() -> None:
 
 def test_the_scenarios_have_every_kind_of_fault() -> None:
     assert {kind for seed in range(100) for kind in Scenario.draw(seed).kinds} == set(KINDS)
+
+
+def test_every_planted_defect_has_its_place_in_the_source() -> None:
+    assert [one.name for one in MUTANTS if not fits(one, ROOT / "chalicelib")] == []

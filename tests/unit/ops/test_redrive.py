@@ -23,7 +23,6 @@ from tests.aws import create_table
 from tests.records import LEASE, PROBLEM, failed, queued, running, stamp, succeeded
 
 STAGE = Stage("overtime", "dev")
-HOPELESS = [cause for cause in Cause if cause.hopeless]
 
 
 @pytest.fixture(scope="module", autouse=True)

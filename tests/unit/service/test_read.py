@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
@@ -46,3 +47,23 @@ def test_pages_together_show_every_job_that_fits_once_newest_first(
         if (before := page.next) is None:
             break
     assert shown == fits
+
+
+@pytest.mark.parametrize("limit", [1, 20, 100])
+def test_a_filtered_page_costs_five_rounds_at_most_however_small_it_is(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round is one query and one read of what it found: test_call_counts has that."""
+    bench = Bench()
+    for _ in range(510):
+        bench.jobs.submit(queued(bench.clock.time))
+    owned, read_many = Mock(wraps=bench.jobs.owned), Mock(wraps=bench.jobs.read_many)
+    monkeypatch.setattr(bench.jobs, "owned", owned)
+    monkeypatch.setattr(bench.jobs, "read_many", read_many)
+    page = read.list_jobs(
+        bench.system, "ada", status=Status.FAILED, task=None, limit=limit, before=None
+    )
+    assert page.jobs == []
+    assert page.next
+    assert owned.call_count == read_many.call_count == 5
+    assert {len(call.args[0]) for call in read_many.call_args_list} == {100}

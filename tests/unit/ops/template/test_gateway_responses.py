@@ -31,12 +31,13 @@ def test_a_response_is_a_problem_document(kind: str) -> None:
     assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
 
 
-@pytest.mark.parametrize("kind", RESPONSES)
-def test_a_problem_of_the_application_has_the_applications_status(kind: str) -> None:
-    document = problem(RESPONSES[kind])
+def test_a_problem_of_the_application_has_the_applications_status() -> None:
     known = {f"/problems/{error.slug}": status for error, status in STATUS.items()}
-    if kind != "INTEGRATION_TIMEOUT":  # 504 says more than 503; to repeat it is right for both
-        assert document["status"] == known.get(document["type"], document["status"])
+    documents = {kind: problem(response) for kind, response in RESPONSES.items()}
+    ours = {kind: one for kind, one in documents.items() if one["type"] in known}
+    del ours["INTEGRATION_TIMEOUT"]  # 504 says more than 503; to repeat it is right for both
+    assert len(ours) > 10
+    assert [kind for kind, one in ours.items() if one["status"] != known[one["type"]]] == []
 
 
 @pytest.mark.parametrize(
