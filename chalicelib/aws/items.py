@@ -10,7 +10,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, get_type_hints
+from types import NoneType
+from typing import TYPE_CHECKING, Any, assert_never, get_args, get_type_hints
 
 import msgspec
 
@@ -24,9 +25,17 @@ Item = Mapping[str, "Attribute"]
 
 RECORD_SK = "job"
 _TYPES = get_type_hints(JobRecord)
-_AS_JSON = frozenset(
-    {"params", "progress", "checkpoint", "result", "artifacts", "error", "webhook"}
-)
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether it says a text, a number or a truth, or none of these."""
+    return all(
+        isinstance(one, type) and issubclass(one, (str, int, NoneType))
+        for one in get_args(hint) or [hint]
+    )
+
+
+_AS_JSON = {name for name, hint in _TYPES.items() if not _is_plain(hint)} - {"history"}
 _INDEX_KEYS = ("owner_shard", "owner_key")
 
 
@@ -150,7 +159,7 @@ class Expressions:
             case AtLeast(name, value):
                 return f"{self._name(name)} >= {self._hold(name, value)}"
             case _:
-                raise AssertionError(f"no translation for {clause}")
+                assert_never(clause)
 
     def _update(self, write: Write) -> str:
         sets, removes = [], []

@@ -52,16 +52,15 @@ class JobsTable:
         write_if(self.pause, record.nonce, self.client().put_item, **self._put(record))
 
     def apply(self, job_id: str, write: Write) -> JobRecord:
-        update = self.client().update_item
-        after = write_if(
-            self.pause, write.nonce, update, ReturnValues="ALL_NEW", **self._update(job_id, write)
-        )
-        return record_of(after)
-
-    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
-        both = [{"Update": self._update(record.id, write)}, {"Put": self._put(other)}]
-        transact(self.pause, write.nonce, self.client().transact_write_items, both)
-        return write.applied_to(record)
+        update = self._update(job_id, write)
+        if not write.companions:
+            plainly = self.client().update_item
+            after = write_if(self.pause, write.nonce, plainly, ReturnValues="ALL_NEW", **update)
+            return record_of(after)
+        others = [{"Put": self._put(companion.record)} for companion in write.companions]
+        together = self.client().transact_write_items
+        transact(self.pause, write.nonce, together, [{"Update": update}, *others])
+        return write.outcome
 
     def read(self, job_id: str) -> JobRecord | None:
         with unavailable("jobs table"):

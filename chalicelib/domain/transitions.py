@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain.job import MINUTE, SECOND, DuePartition, Entry, JobRecord, Status, WaitReason
-from chalicelib.domain.writes import Clause, Is, OneOf, Write
+from chalicelib.domain.writes import Clause, Is, OneOf, Verb, Write
 
 REMIND_AFTER = 2 * MINUTE
 LONGEST_MESSAGE_DELAY = 15 * MINUTE  # SQS quota on DelaySeconds
@@ -19,60 +19,67 @@ DISPATCH_AHEAD = 90 * SECOND  # a sweep a minute finds a scheduled job in time
 HISTORY_HEAD, HISTORY_TAIL = 8, 24
 
 
-class Verb(StrEnum):
-    SUBMIT = "submit"
-    CLAIM = "claim"
-    HEARTBEAT = "heartbeat"
-    SUCCEED = "succeed"
-    FAIL = "fail"
-    RETRY_LATER = "retry_later"
-    CONTINUE = "continue"
-    CANCEL = "cancel"
-    REQUEST_CANCEL = "request_cancel"
-    ACKNOWLEDGE_CANCEL = "acknowledge_cancel"
-    RESCUE = "rescue"
-    REMIND = "remind"
-    POSTPONE = "postpone"
-    EXPIRE = "expire"
-    RETRY = "retry"
-    ERASE = "erase"
-    WATCH = "watch"
+class Mark(StrEnum):
+    """What happens to a job at a transition that is measured."""
+
+    SUBMITTED = "submitted"
+    CLAIMED = "claimed"
+    RAN = "ran"  # a run ended, if one was under way
+    RESCUED = "rescued"
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
+    """All that is known about a verb, for every place that carries one out."""
+
     start: frozenset[Status]
-    end: frozenset[Status]
+    end: frozenset[Status]  # empty: the status stays
     by: str
+    logged: bool
+    visible: bool
+    """Clients see another job by it, so it is pushed."""
+    enqueues: bool
+    """Its message is sent, where it leaves the job queued."""
+    mark: Mark | None
 
 
-def _row(start: set[Status], end: set[Status], by: str) -> Transition:
-    return Transition(frozenset(start), frozenset(end), by)
+def _row(
+    start: set[Status],
+    end: set[Status],
+    by: str,
+    *,
+    logged: bool = True,
+    visible: bool = True,
+    enqueues: bool = False,
+    mark: Mark | None = None,
+) -> Transition:
+    return Transition(frozenset(start), frozenset(end), by, logged, visible, enqueues, mark)
 
 
 _Q, _R = Status.QUEUED, Status.RUNNING
 _S, _F, _C = Status.SUCCEEDED, Status.FAILED, Status.CANCELED
+_RAN = Mark.RAN
 
+# A heartbeat is not logged, and pushes by itself where it changes something that clients see.
 TABLE: Mapping[Verb, Transition] = {
-    Verb.SUBMIT: _row(set(), {_Q}, "API"),
-    Verb.CLAIM: _row({_Q}, {_R}, "worker"),
-    Verb.HEARTBEAT: _row({_R}, {_R}, "worker"),
-    Verb.SUCCEED: _row({_R}, {_S}, "worker"),
-    Verb.FAIL: _row({_R}, {_F}, "worker"),
-    Verb.RETRY_LATER: _row({_R}, {_Q}, "worker"),
-    Verb.CONTINUE: _row({_R}, {_Q}, "worker"),
+    Verb.SUBMIT: _row(set(), {_Q}, "API", enqueues=True, mark=Mark.SUBMITTED),
+    Verb.CLAIM: _row({_Q}, {_R}, "worker", mark=Mark.CLAIMED),
+    Verb.HEARTBEAT: _row({_R}, {_R}, "worker", logged=False, visible=False),
+    Verb.SUCCEED: _row({_R}, {_S}, "worker", mark=_RAN),
+    Verb.FAIL: _row({_R}, {_F}, "worker", mark=_RAN),
+    Verb.RETRY_LATER: _row({_R}, {_Q}, "worker", enqueues=True, mark=_RAN),
+    Verb.CONTINUE: _row({_R}, {_Q}, "worker", enqueues=True, mark=_RAN),
     Verb.CANCEL: _row({_Q}, {_C}, "API"),
     Verb.REQUEST_CANCEL: _row({_R}, {_R}, "API"),
-    Verb.ACKNOWLEDGE_CANCEL: _row({_R}, {_C}, "worker"),
-    Verb.RESCUE: _row({_R}, {_Q, _F, _C}, "sweeper"),
-    Verb.REMIND: _row({_Q}, {_Q}, "sweeper"),
-    Verb.POSTPONE: _row({_Q}, {_Q}, "sweeper"),
-    Verb.EXPIRE: _row({_Q, _R}, {_F}, "sweeper, worker, a read that notices"),
-    Verb.RETRY: _row({_F, _C}, {_Q}, "API"),
-    Verb.ERASE: _row({_S, _F, _C}, {Status.ERASING}, "API"),
-    Verb.WATCH: _row({_Q, _R, _S, _F, _C}, set(), "API"),  # leads nowhere: the status stays
+    Verb.ACKNOWLEDGE_CANCEL: _row({_R}, {_C}, "worker", mark=_RAN),
+    Verb.RESCUE: _row({_R}, {_Q, _F, _C}, "sweeper", enqueues=True, mark=Mark.RESCUED),
+    Verb.REMIND: _row({_Q}, {_Q}, "sweeper", visible=False, enqueues=True),
+    Verb.POSTPONE: _row({_Q}, {_Q}, "sweeper", visible=False),
+    Verb.EXPIRE: _row({_Q, _R}, {_F}, "sweeper, worker, a read that notices", mark=_RAN),
+    Verb.RETRY: _row({_F, _C}, {_Q}, "API", enqueues=True),
+    Verb.ERASE: _row({_S, _F, _C}, {Status.ERASING}, "API", visible=False),
+    Verb.WATCH: _row({_Q, _R, _S, _F, _C}, set(), "API", logged=False, visible=False),
 }
-UNSEEN = frozenset({Verb.REMIND, Verb.POSTPONE, Verb.ERASE})  # clients see no other job by them
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,13 @@ from chalicelib.domain.job import (
 from chalicelib.domain.transitions import (
     REMIND_AFTER,
     Stamp,
-    Verb,
     due_while_queued,
     finish,
     requeue,
     starts,
     write,
 )
-from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, Write
+from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, Verb, Write
 
 CLAIM_SLACK = 2 * SECOND  # clocks differ, and SQS counts its delays in whole seconds
 REMIND_AT_MOST = HOUR

@@ -8,17 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any
 
 from chalicelib.domain.job import Entry, JobRecord
 
 
-class Clause(Protocol):
-    """One clause of a condition. A comparison with an absent field does not hold."""
-
-    @property
-    def field(self) -> str: ...
-    def holds(self, value: Any) -> bool: ...
+class Verb(StrEnum):
+    SUBMIT = "submit"
+    CLAIM = "claim"
+    HEARTBEAT = "heartbeat"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    RETRY_LATER = "retry_later"
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+    REQUEST_CANCEL = "request_cancel"
+    ACKNOWLEDGE_CANCEL = "acknowledge_cancel"
+    RESCUE = "rescue"
+    REMIND = "remind"
+    POSTPONE = "postpone"
+    EXPIRE = "expire"
+    RETRY = "retry"
+    ERASE = "erase"
+    WATCH = "watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +72,55 @@ class AtLeast:
         return value is not None and value >= self.value
 
 
+Clause = Is | OneOf | AtMost | AtLeast
+"""One clause of a condition. A comparison with an absent field does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """Another, new record, of an id that nothing else makes."""
+
+    record: JobRecord
+
+
+Companion = NewJob
+"""What happens together with a write, or not at all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
     """All or nothing: where every clause of `when` holds, all of the changes happen.
 
     `put` sets fields (None removes one), `put_if_absent` only where there is nothing,
-    `increment` adds to numbers, and `append` ends the history.
+    `increment` adds to numbers, and `append` ends the history. What happens together with it are
+    its `companions`; they are made of the record after it, so such a write is `held_to` the
+    record before.
     """
 
-    verb: str
+    verb: Verb
     nonce: str
     when: tuple[Clause, ...]
     put: Mapping[str, Any]
     put_if_absent: Mapping[str, Any] = field(default_factory=dict)
     increment: Mapping[str, int] = field(default_factory=dict)
     append: Entry | None = None
+    held: JobRecord | None = None
+    companions: tuple[Companion, ...] = ()
 
     def allowed_on(self, record: JobRecord) -> bool:
         return all(clause.holds(getattr(record, clause.field)) for clause in self.when)
 
-    def held_to(self, record: JobRecord) -> Write:
+    def held_to(self, record: JobRecord, *companions: Companion) -> Write:
         """The same, but allowed only on the very state of the record that it was decided on: so
-        that what becomes of it is known beforehand."""
-        return replace(self, when=(*self.when, Is("nonce", record.nonce)))
+        the record after it is known beforehand, and can be told by its companions."""
+        when = (*self.when, Is("nonce", record.nonce))
+        return replace(self, when=when, held=record, companions=companions)
+
+    @property
+    def outcome(self) -> JobRecord:
+        """The record after a write that is held to the one before."""
+        assert self.held is not None, "a write with companions is held to a record"
+        return self.applied_to(self.held)
 
     def applied_to(self, record: JobRecord) -> JobRecord:
         """The record after this write, whether or not it is allowed."""

@@ -40,16 +40,11 @@ class MemoryJobs:
             if current.nonce == write.nonce:
                 return current
             raise ConditionFailed(current)
-        self.records[job_id] = write.applied_to(current)
-        return self.records[job_id]
-
-    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
-        current = self.records.get(record.id)
-        if current is not None and write.allowed_on(current) and other.id in self.records:
+        if any(companion.record.id in self.records for companion in write.companions):
             raise Unavailable("The other job exists.")
-        after = self.apply(record.id, write)
-        self.records.setdefault(other.id, other)
-        return after
+        self.records[job_id] = write.applied_to(current)
+        self.records |= {companion.record.id: companion.record for companion in write.companions}
+        return self.records[job_id]
 
     def read(self, job_id: str) -> JobRecord | None:
         return self.records.get(job_id)

@@ -29,12 +29,9 @@ class JobStore(Protocol):
         """
 
     def apply(self, job_id: str, write: Write) -> JobRecord:
-        """Carry out a write and return the record after it, else raise ConditionFailed with
-        the record as it is. Finding the write's own nonce there is success, too."""
-
-    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
-        """Carry out a write that is held to `record` and store another, new record: both or
-        none. Otherwise as `apply`."""
+        """Carry out a write with its companions, all or none, and return the record after it,
+        else raise ConditionFailed with the record as it is. Finding the write's own nonce there
+        is success, too."""
 
     def read(self, job_id: str) -> JobRecord | None:
         """The record as of the last write, expired and half-erased ones included."""

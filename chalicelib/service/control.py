@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import (
@@ -32,8 +33,10 @@ def cancel(system: System, owner: str, job_id: str) -> JobRecord:
                 return None
             case Status.ERASING:
                 raise NotFound("There is no such job.")
-            case _:
+            case Status.SUCCEEDED | Status.FAILED:
                 raise JobFinished(f"The job {record.status} already: there is nothing to cancel.")
+            case _:
+                assert_never(record.status)
 
     return carry_out(system, get(system, owner, job_id), decide)
 

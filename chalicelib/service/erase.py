@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
+from typing import assert_never
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import (
@@ -81,12 +82,14 @@ def _call_off_or_erase(webhook: JobRecord, stamp: Stamp) -> Write | None:
     match webhook.status:
         case Status.QUEUED:
             return verbs.cancel(webhook, stamp)
-        case Status.RUNNING if not webhook.cancel_requested:
-            return verbs.request_cancel(webhook, stamp)
-        case _ if webhook.finished:
+        case Status.RUNNING:
+            return None if webhook.cancel_requested else verbs.request_cancel(webhook, stamp)
+        case Status.SUCCEEDED | Status.FAILED | Status.CANCELED:
             return verbs.erase(webhook, stamp)
-        case _:
+        case Status.ERASING:
             return None
+        case _:
+            assert_never(webhook.status)
 
 
 def _erase_unless_alive(record: JobRecord, stamp: Stamp) -> Write | None:

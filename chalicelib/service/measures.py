@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 from chalicelib.domain.job import SECOND, JobRecord, Status
-from chalicelib.domain.transitions import UNSEEN, Verb
+from chalicelib.domain.transitions import TABLE, Mark
+from chalicelib.domain.writes import Verb
 from chalicelib.telemetry.metrics import Metric
 
 
@@ -19,25 +20,29 @@ def log_fields(record: JobRecord) -> dict[str, Any]:
     }
 
 
-def measured(record: JobRecord, verb: str) -> dict[Metric, float]:
+def measured(record: JobRecord, verb: Verb) -> dict[Metric, float]:
     """Of a record just after `verb`.
 
     WaitSeconds: from when the job was submitted, or might run, to its first claim.
-    RunSeconds: from a claim to the end of that run, whatever end; a rescue ends none, since
-        nobody knows when the worker died.
+    RunSeconds: from a claim to the end of that run, whatever end; a rescue ends none, since the
+        moment when the worker died is unknown.
     Attempts: how many a finished job took.
     """
     found: dict[Metric, float] = {}
-    if verb in UNSEEN:
-        return found  # nothing began or ended by it
-    if verb == Verb.SUBMIT:
-        found[Metric.SUBMITTED] = 1
-    if verb == Verb.CLAIM and record.started_at == record.updated_at:
-        found[Metric.WAIT_SECONDS] = max(record.updated_at - record.not_before, 0) / SECOND
-    if verb == Verb.RESCUE:
-        found[Metric.RESCUED] = 1
-    elif (claimed_at := _claimed_at(record)) is not None and record.status is not Status.RUNNING:
-        found[Metric.RUN_SECONDS] = max(record.updated_at - claimed_at, 0) / SECOND
+    mark = TABLE[verb].mark
+    match mark:
+        case Mark.SUBMITTED:
+            found[Metric.SUBMITTED] = 1
+        case Mark.CLAIMED if record.started_at == record.updated_at:
+            found[Metric.WAIT_SECONDS] = max(record.updated_at - record.not_before, 0) / SECOND
+        case Mark.RAN if (claimed_at := _claimed_at(record)) is not None:
+            found[Metric.RUN_SECONDS] = max(record.updated_at - claimed_at, 0) / SECOND
+        case Mark.RESCUED:
+            found[Metric.RESCUED] = 1
+        case Mark.CLAIMED | Mark.RAN | None:
+            pass
+        case _:
+            assert_never(mark)
     if record.finished:
         found[Metric.FINISHED] = 1
         if record.attempt:

@@ -22,8 +22,8 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.job import DAY, JobRecord, Status, Webhook, payload_prefix
 from chalicelib.domain.params import decode
 from chalicelib.domain.task import Task
-from chalicelib.domain.transitions import Verb
 from chalicelib.domain.values import differences, digest, encode
+from chalicelib.domain.writes import Verb
 from chalicelib.ports.system import System
 from chalicelib.service import uploads
 from chalicelib.service.erase import clear_away

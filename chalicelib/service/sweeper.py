@@ -9,11 +9,12 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import LIVE, SECOND, DuePartition, JobRecord, Status
-from chalicelib.domain.transitions import REMIND_AFTER, Stamp, Verb
+from chalicelib.domain.transitions import REMIND_AFTER, Stamp
 from chalicelib.domain.writes import Write
 from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.ports.system import System
@@ -53,8 +54,9 @@ def sweep(system: System, ends_at: int) -> Counter[str]:
     return done
 
 
-def what_is_due(record: JobRecord, stamp: Stamp) -> Write | None:
-    """None: the index was behind, or somebody else was faster."""
+def what_is_due(record: JobRecord, stamp: Stamp, *, message_waits: bool = False) -> Write | None:
+    """None: the index was behind, or another sweeper was faster. `message_waits`: the job's
+    message is in its queue, behind others."""
     if record.due_at is None or record.due_at > stamp.now:
         return None
     if record.status in LIVE and record.deadline <= stamp.now:
@@ -63,9 +65,12 @@ def what_is_due(record: JobRecord, stamp: Stamp) -> Write | None:
         case Status.RUNNING:
             return verbs.rescue(record, stamp)
         case Status.QUEUED:
-            return verbs.remind(record, stamp)
-        case _:
+            later = verbs.postpone if message_waits else verbs.remind
+            return later(record, stamp)
+        case Status.SUCCEEDED | Status.FAILED | Status.CANCELED | Status.ERASING:
             return None
+        case _:
+            assert_never(record.status)
 
 
 def _visit(system: System, record: JobRecord, lanes: _Lanes) -> str:
@@ -73,13 +78,11 @@ def _visit(system: System, record: JobRecord, lanes: _Lanes) -> str:
     try:
         if record.status is Status.ERASING:
             return "erase" if clear_away(system, record) else "erasing"
-        verb = "nothing"
+        message_waits, verb = lanes.holds_message_of(record), "nothing"
 
         def decide(now_is: JobRecord, stamp: Stamp) -> Write | None:
             nonlocal verb
-            write = what_is_due(now_is, stamp)
-            if write is not None and write.verb == Verb.REMIND and lanes.holds_message_of(now_is):
-                write = verbs.postpone(now_is, stamp)
+            write = what_is_due(now_is, stamp, message_waits=message_waits)
             verb = write.verb if write else "nothing"
             return write
 
@@ -106,8 +109,8 @@ class _Lanes:
         whose messages are in a queue, so the first few are never believed to be there: where one
         is lost, the messages of others do not hide it for ever. What is scheduled for later has
         sent none yet."""
-        lane = record.lane
-        if record.due is not DuePartition.REMIND:
+        lane, waits = record.lane, record.due is DuePartition.REMIND
+        if not waits or record.due_at is None or record.due_at > self.system.clock.now():
             return False
         if lane not in self.waiting:
             self.waiting[lane] = self._ask(lane)

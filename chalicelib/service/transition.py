@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
 from chalicelib.domain.job import JobRecord, Status
-from chalicelib.domain.transitions import UNSEEN, Stamp, Verb, message_delay
+from chalicelib.domain.transitions import TABLE, Stamp, message_delay
 from chalicelib.domain.webhooks import wanted, webhook_job
-from chalicelib.domain.writes import Write
+from chalicelib.domain.writes import NewJob, Verb, Write
 from chalicelib.ports.system import System
 from chalicelib.service.measures import log_fields, measured
 from chalicelib.service.push import push_change
@@ -44,38 +44,33 @@ def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
 
 
 def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
-    """An end that somebody wants to be told of is stored together with the job that tells. What
-    it tells is known before: the write is held to the record that it was made of."""
-    held = write.held_to(record)
-    after = held.applied_to(record)
-    if write.verb == Verb.WATCH or not wanted(after):
-        after = system.jobs.apply(record.id, write)
-        announce(system, after, write.verb)
-        return after
-    webhook = webhook_job(after, system.webhook_body(after), system.new_id())
-    after = system.jobs.apply_and_submit(record, held, webhook)
+    """An end that a webhook waits for is stored together with the job that sends it."""
+    after = write.applied_to(record)
+    if after.status in TABLE[write.verb].end and wanted(after):
+        webhook = webhook_job(after, system.webhook_body(after), system.new_id())
+        write = write.held_to(record, NewJob(webhook))
+    after = system.jobs.apply(record.id, write)
     announce(system, after, write.verb)
-    with bound(**log_fields(webhook)):
-        announce(system, webhook, Verb.SUBMIT)
+    for companion in write.companions:
+        with bound(**log_fields(companion.record)):
+            announce(system, companion.record, Verb.SUBMIT)
     return after
 
 
-def announce(system: System, record: JobRecord, verb: str) -> None:
-    """What everybody has to do who changed a job: tell the log, with what there is to measure,
-    the queue once it is queued, and whoever watches it."""
-    if verb == Verb.WATCH:
-        return  # it changed nothing that concerns anybody
-    logger.info(
-        verb,
-        extra={
+def announce(system: System, record: JobRecord, verb: Verb) -> None:
+    """What follows every change of a job, by the verb's row: a line in the log with what there
+    is to measure, the message once it is queued, and the change for its subscribers."""
+    row = TABLE[verb]
+    if row.logged:
+        fields = {
             "status": str(record.status),
             "error": record.error.type if record.error else None,
             "metrics": measured(record, verb),
-        },
-    )
-    if record.status is Status.QUEUED and verb != Verb.POSTPONE:
+        }
+        logger.info(verb, extra=fields)
+    if row.enqueues and record.status is Status.QUEUED:
         enqueue(system, record)
-    if verb not in UNSEEN:
+    if row.visible:
         push_change(system, record)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Sequence
+from typing import assert_never
 
 import msgspec
 
@@ -31,8 +32,8 @@ from chalicelib.domain.outcomes import (
 from chalicelib.domain.params import decode
 from chalicelib.domain.retry import backoff_seconds
 from chalicelib.domain.task import Task
-from chalicelib.domain.transitions import Stamp, Verb
-from chalicelib.domain.writes import Write
+from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.writes import Verb, Write
 from chalicelib.ports.system import System
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.measures import log_fields
@@ -181,8 +182,10 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
                 return verbs.fail(record, stamp, found, error)
             case Continue():
                 return verbs.continue_(record, stamp, found)
+            case Canceled():
+                return None  # by the task alone: the client asked for nothing
             case _:
-                return None
+                assert_never(outcome)
 
     carry_out(system, run.record, decide)
 

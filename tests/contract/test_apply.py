@@ -13,8 +13,8 @@ import pytest
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import Entry, JobRecord, Status, Stored
-from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL, TABLE, Verb
-from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
+from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL, TABLE
+from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Verb, Write
 from chalicelib.ports.stores import JobStore
 from tests.records import (
     FOUND,
@@ -110,7 +110,7 @@ def test_every_kind_of_clause_is_asked_as_in_memory(
 ) -> None:
     record = replace(record, id=new_id())
     jobs.submit(record)
-    write = Write(verb="test", nonce=new_id(), when=(clause(record),), put={"updated_at": NOW})
+    write = Write(verb=Verb.WATCH, nonce=new_id(), when=(clause(record),), put={"updated_at": NOW})
     if holds:
         assert jobs.apply(record.id, write) == write.applied_to(record)
     else:

@@ -18,6 +18,7 @@ from chalicelib.domain.job import TERMINAL, JobRecord, Progress, Stored, Webhook
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.values import digest
 from chalicelib.domain.webhooks import webhook_job
+from chalicelib.domain.writes import NewJob
 from chalicelib.http.webhooks import webhook_body
 from tests.aws import ROOT
 from tests.contract.conftest import Stores
@@ -128,7 +129,7 @@ def life(meter: Meter) -> dict[str, float]:
     beat = verbs.heartbeat(busy, stamp(2), found, AT + LEASE + 2_345)
     shown = beat.applied_to(busy)
     told = replace(busy, id=new_id(), webhook=WEBHOOK)
-    last = verbs.succeed(told, stamp(3), nothing, RESULT).held_to(told)
+    last = verbs.succeed(told, stamp(3), nothing, RESULT)
     after = last.applied_to(told)
     webhook = webhook_job(after, webhook_body(after), new_id())
     start = verbs.claim(0, new_id(), AT + LEASE + 4_567, AT + 4_567)
@@ -141,7 +142,7 @@ def life(meter: Meter) -> dict[str, float]:
         "claim": lambda: jobs.apply(record.id, claim),
         "heartbeat": lambda: jobs.apply(record.id, beat),
         "succeed": lambda: jobs.apply(record.id, verbs.succeed(shown, stamp(9), found, RESULT)),
-        "succeed, with a webhook": lambda: jobs.apply_and_submit(told, last, webhook),
+        "succeed, with a webhook": lambda: jobs.apply(told.id, last.held_to(told, NewJob(webhook))),
         "deliver a webhook": lambda: [jobs.apply(webhook.id, write) for write in (start, done)],
         "status read": lambda: jobs.read(record.id),
         "list of 20": lambda: jobs.read_many([one for _, one in jobs.owned("ada", None, 20)]),

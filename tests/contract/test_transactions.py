@@ -11,7 +11,7 @@ from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import JobRecord, Status, Webhook
 from chalicelib.domain.webhooks import webhook_job, webhook_job_ids
-from chalicelib.domain.writes import Write
+from chalicelib.domain.writes import NewJob, Write
 from chalicelib.ports.stores import JobStore
 from tests.contract.conftest import Stores
 from tests.records import LEASE, NOW, PROBLEM, new_id, queued, running, stamp
@@ -21,69 +21,65 @@ WEBHOOK = Webhook(
 )
 
 
-def failing(record: JobRecord) -> Write:
-    return verbs.fail(record, stamp(), verbs.PendingOutput(), PROBLEM).held_to(record)
-
-
-def told(record: JobRecord, write: Write) -> JobRecord:
-    return webhook_job(write.applied_to(record), '{"type":"job.failed"}', new_id())
+def failing(record: JobRecord) -> tuple[Write, JobRecord]:
+    """A write with its companion, and the companion's record."""
+    write = verbs.fail(record, stamp(), verbs.PendingOutput(), PROBLEM)
+    webhook = webhook_job(write.applied_to(record), '{"type":"job.failed"}', new_id())
+    return write.held_to(record, NewJob(webhook)), webhook
 
 
 def test_both_happen_and_the_record_after_it_is_known(jobs: JobStore) -> None:
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
-    write = failing(record)
-    delivery = told(record, write)
-    after = jobs.apply_and_submit(record, write, delivery)
+    write, webhook = failing(record)
+    after = jobs.apply(record.id, write)
     assert after == write.applied_to(record)
     assert jobs.read(record.id) == after
-    assert jobs.read(delivery.id) == delivery
-    assert jobs.read_many(webhook_job_ids(after)) == [delivery]
+    assert jobs.read(webhook.id) == webhook
+    assert jobs.read_many(webhook_job_ids(after)) == [webhook]
 
 
 def test_neither_happens_where_the_lease_is_lost(jobs: JobStore) -> None:
     slow = running(webhook=WEBHOOK)
     jobs.submit(slow)
     rescued = jobs.apply(slow.id, verbs.rescue(slow, stamp(NOW + LEASE)))
-    write = failing(slow)
-    delivery = told(slow, write)
+    write, webhook = failing(slow)
     with pytest.raises(ConditionFailed) as lost:
-        jobs.apply_and_submit(slow, write, delivery)
+        jobs.apply(slow.id, write)
     assert lost.value.current == rescued
     assert jobs.read(slow.id) == rescued
-    assert jobs.read(delivery.id) is None
+    assert jobs.read(webhook.id) is None
 
 
 def test_neither_happens_where_the_record_is_not_as_it_was_read(jobs: JobStore) -> None:
-    """The verb alone would be allowed: but what the delivery tells would not be so."""
+    """The verb alone would be allowed: but what the webhook tells would not be so."""
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
     canceled = jobs.apply(record.id, verbs.request_cancel(record, stamp()))
-    write = failing(record)
+    write, _ = failing(record)
     with pytest.raises(ConditionFailed) as lost:
-        jobs.apply_and_submit(record, write, told(record, write))
+        jobs.apply(record.id, write)
     assert lost.value.current == canceled
     assert jobs.read(record.id) == canceled
 
 
 def test_neither_happens_where_the_job_is_gone(jobs: JobStore) -> None:
     record = running(webhook=WEBHOOK)
-    write = failing(record)
-    delivery = told(record, write)
+    write, webhook = failing(record)
     with pytest.raises(ConditionFailed) as lost:
-        jobs.apply_and_submit(record, write, delivery)
+        jobs.apply(record.id, write)
     assert lost.value.current is None
-    assert jobs.read(delivery.id) is None
+    assert jobs.read(webhook.id) is None
 
 
 def test_neither_happens_where_the_other_job_exists(jobs: JobStore) -> None:
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
-    write = failing(record)
-    another = dataclasses.replace(told(record, write), uid=new_id(), nonce=new_id())
+    write, webhook = failing(record)
+    another = dataclasses.replace(webhook, uid=new_id(), nonce=new_id())
     jobs.submit(another)
     with pytest.raises(Unavailable):
-        jobs.apply_and_submit(record, write, told(record, write))
+        jobs.apply(record.id, write)
     assert jobs.read(record.id) == record
     assert jobs.read(another.id) == another
 
@@ -92,33 +88,30 @@ def test_an_author_knows_its_own_write(jobs: JobStore) -> None:
     """Its answer was lost, and the SDK repeated it."""
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
-    write = failing(record)
-    delivery = told(record, write)
-    first = jobs.apply_and_submit(record, write, delivery)
-    assert jobs.apply_and_submit(record, write, delivery) == first
+    write, webhook = failing(record)
+    first = jobs.apply(record.id, write)
+    assert jobs.apply(record.id, write) == first
     assert jobs.read(record.id) == first
-    assert jobs.read(delivery.id) == delivery
+    assert jobs.read(webhook.id) == webhook
 
 
-def test_a_delivery_is_due_like_any_job_and_nobodys_to_list(jobs: JobStore) -> None:
+def test_a_webhook_is_due_like_any_job_and_nobodys_to_list(jobs: JobStore) -> None:
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
-    write = failing(record)
-    delivery = told(record, write)
-    jobs.apply_and_submit(record, write, delivery)
-    assert delivery.due is not None
-    assert delivery.due_at is not None
-    assert list(jobs.due(delivery.due, delivery.due_at)) == [delivery.id]
+    write, webhook = failing(record)
+    jobs.apply(record.id, write)
+    assert webhook.due is not None
+    assert webhook.due_at is not None
+    assert list(jobs.due(webhook.due, webhook.due_at)) == [webhook.id]
     assert [job_id for _, job_id in jobs.owned("ada", None, 10)] == [record.id]
 
 
 def test_it_is_no_item_of_the_owners_index(tables: Stores) -> None:
     record = running(webhook=WEBHOOK)
-    write = failing(record)
-    delivery = told(record, write)
-    tables.jobs.submit(delivery)
+    _, webhook = failing(record)
+    tables.jobs.submit(webhook)
     [item] = tables.table_client.scan(TableName=tables.table)["Items"]
-    assert item["pk"]["S"] == delivery.id
+    assert item["pk"]["S"] == webhook.id
     assert not {"owner_shard", "owner_key"} & set(item)
 
 

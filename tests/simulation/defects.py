@@ -84,14 +84,14 @@ MUTANTS = (
     Mutant(
         "a reminder that sends no message",
         "service/transition.py",
-        "    if record.status is Status.QUEUED and verb != Verb.POSTPONE:\n",
-        "    if record.status is Status.QUEUED and verb not in (Verb.POSTPONE, Verb.REMIND):\n",
+        "    if row.enqueues and record.status is Status.QUEUED:\n",
+        "    if row.enqueues and record.status is Status.QUEUED and verb is not Verb.REMIND:\n",
     ),
     Mutant(
         "a sweeper that never reminds",
         "service/sweeper.py",
-        "        case Status.QUEUED:\n            return verbs.remind(record, stamp)\n",
-        "",
+        "            return later(record, stamp)\n",
+        "            return None\n",
     ),
     Mutant(
         "a sweeper that takes all messages for those of the late jobs",
@@ -217,20 +217,23 @@ MUTANTS = (
     Mutant(
         "an end that nobody is told of",
         "service/transition.py",
-        "    if verb not in UNSEEN:\n",
-        "    if verb not in UNSEEN and not record.finished:\n",
+        "    if row.visible:\n",
+        "    if row.visible and not record.finished:\n",
     ),
     Mutant(
         "a webhook that is stored after the end it tells of",
         "service/transition.py",
-        "    after = system.jobs.apply_and_submit(record, held, webhook)\n",
-        "    after = system.jobs.apply(record.id, held)\n    system.jobs.submit(webhook)\n",
+        "    after = system.jobs.apply(record.id, write)\n    announce(",
+        "    import dataclasses\n\n"
+        "    after = system.jobs.apply(record.id, dataclasses.replace(write, companions=()))\n"
+        "    for companion in write.companions:\n        system.jobs.submit(companion.record)\n"
+        "    announce(",
     ),
     Mutant(
         "a webhook that tells of a record that has moved on",
-        "service/transition.py",
-        "system.jobs.apply_and_submit(record, held, webhook)",
-        "system.jobs.apply_and_submit(record, write, webhook)",
+        "domain/writes.py",
+        'when = (*self.when, Is("nonce", record.nonce))',
+        "when = self.when",
     ),
     Mutant(
         "a webhook that tells of the job before its end",

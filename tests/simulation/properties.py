@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status
-from chalicelib.domain.transitions import TABLE, Verb
+from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.verbs import CLAIM_SLACK
 from chalicelib.domain.webhooks import wanted, webhook_job_id, webhook_job_ids
-from chalicelib.domain.writes import Write
+from chalicelib.domain.writes import Verb, Write
 from chalicelib.http.representation import etag
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.stores import MemoryJobs

@@ -38,32 +38,17 @@ class Jobs:
                 self._world.watch.refused(write, failed.current)
                 raise
             if before is not None and after is not before:
+                for companion in write.companions:
+                    self._world.watch.submitted(None, companion.record)
                 self._world.watch.written(before, write, after, self._process)
                 self._world.audience.written(before, after)
                 self._world.overtake(self._process, after.id)
                 self._world.watch.told(before, after, self._jobs.records)
             return after
 
-        return self._world.call(f"jobs.{write.verb} {job_id[-4:]}", effect, writes=job_id)
-
-    def apply_and_submit(self, record: JobRecord, write: Write, other: JobRecord) -> JobRecord:
-        def effect() -> JobRecord:
-            before = self._jobs.records.get(record.id)
-            try:
-                after = self._jobs.apply_and_submit(record, write, other)
-            except ConditionFailed as failed:
-                self._world.watch.refused(write, failed.current)
-                raise
-            if before is not None and after is not before:
-                self._world.watch.submitted(None, other)
-                self._world.watch.written(before, write, after, self._process)
-                self._world.audience.written(before, after)
-                self._world.overtake(self._process, after.id)
-                self._world.watch.told(before, after, self._jobs.records)
-            return after
-
-        name = f"jobs.{write.verb} {record.id[-4:]} and jobs.submit {other.id[-4:]}"
-        return self._world.call(name, effect, writes=record.id)
+        others = "".join(f" and jobs.submit {one.record.id[-4:]}" for one in write.companions)
+        name = f"jobs.{write.verb} {job_id[-4:]}{others}"
+        return self._world.call(name, effect, writes=job_id)
 
     def read(self, job_id: str) -> JobRecord | None:
         return self._world.call(f"jobs.read {job_id[-4:]}", lambda: self._jobs.read(job_id))

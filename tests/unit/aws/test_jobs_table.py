@@ -15,7 +15,7 @@ from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import JobRecord
-from chalicelib.domain.writes import Write
+from chalicelib.domain.writes import NewJob, Write
 from tests.records import LEASE, NOW, new_id, queued, running, stamp
 
 
@@ -100,7 +100,7 @@ CONFLICT = {"Code": "TransactionConflict"}
 
 def both(client: Transacting, record: JobRecord, write: Write) -> JobRecord:
     table = JobsTable(lambda: client, "jobs", pause=lambda _: None)  # type: ignore[arg-type,return-value]
-    return table.apply_and_submit(record, write, queued())
+    return table.apply(record.id, write.held_to(record, NewJob(queued())))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 
 from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import DAY, SECOND, TERMINAL, JobRecord, Status
-from chalicelib.domain.transitions import TABLE, Verb
-from chalicelib.domain.writes import Write
+from chalicelib.domain.transitions import TABLE
+from chalicelib.domain.writes import Verb, Write
 from chalicelib.memory.stores import MemoryJobs
 from tests.clauses import LONG, Weakness, weakened, weaknesses, written
 from tests.records import LATER, LEASE, NOW

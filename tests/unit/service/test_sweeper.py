@@ -20,7 +20,8 @@ from chalicelib.domain.job import (
     Status,
     Webhook,
 )
-from chalicelib.domain.transitions import TABLE, Stamp, Verb, message_delay
+from chalicelib.domain.transitions import TABLE, Stamp, message_delay
+from chalicelib.domain.writes import Verb
 from chalicelib.memory.stores import MemoryJobs, MemoryQueue, Message
 from chalicelib.service import control
 from chalicelib.service.erase import WEBHOOKS_A_VISIT, erase

@@ -15,8 +15,8 @@ from chalicelib.domain import verbs
 from chalicelib.domain.errors import PermanentError, RetryLater, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Status, Webhook
 from chalicelib.domain.task import Job, task
-from chalicelib.domain.transitions import Verb
 from chalicelib.domain.values import encode
+from chalicelib.domain.writes import Verb
 from chalicelib.service import control, worker
 from chalicelib.service.erase import erase
 from chalicelib.service.measures import measured
