@@ -18,33 +18,46 @@ BaseException
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, islice
 from typing import ClassVar
 
 from chalicelib.domain.job import JobRecord, Problem
+from chalicelib.domain.values import Place
 
+ERRORS_AT_MOST = 100  # that one refusal lists
 LONGEST_DELAY = 30 * 86_400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One member of a request that is at fault. `pointer` is a JSON Pointer (RFC 6901)."""
+    """One member of a request that is at fault."""
 
-    pointer: str
+    at: Place | str
     detail: str
+
+    @property
+    def pointer(self) -> str:
+        """A JSON Pointer (RFC 6901)."""
+        return str(self.at)
 
 
 class OvertimeError(Exception):
-    """The root. `slug` names the problem type for ever; `title` is its one-line summary."""
+    """The root. `slug` names the problem type for ever; `title` is its one-line summary.
+
+    The search for errors ends once there are as many as are listed.
+    """
 
     slug: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Internal error"
 
-    def __init__(self, detail: str = "", *, errors: tuple[FieldError, ...] = ()) -> None:
+    def __init__(self, detail: str = "", *, errors: Iterable[FieldError] = ()) -> None:
         super().__init__(detail or self.title)
         self.detail = detail
-        self.errors = errors
+        found = tuple(islice(errors, ERRORS_AT_MOST + 1))
+        self.errors, self.more_errors = found[:ERRORS_AT_MOST], len(found) > ERRORS_AT_MOST
 
 
 class ClientError(OvertimeError):
@@ -57,6 +70,13 @@ class MalformedRequest(ClientError):
 
 class InvalidRequest(ClientError):
     slug, title = "invalid-request", "The request is well-formed but not valid"
+
+
+def refuse_any(detail: str, faults: Iterable[FieldError]) -> None:
+    """Raises InvalidRequest where there is a fault."""
+    faults = iter(faults)
+    for first in faults:
+        raise InvalidRequest(detail, errors=chain([first], faults))
 
 
 class UnsupportedMediaType(ClientError):

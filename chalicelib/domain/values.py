@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a JSON value something is: a step below another place, or below a JSON Pointer.
+
+    A walk makes one for each element, and only the few that are reported become text: a pointer
+    for each would repeat the names above it as often as there are elements.
+    """
+
+    above: Place | str
+    step: str | int
+
+    def __str__(self) -> str:
+        steps: list[str] = []
+        here: Place | str = self
+        while isinstance(here, Place):
+            steps.append(escape(str(here.step)))
+            here = here.above
+        return "/".join([here, *reversed(steps)])
 
 
 def encode(value: Any) -> str:
@@ -16,50 +36,40 @@ def encode(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-    """The same for equal JSON values: member order, white space and 1 or 1.0 do not count."""
-    canonical = msgspec.json.encode(whole_numbers(value), order="deterministic")
+    """The same for equal JSON values: member order and white space do not count. Of a request's
+    body, 1.0 is 1 by now."""
+    canonical = msgspec.json.encode(value, order="deterministic")
     return hashlib.sha256(canonical).hexdigest()
 
 
-def whole_numbers(value: Any, below: float = math.inf) -> Any:
-    """With an int for every whole float between -`below` and `below`: JSON has numbers of one
-    kind, and to a JSON Schema 1.0 is an integer."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < below else value
-    if isinstance(value, dict):
-        return {name: whole_numbers(member, below) for name, member in value.items()}
-    if isinstance(value, list):
-        return [whole_numbers(item, below) for item in value]
-    return value
-
-
-def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
-    """JSON Pointers of the outermost members in which two JSON values differ."""
+def differences(old: Any, new: Any, at: Place | str = "") -> Iterator[Place | str]:
+    """The places of the outermost members in which two JSON values differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
-            pointer = f"{at}/{escape(name)}"
+            place = Place(at, name)
             if name not in old or name not in new:
-                yield pointer
+                yield place
             else:
-                yield from differences(old[name], new[name], pointer)
+                yield from differences(old[name], new[name], place)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from differences(one, other, f"{at}/{index}")
-    elif isinstance(old, bool) != isinstance(new, bool) or old != new:
+            yield from differences(one, other, Place(at, index))
+    elif type(old) is not type(new) or old != new:
         yield at
 
 
-def strings_in(value: Any, at: str) -> Iterator[tuple[str, str]]:
-    """Every string in a JSON value, member names included, with its JSON Pointer."""
+def strings_in(value: Any, at: Place | str) -> Iterator[tuple[Place | str, str]]:
+    """Every string in a JSON value, member names included, with its place."""
     if isinstance(value, str):
         yield at, value
     elif isinstance(value, dict):
         for name, member in value.items():
-            yield f"{at}/{escape(name)}", name
-            yield from strings_in(member, f"{at}/{escape(name)}")
+            place = Place(at, name)
+            yield place, name
+            yield from strings_in(member, place)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from strings_in(item, f"{at}/{index}")
+            yield from strings_in(item, Place(at, index))
 
 
 def escape(name: str) -> str:

@@ -43,7 +43,6 @@ HEADERS: Mapping[type[OvertimeError], Mapping[str, str]] = {
 }
 INTERNAL = 500
 # A request's own text comes back in its errors, and Lambda answers no more than 6 MB.
-ERRORS_AT_MOST = 100
 POINTER_AT_MOST = 500  # characters
 ERROR_AT_MOST = 500
 DETAIL_AT_MOST = 2_000
@@ -102,17 +101,18 @@ def answering(app: Chalice) -> Callable[[View], View]:
 
 
 def problem_view(error: OvertimeError, request_id: str | None = None) -> ProblemView:
-    kind, shown = type(error), error.errors[:ERRORS_AT_MOST]
+    kind = type(error)
     detail = _cut(error.detail or kind.title, DETAIL_AT_MOST)
-    if len(shown) < len(error.errors):
-        detail += f" Of {len(error.errors)} errors the first {len(shown)} are listed."
+    if error.more_errors:
+        detail += f" Only the first {len(error.errors)} errors are listed."
     return ProblemView(
         type=f"/problems/{kind.slug}",
         title=kind.title,
         status=STATUS.get(kind, INTERNAL),
         detail=detail,
         errors=[
-            FieldProblem(_above(one.pointer), _cut(one.detail, ERROR_AT_MOST)) for one in shown
+            FieldProblem(_above(one.pointer), _cut(one.detail, ERROR_AT_MOST))
+            for one in error.errors
         ],
         error=error_view(error.problem) if isinstance(error, errors.JobNotSucceeded) else None,
         request_id=request_id,

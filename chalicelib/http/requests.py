@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
@@ -16,10 +16,11 @@ from chalicelib.domain.errors import (
     InvalidRequest,
     MalformedRequest,
     UnsupportedMediaType,
+    refuse_any,
 )
 from chalicelib.domain.job import Status, Webhook
-from chalicelib.domain.params import invalid
-from chalicelib.domain.values import strings_in, whole_numbers
+from chalicelib.domain.misfits import faults
+from chalicelib.domain.values import Place
 from chalicelib.http import preferences
 from chalicelib.http.cursors import seal, unseal
 from chalicelib.http.representation import EPOCH
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
 DEPTH_AT_MOST = 64
+NAME_AT_MOST = 256  # characters of a member's name: errors and links repeat names
+HOLDS_NUL = "holds a NUL character, which cannot be stored"
 EXACT_BELOW = 2**53  # up to there a double says exactly which integer is meant (RFC 8259, 6)
 LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
 # The names of RFC 6838, 4.2. Python's `$` would let a line break follow; ECMA's, which JSON Schema
@@ -155,8 +158,9 @@ class Call:
         value = _parsed(raw)
         try:
             return msgspec.convert(value, expected)
-        except msgspec.ValidationError as error:
-            raise invalid(error, "") from None
+        except msgspec.ValidationError:
+            detail = "The body does not have the members that it must have."
+            raise InvalidRequest(detail, errors=faults(expected, value, "")) from None
 
     def query(self, *known: str) -> dict[str, str]:
         """The query's parameters, each once and none but these."""
@@ -229,29 +233,34 @@ def _parsed(raw: bytes) -> Any:
         raise MalformedRequest(f"The body is not JSON: {error}.") from None
     except RecursionError:
         raise MalformedRequest("The body is nested too deeply.") from None
-    if _deeper_than(value, DEPTH_AT_MOST):
-        raise MalformedRequest(f"The body is nested more than {DEPTH_AT_MOST} levels deep.")
-    nul = tuple(
-        FieldError(pointer, "holds a NUL character")
-        for pointer, text in strings_in(value, "")
-        if "\x00" in text
-    )
-    if nul:
-        raise InvalidRequest("Text may not hold NUL characters.", errors=nul)
-    return whole_numbers(value, EXACT_BELOW)
+    refuse_any("The body holds what cannot be stored.", _tidied(value, "", DEPTH_AT_MOST))
+    return value
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _inside(value: Any) -> Iterator[Any]:
+def _tidied(value: Any, at: Place | str, levels: int) -> Iterator[FieldError]:
+    """What a parsed body may not hold; found in one walk, which also makes an int of every whole
+    number that a double says exactly: JSON has numbers of one kind, and to a JSON Schema 1.0 is
+    an integer."""
+    members: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
-        yield from value.values()
+        members = value.items()
     elif isinstance(value, list):
-        yield from value
+        members = enumerate(value)
+    for step, member in members:
+        if levels == 1:
+            raise MalformedRequest(f"The body is nested more than {DEPTH_AT_MOST} levels deep.")
+        if isinstance(step, str) and len(step) > NAME_AT_MOST:
+            yield FieldError(
+                at,
+                f"has a member whose name has {len(step)} characters; {NAME_AT_MOST} are allowed",
+            )
+            continue
+        if isinstance(step, str) and "\x00" in step:
+            yield FieldError(Place(at, step), HOLDS_NUL)
+        if isinstance(member, str):
+            if "\x00" in member:
+                yield FieldError(Place(at, step), HOLDS_NUL)
+        elif isinstance(member, (dict, list)):
+            yield from _tidied(member, Place(at, step), levels - 1)
+        elif isinstance(member, float) and abs(member) < EXACT_BELOW and member.is_integer():
+            value[step] = int(member)

@@ -73,7 +73,8 @@ def submit(system: System, submission: Submission) -> Accepted:
     body_digest = digest(submission.body())
     try:
         task = _task(system, submission.task)
-        _check(system, submission, task)
+        params = encode(submission.params)
+        _check(system, submission, task, params)
     except InvalidRequest:
         # A deployment may have changed what is valid since: the job that exists still counts.
         existing = system.jobs.read(job_id) if submission.key is not None else None
@@ -82,7 +83,7 @@ def submit(system: System, submission: Submission) -> Accepted:
         return _replay(system, submission, existing, body_digest)
     bind(job=job_id, task=task.name, attempt=0, owner=submission.owner)
     for _ in range(3):
-        record = _new_record(system, submission, task, job_id, body_digest)
+        record = _new_record(system, submission, task, params, job_id, body_digest)
         try:
             system.jobs.submit(record)
         except ConditionFailed as taken:
@@ -113,7 +114,7 @@ def _task(system: System, name: str) -> Task:
     return task
 
 
-def _check(system: System, submission: Submission, task: Task) -> None:
+def _check(system: System, submission: Submission, task: Task, params: str) -> None:
     decode(task.params_type, submission.params)
     now = system.clock.now()
     if submission.run_at is not None and submission.run_at > now + FURTHEST_RUN_AT:
@@ -126,7 +127,7 @@ def _check(system: System, submission: Submission, task: Task) -> None:
     ):
         detail = "Cancel-After ends before run_at: the job could never run."
         raise InvalidRequest(detail, errors=(FieldError("/run_at", detail),))
-    uploads.check(system, submission.owner, submission.params)
+    uploads.check(system, submission.owner, submission.params, params)
     if submission.webhook is not None:
         _check_webhook(system, submission.owner, submission.webhook, now)
 
@@ -148,7 +149,7 @@ def _check_webhook(system: System, owner: str, webhook: Webhook, now: int) -> No
 
 
 def _new_record(
-    system: System, submission: Submission, task: Task, job_id: str, body_digest: str
+    system: System, submission: Submission, task: Task, params: str, job_id: str, body_digest: str
 ) -> JobRecord:
     now, uid = system.clock.now(), system.new_id()
     not_before = max(submission.run_at or now, now)
@@ -162,12 +163,7 @@ def _new_record(
         lane=task.lane,
         created_at=now,
         updated_at=now,
-        params=stash(
-            system,
-            f"{payload_prefix(job_id, uid)}params",
-            encode(submission.params),
-            PARAMS_INLINE,
-        ),
+        params=stash(system, f"{payload_prefix(job_id, uid)}params", params, PARAMS_INLINE),
         request_digest=body_digest,
         run_at=submission.run_at,
         not_before=not_before,
@@ -191,9 +187,9 @@ def _replay(
         before = _body(existing.task, params, existing.run_at, existing.webhook)
         raise KeyReused(
             "This Idempotency-Key belongs to another request: use a fresh key for a new one.",
-            errors=tuple(
-                FieldError(pointer, "differs from the first request under this key")
-                for pointer in differences(before, submission.body())
+            errors=(
+                FieldError(place, "differs from the first request under this key")
+                for place in differences(before, submission.body())
             ),
         )
     if existing.status is Status.QUEUED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -36,3 +37,14 @@ def ended(function: Callable[[Job], Any], bench: Bench | None = None) -> JobReco
     """The record after one delivery, as the table gives it back."""
     bench = bench or Bench()
     return record_of(item_of(delivered(bench, queued(bench, function)), Shards()))
+
+
+def peak_bytes(function: Callable[[], Any]) -> int:
+    """What Python's allocator held at most while the function ran, beyond what it held before."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        function()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()

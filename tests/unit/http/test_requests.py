@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import InvalidRequest, MalformedRequest
 from chalicelib.http.requests import Call, SubmitBody, base_of
+from tests.unit.harness import peak_bytes
 
 JSON = st.recursive(
     st.none()
@@ -70,6 +71,30 @@ def test_a_whole_number_is_an_int_as_far_as_doubles_are_exact() -> None:
     params = submit_body({"a": 1.0, "b": [-2.0, 2.5], "c": {"d": 1e15}, "e": 1e300}).params
     kinds = [type(n) for n in (params["a"], *params["b"], params["c"]["d"], params["e"])]
     assert kinds == [int, int, float, int, float]
+
+
+def test_a_number_that_is_long_as_an_integer_stays_a_float() -> None:
+    body = b'{"task": "t", "params": {"x": [' + b",".join([b"1e308"] * 100_000) + b"]}}"
+    assert peak_bytes(lambda: call(body).body(SubmitBody)) < 60 * 100_000  # 24 of each float
+
+
+def test_a_long_name_above_many_values_is_refused_in_the_memory_of_the_body_itself() -> None:
+    body = json.dumps({"task": "t", "params": {"x" * 1_000_000: ["\0"] * 500}}).encode()
+
+    def refused() -> None:
+        with pytest.raises(InvalidRequest) as error:
+            call(body).body(SubmitBody)
+        [fault] = error.value.errors
+        assert fault.pointer == "/params"
+        assert "has 1000000 characters; 256 are allowed" in fault.detail
+
+    assert peak_bytes(refused) < 3 * len(body)
+
+
+def test_a_name_may_have_256_characters() -> None:
+    assert submit_body({"ä" * 256: 1}).params == {"ä" * 256: 1}
+    with pytest.raises(InvalidRequest):
+        submit_body({"a": [{"ä" * 257: 1}]})
 
 
 @given(st.datetimes(timezones=st.timezones()))
