@@ -2,7 +2,9 @@
 
     python -m local.serve
 
-Every request is answered, a malformed one too, and every refusal is a problem document.
+Every request is answered, a malformed one too, and every refusal is a problem document. This is
+the standard library's server. A WSGI server would join the lines of a repeated header into one,
+refuse in plain text, and give each held request (`Prefer: wait`) a thread of its pool.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ class ApiGatewayDoor(TokensDoor):
         self, headers: Mapping[str, str], method: str, path: str, body: bytes | None
     ) -> HTTPResponse:
         app = self.module.app
-        event = gateway.event(app, method, path, list(headers.items()), body)
+        event = gateway.event(app.routes, method, path, list(headers.items()), body)
         route = app.routes[event["resource"]][method]
         if isinstance(route.authorizer, ChaliceAuthorizer):
             header = headers.get("Authorization")
@@ -226,7 +226,7 @@ class IamDoor(Door):
     ) -> HTTPResponse:
         app = self.module.app
         sent = [(name, value) for name, value in headers.items() if name != "Arn"]
-        event = gateway.event(app, method, path, sent, body)
+        event = gateway.event(app.routes, method, path, sent, body)
         route = app.routes[event["resource"]][method]
         if isinstance(route.authorizer, IAMAuthorizer):
             if "Arn" not in headers:

@@ -20,7 +20,7 @@ DOMAIN = "a1b2c3.execute-api.eu-central-1.amazonaws.com"
 
 
 def event(
-    app: Chalice,
+    routes: Iterable[str],
     method: str,
     url: str,
     headers: Headers = (),
@@ -34,7 +34,7 @@ def event(
     Raises ValueError where there is no such route.
     """
     parts = urlsplit(url)
-    matched = RouteMatcher(list(app.routes)).match_route(parts.path)
+    matched = RouteMatcher(list(routes)).match_route(parts.path)
     repeated: dict[str, list[str]] = {}
     for name, value in headers:
         repeated.setdefault(name, []).append(value)
@@ -86,7 +86,7 @@ class Adapter(HTTPAdapter):
         body: Any = request.body.encode() if isinstance(request.body, str) else request.body
         headers = [(_text(name), _text(value)) for name, value in request.headers.items()]
         try:
-            asked = event(self.app, str(request.method), str(request.url), headers, body)
+            asked = event(self.app.routes, str(request.method), str(request.url), headers, body)
             self.app.routes[asked["resource"]][asked["httpMethod"]]
         except (ValueError, KeyError):
             kind = {"Content-Type": "application/problem+json"}

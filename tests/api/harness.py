@@ -132,7 +132,7 @@ class Service:
         """With the event that API Gateway sends: repeated headers, request context and all."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
-        event = gateway.event(app_module.app, method, url, headers, body)
+        event = gateway.event(app_module.app.routes, method, url, headers, body)
         answer = HTTPResponse.create_from_dict(app_module.app(event, Context()))
         check(app_module.app, method, url, answer)
         return answer

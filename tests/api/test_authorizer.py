@@ -177,7 +177,7 @@ def test_where_it_cannot_tell_the_caller_is_to_ask_again(
 def test_without_its_authorizer_a_stage_lets_nobody_in(door: ApiGatewayDoor) -> None:
     """As after a deployment that lost it: the views themselves ask whom it has let in."""
     for headers in ({}, door.credentials("ada")):
-        event = gateway.event(door.module.app, "GET", "/jobs", list(headers.items()))
+        event = gateway.event(door.module.app.routes, "GET", "/jobs", list(headers.items()))
         answer = HTTPResponse.create_from_dict(door.module.app(event, Context()))
         assert is_problem(answer, 401, "unauthorized")
         assert answer.headers["WWW-Authenticate"] == "Bearer"

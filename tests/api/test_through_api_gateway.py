@@ -67,7 +67,7 @@ def test_a_request_without_headers_and_body_is_answered(service: Service) -> Non
 
 
 def test_a_body_in_base64_is_taken_for_what_it_is(service: Service) -> None:
-    event = gateway.event(app_module.app, "POST", "/jobs", [JSON])
+    event = gateway.event(app_module.app.routes, "POST", "/jobs", [JSON])
     event |= {"body": base64.b64encode(b'{"task":"echo","params":{}}'), "isBase64Encoded": True}
     answer = HTTPResponse.create_from_dict(app_module.app(event, Context()))
     assert answer.status_code == 202
@@ -77,7 +77,7 @@ def test_a_body_in_base64_is_taken_for_what_it_is(service: Service) -> None:
 
 
 def base(path: str, public_url: str | None = None, **where: str) -> str:
-    event = gateway.event(app_module.app, "GET", path, **where)  # type: ignore[arg-type]
+    event = gateway.event(app_module.app.routes, "GET", path, **where)  # type: ignore[arg-type]
     return base_of(Request(event), public_url)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ops.stack.local_aws import ONLY_OVER_TLS
+from tests.api import gateway
 from tests.deploy.conftest import client
 from tests.deploy.project import Project
 from tests.websocket import REFUSED, connected, refusal
@@ -73,22 +74,13 @@ def again(
     project.run(CHALICE, "deploy", "--stage", "dev").well()
 
 
+JSON = [("content-type", "application/json")]
+
+
 def post(endpoint: str, path: str, body: Any = None) -> dict[str, Any]:
     """What the API's function answers when API Gateway has let ada through."""
-    headers = {"content-type": "application/json"}
-    context = {"httpMethod": "POST", "resourcePath": path, "path": f"/api{path}"}
-    event = {
-        "resource": path,
-        "httpMethod": "POST",
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "body": json.dumps(body),
-        "isBase64Encoded": False,
-        "requestContext": {**context, "authorizer": {"principalId": "ada"}},
-    }
+    event = gateway.event([path], "POST", path, JSON, json.dumps(body).encode(), above="/api")
+    event["requestContext"]["authorizer"] = {"principalId": "ada"}
     function = client(endpoint, "lambda")
     invoked = function.invoke(FunctionName="overtime-dev", Payload=json.dumps(event))
     answer = json.loads(invoked["Payload"].read())
