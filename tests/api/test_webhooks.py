@@ -11,7 +11,8 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.job import DAY, HOUR, MINUTE, JobRecord
+from chalicelib.domain.job import DAY, HOUR, MINUTE, TERMINAL, JobRecord
+from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.webhooks import webhook_job_ids
 from chalicelib.outbound.client import OutgoingWeb
 from chalicelib.outbound.guard import Guard
@@ -115,19 +116,24 @@ def is_seen_to_have_run_out_of_time(service: Service) -> str:
     return job_id
 
 
-@pytest.mark.parametrize(
-    ("end", "verb", "told"),
-    [
-        (succeeds, "succeed", "succeeded"),
-        (lambda service: succeeds(service, "hopeless"), "fail", "failed"),
-        (is_canceled_while_queued, "cancel", "canceled"),
-        (is_canceled_while_it_runs, "acknowledge_cancel", "canceled"),
-        (loses_its_worker, "rescue", "failed"),
-        (lambda service: loses_its_worker(service, canceled=True), "rescue", "canceled"),
-        (runs_out_of_time, "expire", "failed"),
-        (is_seen_to_have_run_out_of_time, "expire", "failed"),
-    ],
-)
+ENDS: list[tuple[Callable[[Service], str], str, str]] = [
+    (succeeds, "succeed", "succeeded"),
+    (lambda service: succeeds(service, "hopeless"), "fail", "failed"),
+    (is_canceled_while_queued, "cancel", "canceled"),
+    (is_canceled_while_it_runs, "acknowledge_cancel", "canceled"),
+    (loses_its_worker, "rescue", "failed"),
+    (lambda service: loses_its_worker(service, canceled=True), "rescue", "canceled"),
+    (runs_out_of_time, "expire", "failed"),
+    (is_seen_to_have_run_out_of_time, "expire", "failed"),
+]
+
+
+def test_every_end_that_a_verb_makes_is_among_them() -> None:
+    made = {(verb, end) for verb, row in TABLE.items() for end in row.end & TERMINAL}
+    assert {(verb, told) for _, verb, told in ENDS} == made
+
+
+@pytest.mark.parametrize(("end", "verb", "told"), ENDS)
 def test_every_end_has_its_delivery_with_the_job_as_it_was(
     service: Service, end: Callable[[Service], str], verb: str, told: str
 ) -> None:

@@ -12,13 +12,12 @@ import pytest
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed
-from chalicelib.domain.job import Entry, JobRecord, Status, Stored
+from chalicelib.domain.job import Entry, JobRecord, Status
 from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL, TABLE
 from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Verb, Write
 from chalicelib.ports.stores import JobStore
 from tests.records import (
     FOUND,
-    LATER,
     LEASE,
     NOW,
     PROBLEM,
@@ -118,21 +117,17 @@ def test_every_kind_of_clause_is_asked_as_in_memory(
             jobs.apply(record.id, write)
 
 
-def test_a_worker_that_lost_its_lease_cannot_finish(jobs: JobStore) -> None:
-    slow = running()
-    jobs.submit(slow)
-    rescued = jobs.apply(slow.id, verbs.rescue(slow, stamp(LATER)))
-    taken = jobs.apply(slow.id, verbs.claim(0, new_id(), LATER + LEASE, LATER))
-    assert rescued.attempt + 1 == taken.attempt
-    for write in (
-        verbs.succeed(slow, stamp(), FOUND, Stored(text="1")),
-        verbs.fail(slow, stamp(), FOUND, PROBLEM),
-        verbs.heartbeat(slow, stamp(), FOUND, LATER),
-        verbs.retry_later(slow, stamp(), FOUND, PROBLEM, LATER),
-        verbs.continue_(slow, stamp(), FOUND),
-    ):
+@pytest.mark.parametrize("canceled", [False, True])
+def test_a_worker_that_lost_its_lease_can_write_nothing(jobs: JobStore, canceled: bool) -> None:
+    slow = running(cancel_requested=canceled)
+    taken = replace(slow, id=new_id(), lease_token=new_id())
+    jobs.submit(taken)
+    theirs = {verb for verb, row in TABLE.items() if row.by == "worker"} - {Verb.CLAIM}
+    tried = {write.verb: write for _, make in examples() if (write := make(slow)).verb in theirs}
+    assert set(tried) == theirs
+    for write in tried.values():
         with pytest.raises(ConditionFailed) as refused:
-            jobs.apply(slow.id, write)
+            jobs.apply(taken.id, write)
         assert refused.value.current == taken
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -17,9 +17,10 @@ from chalicelib.domain.job import (
     Status,
     Stored,
     WaitReason,
+    Webhook,
 )
 from chalicelib.ports.stores import JobStore
-from tests.records import NOW, failed, new_id, queued, stamp, succeeded
+from tests.records import NOW, failed, new_id, queued, running, stamp, succeeded
 
 
 def full() -> JobRecord:
@@ -27,6 +28,8 @@ def full() -> JobRecord:
     return replace(
         queued(),
         run_at=NOW,
+        webhook=Webhook("https://ada.example/hook", (Status.FAILED,), "https://jobs.example"),
+        watched=True,
         wait_reason=WaitReason.BACKOFF,
         generation=3,
         attempt=2,
@@ -48,6 +51,8 @@ def full() -> JobRecord:
 
 def test_what_was_submitted_is_read_back_whole(jobs: JobStore) -> None:
     record = full()
+    left_out = [one.name for one in fields(record) if getattr(record, one.name) == one.default]
+    assert left_out == []
     jobs.submit(record)
     assert jobs.read(record.id) == record
 
@@ -62,9 +67,9 @@ def test_an_unknown_id_reads_as_none(jobs: JobStore) -> None:
     assert jobs.read(new_id()) is None
 
 
-@pytest.mark.parametrize("existing", [queued(), failed(), succeeded()])
-def test_an_id_that_exists_is_refused_with_what_exists(jobs: JobStore, existing: JobRecord) -> None:
-    existing = replace(existing, id=new_id())
+@pytest.mark.parametrize("status", list(Status))
+def test_an_id_that_exists_is_refused_with_what_exists(jobs: JobStore, status: Status) -> None:
+    existing = replace(running(), status=status)
     jobs.submit(existing)
     with pytest.raises(ConditionFailed) as refused:
         jobs.submit(replace(queued(), id=existing.id))

@@ -17,7 +17,7 @@ from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.memory.stores import MemoryJobs
 from tests.clauses import LONG, Weakness, weakened, weaknesses, written
-from tests.records import LATER, LEASE, NOW
+from tests.records import LATER, LEASE, NOW, queued
 
 Values = tuple[Collection[Any], Collection[Any]]
 """Values of a field that allow the write, and others that do not."""
@@ -113,7 +113,15 @@ def happens(jobs: MemoryJobs, job_id: str, write: Write) -> bool:
 
 def test_every_verb_but_submit_which_is_a_put_has_its_guards() -> None:
     assert set(GUARDS) == {Verb(write.verb) for _, write in WRITTEN} == set(Verb) - {Verb.SUBMIT}
+
+
+def test_every_verb_stands_in_the_table_and_leads_where_it_says() -> None:
     assert set(TABLE) == set(Verb)
+    assert queued().status in TABLE[Verb.SUBMIT].end
+    for record, write in WRITTEN:
+        row, after = TABLE[Verb(write.verb)], write.applied_to(record)
+        assert record.status in row.start
+        assert after.status in (row.end or {record.status})
 
 
 @pytest.mark.parametrize(("record", "write"), WRITTEN, ids=[write.verb for _, write in WRITTEN])

@@ -20,8 +20,7 @@ from chalicelib.domain.job import (
     Status,
     Webhook,
 )
-from chalicelib.domain.transitions import TABLE, Stamp, message_delay
-from chalicelib.domain.writes import Verb
+from chalicelib.domain.transitions import message_delay
 from chalicelib.memory.stores import MemoryJobs, MemoryQueue, Message
 from chalicelib.service import control
 from chalicelib.service.erase import WEBHOOKS_A_VISIT, erase
@@ -298,9 +297,3 @@ def test_a_messages_delay_is_rounded_up_and_sqs_serves_the_last_15_minutes(
     ahead: int, seconds: int | None
 ) -> None:
     assert message_delay(NOW + ahead, NOW) == seconds
-
-
-def test_every_verb_stands_in_the_table_and_leads_where_it_says() -> None:
-    assert set(TABLE) == set(Verb)
-    write = verbs.retry(failed(), Stamp(NOW, "n"))
-    assert write.put["status"] in TABLE[Verb.RETRY].end
