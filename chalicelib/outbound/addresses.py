@@ -44,6 +44,34 @@ INSIDE_6 = tuple(
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
+# They name this machine, or hold an IPv4 address that a table of IPv4 networks does not see. No
+# list of networks lets them in: the same machine has an address in its usual form.
+DISGUISED: tuple[Network, ...] = (
+    IPv4Network("0.0.0.0/8"),  # Linux connects 0.0.0.0 to this machine
+    *map(
+        IPv6Network,
+        (
+            "::/96",  # unspecified, IPv4-compatible; ::1 is the one exception
+            "::ffff:0:0/96",  # IPv4-mapped
+            "::ffff:0:0:0/96",  # IPv4-translated
+            "64:ff9b::/96",  # NAT64
+            "64:ff9b:1::/48",  # NAT64 within a network
+            "2001::/32",  # Teredo
+            "2002::/16",  # 6to4
+        ),
+    ),
+)
+LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+
+
+def is_loopback(address: Address) -> bool:
+    return any(address in network for network in LOOPBACK)
+
+
+def is_disguised(address: Address) -> bool:
+    return any(address in network for network in DISGUISED) and not is_loopback(address)
+
+
 def is_public(address: Address) -> bool:
     if isinstance(address, IPv4Address):
         return not any(address in network for network in INSIDE_4)

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.outbound.addresses import Address, Network, is_public, parse_address
+from chalicelib.outbound.addresses import (
+    Address,
+    Network,
+    is_disguised,
+    is_loopback,
+    is_public,
+    parse_address,
+)
 
 PRINTABLE = re.compile(r"[\x21-\x7e]+")  # urlsplit would drop line breaks and tabs in silence
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
@@ -49,8 +56,8 @@ class Target:
 class Guard:
     """`hosts` are names or patterns that may be called by HTTPS at public addresses, on port
     443 unless they name another (`*`, `*.example.com`, `api.example.com:8443`). Those of them that
-    lie in `networks` may be called by plain HTTP and on any port, too; but for `never`, hosts and
-    ports as they stand in URLs."""
+    lie in `networks` may be called by plain HTTP and on any port, too; but for `never`, such as
+    `127.0.0.1:9001`: neither by that name nor, where it is on this machine, by any other."""
 
     hosts: tuple[str, ...] = ("*",)
     networks: tuple[Network, ...] = ()
@@ -82,22 +89,31 @@ class Guard:
             raise OSError(f"The host {target.host} has no address.")
         allowed = [one for one in addresses if one is not None]
         if len(allowed) < len(addresses):
-            raise PermanentError(f"The host {target.host} has an address that is none.")
+            raise PermanentError(f"The host {target.host} has an address that cannot be judged.")
         for address in allowed:
             self._judge_address(target, address)
         return allowed
 
     def _judge_address(self, target: Target, address: Address) -> None:
-        if f"{address}:{target.port}" in self.never:
+        if self._is_runtime(target, address):
             raise PermanentError(f"The host {target.host} is this service's own runtime.")
-        if any(address in network for network in self.networks):
+        listed = any(address in network for network in self.networks)
+        if listed and not is_disguised(address):
             return
         if not is_public(address):
             raise PermanentError(
                 f"The host {target.host} is not in the public internet: only what the stage's "
-                "ALLOWED_NETWORKS lists may be called there."
+                "ALLOWED_NETWORKS lists may be called there, at addresses in their usual form."
             )
         self._judge_public(target)
+
+    def _is_runtime(self, target: Target, address: Address) -> bool:
+        here = is_loopback(address)
+        places = (place.rpartition(":") for place in self.never)
+        return any(
+            port == str(target.port) and (here or host in (target.host, str(address)))
+            for host, _, port in places
+        )
 
     def _judge_public(self, target: Target) -> None:
         if target.scheme != "https":
@@ -128,8 +144,13 @@ def _parse(url: str) -> Target:
         raise PermanentError(f"{url!r} is not an http or https URL.")
     if "@" in parts.netloc:
         raise PermanentError("A URL may not carry a user or a password.")
-    if port == 0 or parts.netloc.endswith(":"):
-        raise PermanentError(f"{url!r} names a port that there is not.")
+    name = f"[{host}]" if "[" in parts.netloc else host
+    if port == 0 or parts.netloc.lower() not in (name, f"{name}:{port}"):
+        raise PermanentError(
+            f"{url!r} has more than a host and a port from 1 to 65535 where those belong."
+        )
+    if host.endswith(".") and parse_address(host[:-1]) is None:
+        host = host[:-1]  # the root of all names (RFC 1034, section 3.1): it is the same host
     _require_host(f"[{host}]" if "[" in parts.netloc else host)
     query = f"?{parts.query}" if parts.query else ""
     return Target(parts.scheme, host, port or PORTS[parts.scheme], (parts.path or "/") + query)

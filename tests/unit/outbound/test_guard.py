@@ -33,6 +33,8 @@ def names_are_not_asked(host: str, port: int) -> Iterable[str]:
         ("HTTPS://Example.COM/a%20b", Target("https", "example.com", 443, "/a%20b")),
         ("https://example.com?q", Target("https", "example.com", 443, "/?q")),
         ("https://xn--bcher-kva.example/", Target("https", "xn--bcher-kva.example", 443, "/")),
+        ("https://Example.com./a", Target("https", "example.com", 443, "/a")),
+        ("https://example.com.:443/", Target("https", "example.com", 443, "/")),
         ("https://a_b.example//x", Target("https", "a_b.example", 443, "//x")),
         ("https://8.8.8.8/", Target("https", "8.8.8.8", 443, "/")),
         ("https://[2606:4700::1111]/", Target("https", "2606:4700::1111", 443, "/")),
@@ -88,8 +90,11 @@ def test_an_address_inside_is_refused(url: str) -> None:
         "1.2.3.4.5",
         "example.1",
         "127.0.0.1.",
-        "localhost.",
-        "example.com.",
+        "127.1.",
+        "[::1].",
+        "[2606:4700::1111].example.com",
+        "example.com..",
+        ".",
         "example..com",
         ".example.com",
         "-example.com",
@@ -185,6 +190,7 @@ def test_an_odd_port_is_refused(port: int) -> None:
         (("example.com",), "https://example.com/"),
         (("Example.com",), "https://EXAMPLE.com/"),
         (("*.example.com",), "https://api.example.com/"),
+        (("example.com",), "https://example.com./"),
         (("example.com:8443",), "https://example.com:8443/"),
         (("*", "*.example.com:8443"), "https://api.example.com:8443/"),
     ],
@@ -229,14 +235,49 @@ def test_an_allowed_network_opens_no_other() -> None:
             guard.addresses(guard.judge(url))
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9001/2018-06-01/runtime/invocation/next"])
-def test_lambdas_runtime_is_never_called(url: str) -> None:
+EVERYWHERE = tuple(map(ip_network, ("0.0.0.0/0", "::/0")))
+DISGUISES = """
+0.0.0.0 0.1.2.3 :: ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:0:127.0.0.1 64:ff9b::127.0.0.1
+64:ff9b:1::127.0.0.1 2002:7f00:1:: 2001:0:7f00:1:: ::ffff:10.0.0.1 ::10.0.0.1
+""".split()
+
+
+def in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", *DISGUISES])
+@pytest.mark.parametrize("runtime", ["127.0.0.1:9001", "localhost:9001"])
+def test_lambdas_runtime_is_never_called_by_whatever_address(address: str, runtime: str) -> None:
+    guard = Guard(networks=EVERYWHERE, never=(runtime,), resolve=lambda *_: (address,))
+    for host in (in_url(address), "localhost", "any.example"):
+        with pytest.raises(PermanentError, match=r"runtime|public"):
+            guard.addresses(guard.judge(f"http://{host}:9001/2018-06-01/runtime/invocation/next"))
+
+
+def test_the_runtime_is_known_by_its_address_where_it_is_on_another_machine() -> None:
+    guard = Guard(networks=EVERYWHERE, never=("169.254.100.1:9001",))
+    with pytest.raises(PermanentError, match="runtime"):
+        guard.judge("http://169.254.100.1:9001/")
+    assert guard.judge("http://169.254.100.1:9002/").port == 9002
+
+
+def test_another_port_of_this_machine_is_no_runtime() -> None:
     guard = Guard(networks=LOCAL, never=("127.0.0.1:9001",), resolve=lambda *_: (LOOPBACK,))
-    with pytest.raises(PermanentError, match="runtime"):
-        guard.judge(url)
-    with pytest.raises(PermanentError, match="runtime"):
-        guard.addresses(guard.judge("http://localhost:9001/"))
     assert guard.addresses(guard.judge("http://localhost:9002/"))
+
+
+@pytest.mark.parametrize("address", DISGUISES)
+def test_no_list_of_networks_lets_in_an_address_in_disguise(address: str) -> None:
+    guard = Guard(networks=EVERYWHERE, resolve=lambda *_: (address,))
+    for host in (in_url(address), "any.example"):
+        with pytest.raises(PermanentError):
+            guard.addresses(guard.judge(f"http://{host}/"))
+
+
+@pytest.mark.parametrize("address", ["::1", "fd00:ec2::254", "10.0.0.1", "169.254.1.1"])
+def test_a_list_of_networks_lets_in_what_it_names_in_its_usual_form(address: str) -> None:
+    assert Guard(networks=EVERYWHERE).judge(f"http://{in_url(address)}/").host == address
 
 
 # ── by its addresses ──────────────────────────────────────────────────────────────────────
