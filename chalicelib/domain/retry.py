@@ -3,9 +3,8 @@ side asks."""
 
 from __future__ import annotations
 
-from calendar import timegm
 from collections.abc import Callable
-from email.utils import parsedate
+from email.utils import mktime_tz, parsedate_tz
 
 LONGEST_WAIT = 86_400.0  # seconds; nobody is waited for longer
 
@@ -25,8 +24,9 @@ def retry_after(value: str, now: float) -> float | None:
     """Seconds to wait by a Retry-After header (RFC 9110, section 10.2.3); None if it says none."""
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_WAIT)
-    date = parsedate(value)  # in all three forms of HTTP's dates, always GMT
+    # All three forms of HTTP's dates. They are GMT, but some servers write another zone.
+    date = parsedate_tz(value)
     try:
-        return None if date is None else min(max(timegm(date) - now, 0.0), LONGEST_WAIT)
+        return None if date is None else min(max(mktime_tz(date) - now, 0.0), LONGEST_WAIT)
     except (ValueError, OverflowError):  # a year that no calendar has
         return None

@@ -202,6 +202,10 @@ def test_it_gives_up_in_the_end_and_says_why():
         ("Wednesday, 21-Oct-15 07:28:00 GMT", 480),
         ("Wed Oct 21 07:28:00 2015", 480),
         ("Wed, 21 Oct 2015 07:00:00 GMT", 0),
+        ("Wed, 21 Oct 2015 09:28:00 +0200", 480),
+        ("Wed, 21 Oct 2015 02:28:00 EST", 480),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 480),
+        ("Wed, 21 Oct 2015 07:28:00", 480),
         ("Wed, 21 Oct 2099 07:28:00 GMT", 86_400),
         ("9" * 5_000, 86_400),
         ("", None),
@@ -210,6 +214,7 @@ def test_it_gives_up_in_the_end_and_says_why():
         ("1.5", None),
         ("²", None),
         ("Wed, 21 Oct 99999 07:28:00 GMT", None),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value, seconds):
