@@ -53,7 +53,7 @@ def system(settings: Settings) -> System:
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.signing_secrets import SigningSecrets
-    from chalicelib.outbound.client import OutgoingWeb
+    from chalicelib.outbound.client import OutboundClient
     from chalicelib.outbound.guard import Guard
 
     runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
@@ -65,7 +65,7 @@ def system(settings: Settings) -> System:
         ),
         messages=JobsQueue(functools.partial(client, "sqs"), settings.queues),
         payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
-        web=OutgoingWeb(
+        web=OutboundClient(
             Guard(settings.hosts, settings.networks, runtime), f"overtime/{__version__}"
         ),
         clock=RealClock(),

@@ -10,6 +10,7 @@ Exception
     ├── Gone                   a push found nobody to take it
     ├── ConditionFailed        a conditional write lost; carries the record that won
     └── PermanentError, RetryLater     what a task raises to say how its attempt ended
+        └── Busy               a third party says when it wants to be asked again; an OSError, too
 BaseException
 └── Interrupted                raised inside a running task, past its `except Exception`
     ├── JobCanceled, DeadlineExceeded, InvocationEnding
@@ -176,6 +177,10 @@ class RetryLater(OvertimeError):
         if not 0 <= seconds <= LONGEST_DELAY:
             raise ValueError("RetryLater takes a delay between 0 seconds and 30 days")
         self.delay_seconds = float(seconds)
+
+
+class Busy(RetryLater, OSError):
+    """A third party cannot answer now and says when to ask again (`Retry-After`)."""
 
 
 class Interrupted(BaseException):

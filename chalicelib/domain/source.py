@@ -5,6 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 
+from chalicelib.domain.errors import Busy, PermanentError
+from chalicelib.domain.retry import retry_after
+
+WORTH_ANOTHER_TRY = (408, 425, 429)  # and all from 500 on
+
 
 class Source(io.RawIOBase):
     """A readable stream. `size` is what is left of it in bytes, None if nobody knows.
@@ -41,3 +46,15 @@ class Source(io.RawIOBase):
         if not self.closed:
             self._on_close()
         super().close()
+
+
+def not_opened(url: str, status: int, asked: str, now: float) -> Exception:
+    """What an answer without the source means; `asked` is its Retry-After, `now` in seconds since
+    1970: a PermanentError, or an OSError where another try may help."""
+    said = f"GET {url} answered {status}."
+    if 300 <= status < 400:
+        return PermanentError(f"{said} Redirects are not followed: name the URL that they lead to.")
+    if 400 <= status < 500 and status not in WORTH_ANOTHER_TRY:
+        return PermanentError(said)
+    delay = retry_after(asked, now)
+    return OSError(said) if delay is None else Busy(delay, said)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 
+from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.job import INTERNAL
 from chalicelib.domain.params import require_readable
 from chalicelib.domain.source import Source
@@ -26,11 +27,29 @@ Lane = Literal["default", "heavy", "webhooks"]  # each a queue and its worker, i
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What a third party answered. Header names are in lower case."""
+    """What a third party answered. Header names are in lower case; the values of lines with one
+    name are joined by commas, those of Set-Cookie by line feeds."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class AnswerTooLarge(PermanentError):
+    """`response` holds the answer with as much of its body as the limit allows."""
+
+    def __init__(self, detail: str, response: HttpResponse) -> None:
+        super().__init__(detail)
+        self.response = response
+
+
+class AnswerBrokeOff(OSError):
+    """The status of an answer has arrived, but not all that follows. `response` holds the part
+    that has; its headers are empty where they could not be read."""
+
+    def __init__(self, detail: str, response: HttpResponse) -> None:
+        super().__init__(detail)
+        self.response = response
 
 
 class Job(ABC):
@@ -87,7 +106,10 @@ class Job(ABC):
     def open(self, source: str, start: int = 0) -> Source:
         """Read an upload (`upload:…`) or a URL as a stream, from byte `start` on.
 
-        Raises PermanentError where it does not exist or its host is not allowed on this stage.
+        Raises PermanentError where it does not exist or its host is not allowed on this stage,
+        OSError where another attempt may help; one that is also RetryLater where the host says
+        when. Reading raises OSError where the source breaks off, or sends less than 8 KiB a
+        second over a minute of waiting for it.
         """
 
     @abstractmethod
@@ -103,9 +125,12 @@ class Job(ABC):
     ) -> HttpResponse:
         """Call a third party once, without following redirects.
 
-        `timeout` is in seconds, for all of it. Raises PermanentError where the host is not
-        allowed on this stage or the answer is over `max_bytes` (0: its body is not read), OSError
-        where nobody answers.
+        `timeout` is in seconds, for all of it. A body that comes compressed by gzip or deflate is
+        unpacked; one compressed otherwise, or damaged, stays as it is and keeps its header
+        `content-encoding`. Raises PermanentError where the host is not allowed on this stage,
+        OSError where no answer comes, AnswerTooLarge (a PermanentError) where the body is over
+        `max_bytes`, and AnswerBrokeOff (an OSError) where it is cut off; the last two hold what
+        has arrived. With a `max_bytes` of 0 the body is not read, and neither is raised.
         """
 
     @abstractmethod

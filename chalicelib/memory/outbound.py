@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.domain.source import Source
-from chalicelib.domain.task import HttpResponse
+from chalicelib.domain.source import Source, not_opened
+from chalicelib.domain.task import AnswerTooLarge, HttpResponse
 from chalicelib.memory.stores import source_over
 
 
@@ -19,7 +20,7 @@ class MemoryWeb:
     requests: list[tuple[str, str, Mapping[str, str], bytes | None]] = field(default_factory=list)
 
     def check(self, url: str) -> None:
-        if not url.startswith("https://"):
+        if not url.lower().startswith("https://"):
             raise PermanentError(f"{url!r} is not an https URL.")
 
     def request(
@@ -41,13 +42,13 @@ class MemoryWeb:
         if not max_bytes:
             return replace(answer, body=b"")
         if len(answer.body) > max_bytes:
-            raise PermanentError(f"The answer is over {max_bytes} bytes.")
+            cut = replace(answer, body=answer.body[:max_bytes])
+            raise AnswerTooLarge(f"The answer is over {max_bytes} bytes.", cut)
         return answer
 
     def open(self, url: str, start: int) -> Source:
         answer = self.request("GET", url, {}, None, 30.0, 2**31)
-        if 400 <= answer.status < 500:
-            raise PermanentError(f"GET {url} answered {answer.status}.")
-        if answer.status >= 300:
-            raise OSError(f"GET {url} answered {answer.status}.")
+        if answer.status != 200:
+            retry_after = answer.headers.get("retry-after", "")
+            raise not_opened(url, answer.status, retry_after, time.time())
         return source_over(answer.body[start:])

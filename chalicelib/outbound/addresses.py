@@ -62,6 +62,7 @@ DISGUISED: tuple[Network, ...] = (
     ),
 )
 LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+EVERYWHERE: tuple[Network, ...] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 
 def is_loopback(address: Address) -> bool:

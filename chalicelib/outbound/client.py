@@ -4,30 +4,35 @@ time and size."""
 from __future__ import annotations
 
 import functools
-import http.client
+import re
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TypeVar
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.domain.source import Source
-from chalicelib.domain.task import HttpResponse
-from chalicelib.outbound.connection import Connection, Deadline, Monotonic
-from chalicelib.outbound.guard import Guard
+from chalicelib.domain.source import Source, not_opened
+from chalicelib.domain.task import AnswerBrokeOff, AnswerTooLarge, HttpResponse
+from chalicelib.outbound.encoding import READABLE, coding_of, unpacked
+from chalicelib.outbound.guard import PORTS, Guard, Target
+from chalicelib.outbound.limits import SILENCE, Monotonic, Pace, TimeLimit
+
+if TYPE_CHECKING:  # loaded by the first call: the API only asks where calls may go
+    from chalicelib.outbound.connection import Connection
 
 T = TypeVar("T")
 
-CHUNK = 256 * 1024  # bytes
-OPEN_SECONDS = 30.0  # until a stream begins, and that it may be silent
-WORTH_ANOTHER_TRY = (408, 425, 429)
+OPEN_SECONDS = 30.0  # until a stream begins
+WITH_BODY = ("POST", "PUT", "PATCH")  # an empty one has a length, too (RFC 9110, section 8.6)
+CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class OutgoingWeb:
+class OutboundClient:
     """Implements ports.Web."""
 
     guard: Guard
@@ -47,64 +52,95 @@ class OutgoingWeb:
         timeout: float,
         max_bytes: int,
     ) -> HttpResponse:
-        answer = self._send(method, url, headers, body, self._deadline(timeout))
-        chunks, size = [], 0
-        try:
-            for chunk in _chunks(answer, url) if max_bytes else ():
-                size += len(chunk)
-                if size > max_bytes:
-                    raise PermanentError(f"The answer of {url} is over {max_bytes} bytes.")
-                chunks.append(chunk)
-        finally:
-            answer.close()
-        names = {name.lower(): value for name, value in answer.headers.items()}
-        return HttpResponse(answer.status, names, b"".join(chunks))
+        with closing(self._ask(method, url, headers, body, self._limit(timeout))) as connection:
+            response = HttpResponse(connection.status, connection.headers, b"")
+            if not max_bytes:
+                return response
+            whole = _read(response, connection.chunks(), max_bytes, url)
+        return _unpacked(whole, max_bytes, url)
 
     def open(self, url: str, start: int) -> Source:
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        deadline = self._deadline(OPEN_SECONDS)
-        answer = self._send("GET", url, headers, None, deadline)
-        deadline.ends_at = float("inf")  # from here on the job's own decides
-        if start and answer.status == 416:  # nothing there from `start` on
-            answer.close()
+        limit = self._limit(OPEN_SECONDS)
+        connection = self._get(url, start, limit)
+        if start and connection.status in (206, 416) and not _is_rest(connection, start):
+            # Ranges count bytes as they travel, `start` counts them as they are read; they differ
+            # where the server compresses. So all of it is read once more, up to `start`.
+            connection.close()
+            connection = self._get(url, 0, limit)
+        try:
+            return self._source(url, start, connection)
+        finally:
+            limit.ends_at = float("inf")  # from here on the job's own decides
+
+    def _source(self, url: str, start: int, connection: Connection) -> Source:
+        status, headers = connection.status, connection.headers
+        coding = coding_of(headers.get("content-encoding", ""))
+        if start and status == 416 and _is_rest(connection, start):  # nothing there from `start` on
+            connection.close()
             return Source(iter(()), 0)
-        if answer.status not in (200, 206):
-            answer.close()
-            said = f"GET {url} answered {answer.status}."
-            hopeless = 300 <= answer.status < 500 and answer.status not in WORTH_ANOTHER_TRY
-            raise PermanentError(said) if hopeless else OSError(said)
-        source = Source(_chunks(answer, url), answer.length, answer.close)
-        if start and answer.status == 200:  # a server without ranges
-            _skip(source, start)
-        return source
+        if status != 200 and not (start and status == 206):
+            connection.close()
+            raise not_opened(url, status, headers.get("retry-after", ""), time.time())
+        if coding and coding not in READABLE:
+            connection.close()
+            raise PermanentError(
+                f"What {url} sends is compressed as {coding!r}. Only gzip and deflate can be read, "
+                "and the server was asked not to compress."
+            )
+        connection.pace = Pace()
+        chunks = connection.chunks()
+        skipped = 0 if status == 206 else start
+        length = None if "transfer-encoding" in headers else headers.get("content-length")
+        size = None if coding or length is None else max(0, int(length) - skipped)
+        read = _after(skipped, unpacked(chunks) if coding else chunks)
+        return Source(_or_broke_off(read, url), size, connection.close)
 
-    def _deadline(self, seconds: float) -> Deadline:
-        return Deadline(min(seconds, OPEN_SECONDS), self.clock() + seconds, self.clock)
+    def _limit(self, seconds: float) -> TimeLimit:
+        return TimeLimit(min(seconds, SILENCE), self.clock() + seconds, self.clock)
 
-    def _send(
+    def _get(self, url: str, start: int, limit: TimeLimit) -> Connection:
+        return self._ask("GET", url, {"Range": f"bytes={start}-"} if start else {}, None, limit)
+
+    def _ask(
         self,
         method: str,
         url: str,
         headers: Mapping[str, str],
         body: bytes | None,
-        deadline: Deadline,
-    ) -> http.client.HTTPResponse:
+        limit: TimeLimit,
+    ) -> Connection:
+        from chalicelib.outbound.connection import Connection
+
         target = self.guard.judge(url)
-        addresses = _within(deadline, lambda: self.guard.addresses(target))
-        connection = Connection(target, addresses, deadline, self.tls or _system_tls())
-        ours = {"User-Agent": self.user_agent, "Connection": "close"}
+        measured = body is not None or method in WITH_BODY
+        length = {"Content-Length": str(len(body or b""))} if measured else {}
+        all_headers = {
+            "Host": _host(target),
+            "User-Agent": self.user_agent,
+            "Accept-Encoding": "identity",
+            **length,
+            **{name.title(): value for name, value in headers.items()},  # one spelling, one line
+            "Connection": "close",
+        }
         try:
-            connection.request(method, target.path, body, {**ours, **headers})
-            sock = connection.sock
-            answer = connection.getresponse()
-            sock.close()  # once the answer has been read or closed
-            return answer
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            addresses = _within(limit, lambda: self.guard.addresses(target))
+            connection = Connection(target, addresses, limit, self.tls or _system_tls())
+            try:
+                connection.ask(method, all_headers, body)
+            except BaseException:
+                connection.close()
+                raise
+        except OSError as error:
             raise OSError(f"{method} {url} failed: {error}") from error
+        return connection
 
 
-def _within(deadline: Deadline, look_up: Callable[[], T]) -> T:
+def _host(target: Target) -> str:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return host if target.port == PORTS[target.scheme] else f"{host}:{target.port}"
+
+
+def _within(limit: TimeLimit, look_up: Callable[[], T]) -> T:
     """The system's resolver has no timeout that could be set: a thread is left waiting for it."""
     found: Future[T] = Future()
 
@@ -116,30 +152,84 @@ def _within(deadline: Deadline, look_up: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="resolver", daemon=True).start()
     try:
-        return found.result(timeout=deadline.left())
+        return found.result(timeout=limit.remaining())
     except TimeoutError:
-        raise OSError("The host's name takes too long to resolve.") from None
+        raise OSError("the host's name takes too long to resolve") from None
 
 
 @functools.cache
 def _system_tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-def _chunks(answer: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
-    """What has arrived, as it arrives."""
+def _read(
+    response: HttpResponse, chunks: Iterator[bytes], max_bytes: int, url: str
+) -> HttpResponse:
+    """With the body as it comes."""
+    body = bytearray()
     try:
-        while chunk := answer.read1(CHUNK):
-            yield chunk
-        if answer.length:
-            raise OSError(f"{answer.length} bytes are missing")
-    except (OSError, http.client.HTTPException) as error:
+        for chunk in chunks:
+            body += chunk
+            if len(body) > max_bytes:
+                cut = replace(response, body=bytes(body[:max_bytes]))
+                raise AnswerTooLarge(f"The answer of {url} is over {max_bytes} bytes.", cut)
+    except OSError as error:
+        cut = replace(response, body=bytes(body))
+        raise AnswerBrokeOff(f"The answer of {url} broke off: {error}", cut) from error
+    return replace(response, body=bytes(body))
+
+
+def _unpacked(response: HttpResponse, max_bytes: int, url: str) -> HttpResponse:
+    """As it was before the server compressed it. A body that cannot be unpacked stays as it came,
+    with the header that says so. It is no error: the call has been answered, and an error would
+    repeat it."""
+    coding = coding_of(response.headers.get("content-encoding", ""))
+    if not response.body or coding not in READABLE:
+        return response
+    plain = {
+        name: value
+        for name, value in response.headers.items()
+        if name not in ("content-encoding", "content-length")
+    }
+    try:
+        return _read(
+            HttpResponse(response.status, plain, b""), unpacked([response.body]), max_bytes, url
+        )
+    except AnswerBrokeOff:
+        return response
+
+
+def _is_rest(connection: Connection, start: int) -> bool:
+    """Whether an answer to a range is all that there is from `start` on: no less, and nothing of a
+    form that is compressed."""
+    if coding_of(connection.headers.get("content-encoding", "")):
+        return False
+    found = CONTENT_RANGE.fullmatch(connection.headers.get("content-range", ""))
+    if found is None:
+        return False
+    first, last, total = found.groups()
+    if connection.status == 416:
+        return first is None and total == str(start)
+    return first == str(start) and (total == "*" or int(last) + 1 == int(total))
+
+
+def _after(count: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """All but the first `count` bytes, which an earlier attempt has read."""
+    rest = count
+    for chunk in chunks:
+        if len(chunk) > rest:
+            yield chunk[rest:]
+        rest = max(0, rest - len(chunk))
+    if rest:
+        raise PermanentError(
+            f"The source has become shorter than the {count} bytes that were read of it before."
+        )
+
+
+def _or_broke_off(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except OSError as error:
         raise OSError(f"The answer of {url} broke off: {error}") from error
-
-
-def _skip(source: Source, count: int) -> None:
-    while count > 0:
-        skipped = len(source.read(min(count, CHUNK)) or b"")
-        if not skipped:
-            return
-        count -= skipped

@@ -1,106 +1,171 @@
-"""One exchange over HTTP with addresses that have been judged, within a time that is given.
+"""One exchange over HTTP/1.1 with addresses that the guard has judged.
 
-http.client, since it does nothing of its own accord: it follows no redirect, keeps no
-connection, asks no proxy and resolves no name once `connect` is ours.
+h11 knows the protocol and does no input or output. The sockets are ours, so nothing here resolves a
+name, follows a redirect, asks a proxy or keeps a connection: what was judged is what is called.
 """
 
 from __future__ import annotations
 
-import http.client
+import re
 import socket
 import ssl
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
+import h11
+
+from chalicelib.domain.errors import PermanentError
 from chalicelib.outbound.addresses import Address
 from chalicelib.outbound.guard import Target
+from chalicelib.outbound.limits import Pace, TimeLimit
 
+CHUNK = 64 * 1024  # bytes
 CONNECT_SECONDS = 10.0  # to one address; the next may answer
-
-Monotonic = Callable[[], float]
-
-
-@dataclass
-class Deadline:
-    """When an exchange must be over, and how long its other end may be silent, in seconds."""
-
-    silence: float
-    ends_at: float
-    clock: Monotonic = time.monotonic
-
-    def left(self) -> float:
-        """For the next wait. Raises TimeoutError where there is none."""
-        left = min(self.silence, self.ends_at - self.clock())
-        if left <= 0:
-            raise TimeoutError("it takes too long")
-        return left
+HEAD_AT_MOST = 256 * 1024  # bytes before an answer's body, informational answers included
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([2-9][0-9]{2})( [^\r\n]*)?\r?\n")
 
 
-class _Socket(socket.socket):
-    """Python's timeouts count anew with every byte received; this one does not."""
+class Connection:
+    """A request, and its answer. Close it: there is one exchange over one connection.
 
-    deadline: Deadline
+    An answer whose status line has arrived is an answer. Where what follows cannot be read, because
+    it is malformed, too long or never comes, `status` stands, `headers` is empty and `failure` says
+    why.
+    """
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(self.deadline.left())
-        return super().recv_into(*args, **kwargs)
+    status: int
+    headers: Mapping[str, str]
+    failure: Exception | None = None
 
-    def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self.settimeout(self.deadline.left())
-        super().sendall(*args, **kwargs)
-
-
-class _TlsSocket(ssl.SSLSocket):
-    deadline: Deadline
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(self.deadline.left())
-        return super().recv_into(*args, **kwargs)
-
-    def send(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(self.deadline.left())
-        return super().send(*args, **kwargs)
-
-
-class Connection(http.client.HTTPConnection):
     def __init__(
         self,
         target: Target,
         addresses: Sequence[Address],
-        deadline: Deadline,
+        limit: TimeLimit,
         tls: ssl.SSLContext,
     ) -> None:
-        super().__init__(target.host, target.port)
-        self.default_port = {"https": 443, "http": 80}[target.scheme]  # left out of Host
-        self._target, self._addresses = target, addresses
-        self._deadline, self._tls = deadline, tls
+        """Connects. Raises OSError."""
+        self.pace: Pace | None = None
+        self._target, self._limit = target, limit
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_AT_MOST)
+        self._socket = _connected(target, addresses, limit, tls)
 
-    def connect(self) -> None:
-        plain = self._connected()
-        if self._target.scheme == "http":
-            self.sock = plain
-            return
-        plain.settimeout(self._deadline.left())  # for the whole of the handshake
-        self._tls.sslsocket_class = _TlsSocket
+    def close(self) -> None:
+        self._socket.close()
+
+    def ask(self, method: str, headers: Mapping[str, str], body: bytes | None) -> None:
+        """Send the request and read the answer up to its body. Raises PermanentError for what
+        HTTP cannot send, OSError where no answer comes."""
+        try:
+            request = self._protocol.send(
+                h11.Request(method=method, target=self._target.path, headers=list(headers.items()))
+            )
+            request += self._protocol.send(h11.Data(body)) if body else b""
+            request += self._protocol.send(h11.EndOfMessage())
+        except (h11.LocalProtocolError, UnicodeError) as error:
+            raise PermanentError(f"HTTP cannot send this request: {error}") from None
+        with suppress(ConnectionError):  # a server may answer 413 and hang up before it has it all
+            self._send(request)
+        self._read_head()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, as it arrives. Raises OSError where it is cut off."""
+        if self.failure is not None:
+            raise OSError(str(self.failure)) from self.failure
+        try:
+            while True:
+                event = self._protocol.next_event()
+                if event is h11.NEED_DATA:
+                    self._protocol.receive_data(self._receive())
+                elif isinstance(event, h11.Data):
+                    yield bytes(event.data)
+                else:
+                    return
+        except h11.RemoteProtocolError as error:
+            raise OSError(str(error)) from error
+
+    def _read_head(self) -> None:
+        size = 0  # of all that came
+        begun = bytearray()  # what came of the answer after any informational one
+        try:
+            while not isinstance(event := self._protocol.next_event(), h11.Response):
+                if event is h11.NEED_DATA:
+                    data = self._receive()
+                    size += len(data)
+                    begun += data
+                    if not data:
+                        raise ConnectionError("the connection was closed before the answer")
+                    if size > HEAD_AT_MOST + CHUNK:
+                        raise OSError(f"over {HEAD_AT_MOST} bytes came before the answer's body")
+                    self._protocol.receive_data(data)
+                else:  # 100, 102, 103: the answer is yet to come (RFC 9110, section 15.2)
+                    begun = bytearray(self._protocol.trailing_data[0])
+        except (OSError, h11.RemoteProtocolError) as error:
+            line = STATUS_LINE.match(begun)
+            if line is None:
+                raise OSError(str(error)) from error
+            self.status, self.headers, self.failure = int(line[1]), {}, error
+        else:
+            self.status, self.headers = event.status_code, _combined(event.headers)
+
+    def _send(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            self._socket.settimeout(self._limit.remaining())
+            rest = rest[self._socket.send(rest) :]
+
+    def _receive(self) -> bytes:
+        """Empty at the end."""
+        self._socket.settimeout(self._limit.remaining())
+        began = self._limit.clock()
+        data = self._socket.recv(CHUNK)
+        if self.pace is not None and data:
+            self.pace.note(self._limit.clock() - began, len(data))
+        return data
+
+
+def _combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By name in lower case. Lines of one name are one list (RFC 9110, section 5.3), but for
+    Set-Cookie, whose values hold commas: one on each line."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+        if name in found and found[name] != value:
+            separator = "\n" if name == "set-cookie" else ", "
+            value = f"{found[name]}{separator}{value}"
+        found[name] = value
+    return found
+
+
+def _connected(
+    target: Target, addresses: Sequence[Address], limit: TimeLimit, tls: ssl.SSLContext
+) -> socket.socket:
+    """To the first address that answers."""
+    plain = _plain(target.port, addresses, limit)
+    if target.scheme == "http":
+        return plain
+    try:
+        plain.settimeout(limit.remaining())  # for the whole of the handshake
         # The name is what the certificate must be for, whichever address it leads to.
-        secure = self._tls.wrap_socket(plain, server_hostname=self._target.host)
-        secure.deadline = self._deadline  # type: ignore[attr-defined]
-        self.sock = secure
+        return tls.wrap_socket(plain, server_hostname=target.host)
+    except BaseException:
+        plain.close()
+        raise
 
-    def _connected(self) -> _Socket:
-        """To the first address that answers."""
-        failure: OSError | None = None
-        for address in self._addresses:
-            family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-            plain = _Socket(family, socket.SOCK_STREAM)
-            plain.deadline = self._deadline
-            try:
-                plain.settimeout(min(self._deadline.left(), CONNECT_SECONDS))
-                plain.connect((str(address), self._target.port))
-                return plain
-            except OSError as error:
-                plain.close()
-                failure = error
-        raise failure or OSError("There is no address to connect to.")
+
+def _plain(port: int, addresses: Sequence[Address], limit: TimeLimit) -> socket.socket:
+    failure: OSError | None = None
+    for address in addresses:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            plain.settimeout(min(limit.remaining(), CONNECT_SECONDS))
+            plain.connect((str(address), port))
+            return plain
+        except OSError as error:
+            plain.close()
+            failure = error
+        except BaseException:
+            plain.close()
+            raise
+    raise failure or OSError("There is no address to connect to.")

@@ -23,8 +23,8 @@ class Web(Protocol):
         max_bytes: int,
     ) -> HttpResponse:
         """One call, no redirects, over in `timeout` seconds; PermanentError where the stage does
-        not allow the host, OSError where nobody answers in time. With a `max_bytes` of 0 the
-        answer's body is not read."""
+        not allow the host, OSError where no status line comes in time. With a `max_bytes` of 0 the
+        answer's body is not read; else AnswerTooLarge or AnswerBrokeOff where it is not whole."""
 
     def open(self, url: str, start: int) -> Source:
         """A stream of what a GET answers, read as it arrives; PermanentError where asking again

@@ -32,9 +32,18 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.params import Upload
 from chalicelib.domain.retry import retry_after
 from chalicelib.domain.source import Source
-from chalicelib.domain.task import HttpResponse, Job, Task, task
+from chalicelib.domain.task import (
+    AnswerBrokeOff,
+    AnswerTooLarge,
+    HttpResponse,
+    Job,
+    Task,
+    task,
+)
 
 __all__ = [
+    "AnswerBrokeOff",
+    "AnswerTooLarge",
     "DeadlineExceeded",
     "HttpResponse",
     "Interrupted",

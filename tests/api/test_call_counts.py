@@ -249,11 +249,9 @@ def test_what_needs_no_store_asks_none(service: Service, path: str) -> None:
     assert made == []
 
 
-def test_importing_the_app_does_not_even_load_the_sdk() -> None:
-    """A cold start pays for AWS when a request first needs it: importing botocore and building a
-    client takes longer than all the rest."""
-    code = "import app, sys; print(*sorted(sys.modules))"
-    found = subprocess.run(
+def printed(code: str) -> list[str]:
+    """The words that a process of its own prints."""
+    return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         env={**os.environ, **ENVIRONMENT},
@@ -261,6 +259,24 @@ def test_importing_the_app_does_not_even_load_the_sdk() -> None:
         text=True,
         check=True,
     ).stdout.split()
+
+
+def test_importing_the_app_does_not_even_load_the_sdk() -> None:
+    """A cold start pays for AWS when a request first needs it: importing botocore and building a
+    client takes longer than all the rest."""
+    found = printed("import app, sys; print(*sorted(sys.modules))")
     assert "app" in found
-    heavy = {"boto3", "botocore", "urllib3", "PIL", "pydantic", "s3transfer", "requests"}
+    heavy = {"boto3", "botocore", "urllib3", "PIL", "pydantic", "s3transfer", "requests", "h11"}
     assert heavy.isdisjoint(found)
+
+
+def test_a_submit_judges_a_webhooks_url_without_what_would_call_it() -> None:
+    """The API never calls a third party, so its cold start does not pay for that."""
+    code = (
+        "import app, sys\n"
+        "app.system().web.check('https://example.com/hook')\n"
+        "print('chalicelib.outbound.guard' in sys.modules, 'h11' in sys.modules)\n"
+        "import chalicelib.outbound.connection\n"
+        "print('h11' in sys.modules)"
+    )
+    assert printed(code) == ["True", "False", "True"]

@@ -14,7 +14,7 @@ from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.job import DAY, HOUR, MINUTE, TERMINAL, JobRecord
 from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.webhooks import webhook_job_ids
-from chalicelib.outbound.client import OutgoingWeb
+from chalicelib.outbound.client import OutboundClient
 from chalicelib.outbound.guard import Guard
 from chalicelib.tasks import Job, task
 from chalicelib.testing import Bench
@@ -313,7 +313,7 @@ def test_a_url_that_may_not_be_called_is_refused(service: Service, url: str) -> 
     "url", ["http://ada.example/", "https://127.0.0.1/", "https://a.example:8080/"]
 )
 def test_a_stage_that_opens_no_network_takes_public_https_only(service: Service, url: str) -> None:
-    service.replace(web=OutgoingWeb(Guard(), "overtime/test"))
+    service.replace(web=OutboundClient(Guard(), "overtime/test"))
     answer = submit(service, webhook={"url": url})
     assert is_problem(answer, 422, "invalid-request")
     assert pointers(answer) == ["/webhook/url"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import itertools
 import socket
 import ssl
@@ -22,29 +21,15 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.task import HttpResponse
-from chalicelib.outbound.client import OutgoingWeb
-from chalicelib.outbound.guard import Guard, Resolve
 from tests.receiver import Receiver, dripping, receiving, response
-
-LOCAL = (ipaddress.ip_network("127.0.0.0/8"),)
-OK = response(200, b"hello", "X-Kind: Greeting")
-
-
-def web(resolve: Resolve | None = None, tls: ssl.SSLContext | None = None) -> OutgoingWeb:
-    guard = Guard(networks=LOCAL, resolve=resolve) if resolve else Guard(networks=LOCAL)
-    return OutgoingWeb(guard, "overtime/test", tls)
-
-
-def get(url: str, timeout: float = 5.0, max_bytes: int = 1_000, **kwargs: Any) -> HttpResponse:
-    return web(**kwargs).request("GET", url, {}, None, timeout, max_bytes)
-
+from tests.unit.outbound.calls import HEAD, OK, client, get
 
 # ── what is sent and what comes back ──────────────────────────────────────────────────────
 
 
 def test_a_call_is_sent_as_asked_and_its_answer_given_whole() -> None:
     with receiving(OK) as receiver:
-        answer = web().request(
+        answer = client().request(
             "POST", f"{receiver.url}/a%20b?c=d#e", {"X-Key": "k"}, b"body", 5.0, 1_000
         )
     assert answer.status == 200
@@ -74,7 +59,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         with receiving(redirect) as receiver:
             assert get(receiver.url).status == status
             with pytest.raises(PermanentError, match=str(status)):
-                web().open(receiver.url, 0)
+                client().open(receiver.url, 0)
         assert elsewhere.requests == []
 
 
@@ -204,13 +189,10 @@ def test_an_answer_that_is_too_large_is_refused_and_not_read_on() -> None:
         get(receiver.url)
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
-
-
 @pytest.mark.parametrize(
     "data",
-    [HEAD + b"x" * 200, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 40],
-    ids=["body", "headers"],
+    [HEAD + b"x" * 200, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 40, b"HTTP/1.1 100 C\r\n\r\n" * 40],
+    ids=["body", "headers", "informational"],
 )
 def test_a_server_that_drips_does_not_hold_a_worker(data: bytes) -> None:
     stopped = threading.Event()
@@ -261,61 +243,11 @@ def test_an_answer_that_breaks_off_is_not_taken_for_whole(cut: bytes) -> None:
     with receiving(cut) as receiver:
         with pytest.raises(OSError, match="broke off"):
             get(receiver.url)
-        with web().open(receiver.url, 0) as source, pytest.raises(OSError, match="broke off"):
+        with client().open(receiver.url, 0) as source, pytest.raises(OSError, match="broke off"):
             source.readall()
 
 
-@pytest.mark.parametrize(
-    "garbage", [b"", b"not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000]
-)
+@pytest.mark.parametrize("garbage", [b"", b"not HTTP\r\n\r\n", b"HTTP/1.1 2", b"HTTP/1.1 20\r\n"])
 def test_what_is_not_http_is_a_failure_like_any_other(garbage: bytes) -> None:
     with receiving(garbage) as receiver, pytest.raises(OSError, match="failed"):
         get(receiver.url)
-
-
-# ── streams ───────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_stream_gives_what_has_arrived() -> None:
-    """A reader that waited for a whole chunk would never come to a checkpoint."""
-    stopped = threading.Event()
-
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(HEAD + b"the first bytes")
-        stopped.wait()
-
-    with receiving(answer) as receiver:
-        source = web().open(receiver.url, 0)
-        assert source.read(65_536) == b"the first bytes"
-        assert source.size == 100_000 - 15
-        source.close()
-        stopped.set()
-
-
-@pytest.mark.parametrize(
-    ("answer", "rest"),
-    [
-        (response(206, b"3456789", "Content-Range: bytes 3-9/10"), b"3456789"),
-        (response(200, b"0123456789"), b"3456789"),
-        (response(416, b"whatever"), b""),
-    ],
-)
-def test_a_stream_begins_where_it_is_asked_to(answer: bytes, rest: bytes) -> None:
-    with receiving(answer) as receiver, web().open(receiver.url, 3) as source:
-        assert source.size == len(rest)
-        assert b"".join(iter(lambda: source.read(4) or b"", b"")) == rest
-    assert b"Range: bytes=3-" in receiver.requests[0]
-
-
-@pytest.mark.parametrize(("status", "error"), [(404, PermanentError), (410, PermanentError)])
-def test_a_stream_that_there_is_not_is_not_asked_for_again(
-    status: int, error: type[Exception]
-) -> None:
-    with receiving(response(status)) as receiver, pytest.raises(error, match=str(status)):
-        web().open(receiver.url, 0)
-
-
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
-def test_a_stream_that_may_come_later_is(status: int) -> None:
-    with receiving(response(status)) as receiver, pytest.raises(OSError, match=str(status)):
-        web().open(receiver.url, 0)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.job import Progress
-from chalicelib.domain.task import Job
-from chalicelib.testing import Bench
+from chalicelib.domain.task import HttpResponse, Job, task
+from chalicelib.testing import Bench, Done
 from tests.unit.harness import ended
 
 FILE = "r\udce9sum\udce9.csv"  # a name that is not UTF-8, as os.listdir() gives it
@@ -86,3 +86,40 @@ def test_a_step_whose_result_cannot_be_stored_is_not_taken_again(result: Any) ->
 
     assert ended(work).status == "failed"
     assert taken == [1]
+
+
+# ── sources ──
+
+
+@task("reads")
+def reads(job: Job) -> int:
+    with job.open("https://example.com/a.csv") as source:
+        return len(source.readall())
+
+
+def opened(*answers: HttpResponse) -> tuple[Done, float]:
+    """And after how many seconds."""
+    bench = Bench()
+    for answer in answers:
+        bench.answers("GET", "https://example.com/a.csv", answer)
+    before = bench.clock.now()
+    return bench.run(reads, {}), (bench.clock.now() - before) / 1_000
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_source_is_opened_again_when_its_host_says_and_not_before(status: int) -> None:
+    busy = HttpResponse(status, {"retry-after": "1800"}, b"")
+    done, seconds = opened(busy, HttpResponse(200, {}, b"abc"))
+    assert (done.result, done.attempts) == (3, 2)
+    assert 1_800 <= seconds < 1_860
+
+
+def test_a_source_without_such_a_time_is_opened_again_by_the_backoff() -> None:
+    done, seconds = opened(HttpResponse(503, {}, b""), HttpResponse(200, {}, b"abc"))
+    assert (done.result, done.attempts) == (3, 2)
+    assert seconds < 60
+
+
+def test_a_source_that_does_not_exist_is_opened_once() -> None:
+    done, _ = opened(HttpResponse(404, {"retry-after": "1"}, b""))
+    assert (done.status, done.attempts) == ("failed", 1)

@@ -19,7 +19,7 @@ from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, TERMINAL, Hint, Job
 from chalicelib.domain.task import Job, task
 from chalicelib.domain.values import encode
 from chalicelib.domain.webhooks import webhook_job_id
-from chalicelib.outbound.client import OutgoingWeb
+from chalicelib.outbound.client import OutboundClient
 from chalicelib.outbound.guard import Guard
 from chalicelib.service import webhook_task
 from chalicelib.service.submit import Submission, submit
@@ -38,7 +38,8 @@ def bench() -> Bench:
     made.clock.time = time.time_ns() // 1_000_000
     made.system.signing_secrets.replace(OWNER, None, secret(1), 0)
     guard = Guard(networks=(ip_network("127.0.0.0/8"),))
-    made.system = replace(made.system, web=OutgoingWeb(guard, "overtime/test"), random=lambda: 0.5)
+    web = OutboundClient(guard, "overtime/test")
+    made.system = replace(made.system, web=web, random=lambda: 0.5)
     made.tasks[webhook_task.send_webhook.name] = webhook_task.send_webhook
     return made
 
@@ -252,9 +253,21 @@ def test_however_much_is_answered_the_status_counts_and_nothing_of_it_is_kept() 
     assert "secret" not in json.dumps([str(delivery.result), str(delivery.error)])
 
 
+@pytest.mark.parametrize(
+    "rest",
+    ["", "no header\r\n\r\n", "X: y\r\n" * 500, f"X: {'x' * 300_000}\r\n\r\n"],
+    ids=["ends", "malformed", "many-and-cut", "huge"],
+)
+@pytest.mark.parametrize("before", ["", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"])
+def test_a_webhook_that_was_taken_is_never_sent_again(before: str, rest: str) -> None:
+    """Whatever comes before and after the status line."""
+    delivery, receiver = tried(bench(), f"{before}HTTP/1.1 202 Accepted\r\n{rest}".encode())
+    assert (delivery.status, len(receiver.requests)) == ("succeeded", 1)
+
+
 def test_a_receiver_that_has_moved_inside_is_not_called() -> None:
     at = bench()
-    at.system = replace(at.system, web=OutgoingWeb(Guard(), "overtime/test"))
+    at.system = replace(at.system, web=OutboundClient(Guard(), "overtime/test"))
     with receiving(response(204)) as receiver:
         delivery = work(at, ended(at, receiver.url))
     assert receiver.requests == []
