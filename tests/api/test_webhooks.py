@@ -297,7 +297,7 @@ def test_a_delivery_is_nobodys_job(service: Service) -> None:
         "https://169.254.169.254/latest/meta-data/",
         "https://[::ffff:10.0.0.1]/",
         "https://2130706433/",
-        "https://ada.example./",
+        "https://ada.example../",
         "https://ada.example\\@evil.example/",
         "https://ada.example/" + "x" * 2_048,
     ],
@@ -307,6 +307,12 @@ def test_a_url_that_may_not_be_called_is_refused(service: Service, url: str) -> 
     assert is_problem(answer, 422, "invalid-request")
     assert pointers(answer) == ["/webhook/url"]
     assert service.nothing_is_stored()
+
+
+@pytest.mark.parametrize("url", ["HTTPS://Ada.Example/hook", "https://ada.example.:443/hook"])
+def test_a_url_may_be_written_as_urls_are(service: Service, url: str) -> None:
+    service.replace(web=OutboundClient(Guard(), "overtime/test"))
+    assert submit(service, webhook={"url": url}).status_code == 202
 
 
 @pytest.mark.parametrize(

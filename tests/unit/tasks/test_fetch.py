@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import InvalidRequest
-from chalicelib.tasks import HttpResponse, retry_after
+from chalicelib.domain.errors import InvalidRequest, Unavailable
+from chalicelib.tasks import AnswerBrokeOff, AnswerTooLarge, HttpResponse, retry_after
 from chalicelib.tasks.fetch import fetch
 from chalicelib.testing import Bench, Done
 
@@ -51,11 +51,19 @@ def test_short_text_comes_back_as_text():
         ("application/json", b'{"cut": '),
         ("application/json", b"[" * 10_000),
         ("text/plain", b"caf\xe9"),
+        ("text/plain; charset=klingon", b"nuqneH"),
+        ("text/plain; charset=hex", b"00"),
+        ("text/plain; charset=unicode_escape", b"\\ud800"),
+        ("application/json", b"1e999"),
+        ("application/json", b'"\\ud800"'),
         ("image/png", b"\x89PNG"),
         ("", b"anything"),
         ("image/\xe9", b"anything"),
     ],
-    ids=["long", "no-json", "deep", "no-utf-8", "binary", "unsaid", "no-type"],
+    ids=[
+        *("long", "no-json", "deep", "no-utf-8", "no-charset", "no-text", "half-a-character"),
+        *("no-number", "no-string", "binary", "unsaid", "no-type"),
+    ],
 )
 def test_whatever_else_comes_back_byte_for_byte_as_an_artifact(kind, body):
     done, _ = run(HttpResponse(200, {"content-type": kind}, body))
@@ -70,12 +78,54 @@ def test_whatever_else_comes_back_byte_for_byte_as_an_artifact(kind, body):
         ("image/png", "image/png"),
         ("", "application/octet-stream"),
         ("a\nb", "application/octet-stream"),
+        ("image/\xe9", "application/octet-stream"),
+        ("image/png;\tq=1", "application/octet-stream"),
+        (" image/png", "application/octet-stream"),
+        ("image/png; a=" + "b" * 187, "image/png; a=" + "b" * 187),
+        ("image/png; a=" + "b" * 188, "application/octet-stream"),
     ],
 )
-def test_an_artifact_keeps_its_type_unless_no_header_can_hold_it(said, kept):
-    _, bench = run(HttpResponse(200, {"content-type": said}, b"?"))
+def test_an_artifact_keeps_its_type_unless_it_cannot_be_stored(said, kept):
+    answer = HttpResponse(200, {"content-type": said}, b"?")
+    done, bench = run(answer, method="POST")
     ((artifact,),) = (job.artifacts for job in bench.jobs.records.values())
     assert artifact.content_type == kept
+    assert (done.status, len(bench.web.requests)) == ("succeeded", 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/plain; charset=ISO-8859-1", "žlutý".encode("iso-8859-2")),
+        ('text/plain;CHARSET="iso-8859-2"', "žlutý".encode("iso-8859-2")),
+        ("text/plain; charset='utf-16'; format=flowed", "žlutý".encode("utf-16")),
+        ("text/plain; charset=utf-8", b"\xef\xbb\xbf" + "žlutý".encode()),
+    ],
+)
+def test_text_is_decoded_as_its_type_declares(kind, body):
+    done, _ = run(HttpResponse(200, {"content-type": kind}, body))
+    expected = "¾lutý" if "8859-1" in kind else "žlutý"
+    assert done.result["text"] == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"\xef\xbb\xbf" + '{"a": "ž"}'.encode()),
+        ("application/json; charset=utf-16", '{"a": "ž"}'.encode("utf-16")),
+        ("application/json; charset=iso-8859-2", '{"a": "ž"}'.encode("iso-8859-2")),
+    ],
+)
+def test_json_is_decoded_as_its_type_declares(kind, body):
+    done, _ = run(HttpResponse(200, {"content-type": kind}, body))
+    assert done.result["json"] == {"a": "ž"}
+
+
+def test_a_body_that_is_still_compressed_comes_as_it_is_and_says_so():
+    headers = {**JSON, "content-encoding": "br"}
+    done, _ = run(HttpResponse(200, headers, b'"x"'))
+    assert done.artifacts == {"body": b'"x"'}
+    assert done.result["headers"]["content-encoding"] == "br"
 
 
 def test_an_answer_without_a_body_has_none():
@@ -127,6 +177,7 @@ def test_a_safe_call_has_no_key_and_no_body(method):
     [
         {"url": "ftp://example.com/"},
         {"url": "https://"},
+        {"url": "httpss://example.com/"},
         {"method": "CONNECT"},
         {"json": {}},
         {"method": "HEAD", "json": {}},
@@ -145,6 +196,66 @@ def test_a_safe_call_has_no_key_and_no_body(method):
 def test_a_call_that_cannot_be_meant_is_refused_at_submit(wrong):
     with pytest.raises(InvalidRequest):
         run(HttpResponse(200, {}, b""), **wrong)
+
+
+def test_a_scheme_may_be_written_in_upper_case():
+    bench = Bench()
+    bench.answers("GET", "HTTPS://api.example.com/", HttpResponse(200, {}, b""))
+    assert bench.run(fetch, {"url": "HTTPS://api.example.com/"}).status == "succeeded"
+
+
+# ── a call that was answered is not sent again ──
+
+
+PART = HttpResponse(201, {"content-type": "application/json", "etag": '"1"'}, b'{"id": 7}')
+CUT = [AnswerBrokeOff("It broke off.", PART), AnswerTooLarge("It is too large.", PART)]
+
+
+@pytest.mark.parametrize("cut", CUT, ids=["broke-off", "too-large"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_call_with_an_effect_is_over_once_its_status_came(method, cut):
+    done, bench = run(cut, method=method)
+    assert (done.status, len(bench.web.requests)) == ("succeeded", 1)
+    assert done.result == {
+        "status": 201,
+        "headers": PART.headers,
+        "artifact": "body",
+        "incomplete": True,
+    }
+    assert done.artifacts == {"body": PART.body}
+
+
+def test_a_call_that_only_reads_is_sent_again_for_the_rest_of_its_answer():
+    done, bench = run(CUT[0], HttpResponse(200, JSON, b"1"))
+    assert (done.status, done.result["json"], len(bench.web.requests)) == ("succeeded", 1, 2)
+
+
+def test_a_call_that_only_reads_fails_where_its_answer_is_too_large():
+    done, bench = run(CUT[1])
+    assert error_of(done) == "It is too large."
+    assert len(bench.web.requests) == 1
+
+
+@pytest.mark.parametrize("status", [503, 400])
+def test_an_answer_that_was_not_wanted_is_judged_by_its_status_though_it_is_cut(status):
+    cut = AnswerBrokeOff("It broke off.", HttpResponse(status, {}, b"no"))
+    done, bench = run(cut, HttpResponse(200, {}, b""), method="POST")
+    again = status == 503
+    assert (done.status, len(bench.web.requests)) == (("succeeded", 2) if again else ("failed", 1))
+
+
+def test_a_body_that_cannot_be_stored_sends_no_call_with_an_effect_again(monkeypatch):
+    bench = Bench()
+    bench.answers("POST", URL, HttpResponse(200, {}, b"\x00"))
+
+    def put(*_):
+        raise Unavailable("The bucket does not answer.")
+
+    monkeypatch.setattr(bench.payloads, "put", put)
+    done = bench.run(fetch, {"url": URL, "method": "POST"})
+    assert done.result == {"status": 200, "headers": {}, "incomplete": True}
+    assert done.logs == ["The answer's body could not be stored: The bucket does not answer."]
+    assert len(bench.web.requests) == 1
 
 
 # ── when it fails ──
