@@ -78,9 +78,9 @@ class Bench:
     def __init__(self, seed: int = 0) -> None:
         seeded = random.Random(seed)
         self.clock = VirtualClock()
-        self.jobs = _Watched()
-        self.queue = MemoryQueue()
         self.payloads = MemoryPayloads()
+        self.jobs = _Watched(payloads=self.payloads)
+        self.queue = MemoryQueue()
         self.web = MemoryWeb()
         self.tasks: dict[str, Task] = {}
         self._steps = _Steps(self)
@@ -158,7 +158,7 @@ class Bench:
             progress=self.jobs.progress,
             logs=[line.message for line in lines],
             artifacts={one.name: self.payloads.get(one.key) for one in record.artifacts},
-            checkpoints=[self._json(one) for one in self.jobs.checkpoints],
+            checkpoints=self.jobs.checkpoints,
         )
 
     def _json(self, stored: Stored | None) -> Any:
@@ -170,14 +170,16 @@ class _Watched(MemoryJobs):
     """Keeps what heartbeats and outcomes wrote, in order."""
 
     progress: list[tuple[float, str]] = field(default_factory=list)
-    checkpoints: list[Stored] = field(default_factory=list)
+    checkpoints: list[Any] = field(default_factory=list)
+    payloads: MemoryPayloads = field(default_factory=MemoryPayloads)
 
     def apply(self, job_id: str, write: Write) -> JobRecord:
         after = super().apply(job_id, write)
         if progress := write.put.get("progress"):
             self.progress.append((progress.percent, progress.message))
         if checkpoint := write.put.get("checkpoint"):
-            self.checkpoints.append(checkpoint)
+            text = checkpoint.text or self.payloads.get(checkpoint.key)  # before it is replaced
+            self.checkpoints.append(msgspec.json.decode(text))
         return after
 
 

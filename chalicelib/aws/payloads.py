@@ -6,9 +6,10 @@ import os
 import shutil
 import tempfile
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -107,6 +108,17 @@ class Payloads:
         with unavailable("bucket"):  # signing calls nobody, but needs credentials, which may fail
             return self.client().generate_presigned_url(operation, Params=params, ExpiresIn=seconds)
 
+    def delete(self, keys: Sequence[str]) -> None:
+        remaining = iter(keys)
+        with unavailable("bucket"):
+            while batch := list(islice(remaining, DELETE_AT_ONCE)):
+                objects: Any = [{"Key": key} for key in batch]
+                answer = self.client().delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True}
+                )
+                for error in answer.get("Errors", []):  # of one key, in an answer of 200
+                    raise ClientError({"Error": error}, "DeleteObjects")
+
     def erase(self, prefix: str, at_most: int) -> bool:
         erased = 0
         with unavailable("bucket"):
@@ -116,13 +128,9 @@ class Payloads:
                 Prefix=prefix,
                 PaginationConfig={"PageSize": min(at_most, DELETE_AT_ONCE)},
             ):
-                keys: Any = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+                keys = [one["Key"] for one in page.get("Contents", [])]
                 if keys:
-                    answer = self.client().delete_objects(
-                        Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True}
-                    )
-                    for error in answer.get("Errors", []):  # of one key, in an answer of 200
-                        raise ClientError({"Error": error}, "DeleteObjects")
+                    self.delete(keys)
                 erased += len(keys)
                 if erased >= at_most and page["IsTruncated"]:
                     return False

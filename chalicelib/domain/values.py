@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,28 @@ class Place:
 def encode(value: Any) -> str:
     """JSON text, compact. Raises TypeError for what JSON cannot say."""
     return msgspec.json.encode(value, enc_hook=_encode_pydantic).decode()
+
+
+def strict_json(value: Any) -> str:
+    """As `encode`, but with ValueError for infinities and NaN, which JSON has not: they would be
+    read back as null."""
+    text = encode(value)
+    if "null" in text:
+        for place, number in _not_finite(msgspec.to_builtins(value, enc_hook=_encode_pydantic), ""):
+            where = f"at {place}" if str(place) else "as the whole value"
+            raise ValueError(f"JSON has no {number} ({where}); use None or text in its place")
+    return text
+
+
+def _not_finite(value: Any, at: Place | str) -> Iterator[tuple[Place | str, float]]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield at, value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from _not_finite(member, Place(at, name))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _not_finite(item, Place(at, index))
 
 
 def digest(value: Any) -> str:

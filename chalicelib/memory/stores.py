@@ -165,6 +165,10 @@ class MemoryPayloads:
     def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
         return f"memory:{key}"
 
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
     def erase(self, prefix: str, at_most: int) -> bool:
         found = [key for key in self.objects if key.startswith(prefix)]
         for key in found[:at_most]:

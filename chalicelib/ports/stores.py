@@ -97,6 +97,9 @@ class PayloadStore(Protocol):
     def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
         """A presigned GET; a `filename` makes browsers save it under that name."""
 
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete these objects; those that do not exist are none."""
+
     def erase(self, prefix: str, at_most: int) -> bool:
         """Delete the objects under a prefix, about `at_most` at once: False while some are left."""
 

@@ -64,6 +64,9 @@ class Run(Job):
         self._lines: list[LogLine] = []
         self._numbers = itertools.count(1)
         self._logged = 0
+        # Keys of objects that the record may name until something takes their place.
+        kept = record.checkpoint.key if record.checkpoint else None
+        self._replaceable: set[str] = set() if kept is None else {kept}
         self.moved = False  # whether the checkpoint has, since this invocation began
 
     def resume(self) -> None:
@@ -76,13 +79,15 @@ class Run(Job):
     # ── what a task calls ──
 
     def progress(self, fraction: float, message: str = "") -> None:
-        with self._news():
+        with _arguments_of("progress"):
             share = min(max(0.0, float(fraction)), 1.0)  # in this order, nan is 0
-            percent = round(share * 100, 1)
-            self._progress = Progress(percent, printable(message[:MESSAGE_AT_MOST]))
+            progress = Progress(round(share * 100, 1), printable(message[:MESSAGE_AT_MOST]))
+        with self._news():
+            self._progress = progress
 
     def log(self, message: str) -> None:
-        message = printable(message)
+        with _arguments_of("log"):
+            message = printable(message)
         logger.info("job_log", extra={"text": message})
         with self._news():
             self._logged += 1
@@ -97,28 +102,37 @@ class Run(Job):
     def attach(
         self, name: str, data: bytes | str | Path | BinaryIO, content_type: str | None = None
     ) -> None:
-        if not ARTIFACT_NAME.fullmatch(name):
-            raise ValueError(
-                f"{name!r} cannot name an artifact: 1 to 128 of A-Z a-z 0-9 . _ -, a letter or"
-                " digit first"
-            )
-        guessed = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        if not CONTENT_TYPE.fullmatch(guessed):
-            raise ValueError(f"{guessed!r} is no content type")
+        with _arguments_of("attach"):
+            if not ARTIFACT_NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} cannot name an artifact: 1 to 128 of A-Z a-z 0-9 . _ -, a letter or"
+                    " digit first"
+                )
+            guessed = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+            if not CONTENT_TYPE.fullmatch(guessed):
+                raise ValueError(f"{guessed!r} is no content type")
+            body = data.encode() if isinstance(data, str) else data
+        others = tuple(one for one in self._artifacts if one.name != name)
+        if len(others) >= ARTIFACTS_AT_MOST:
+            raise PermanentError(f"A job holds {ARTIFACTS_AT_MOST} artifacts at most.")
         with self.interrupts.shielded():
             key = self.new_key("artifacts")
-            body = data.encode() if isinstance(data, str) else data
-            size = self.system.payloads.put(key, body, guessed)
+            try:
+                size = self.system.payloads.put(key, body, guessed)
+            except TypeError as error:
+                raise PermanentError(f"job.attach: {name} cannot be stored: {error}") from error
         with self._news():
+            self._replaceable.update(one.key for one in self._artifacts if one.name == name)
             others = tuple(one for one in self._artifacts if one.name != name)
-            if len(others) >= ARTIFACTS_AT_MOST:
-                raise PermanentError(f"A job holds {ARTIFACTS_AT_MOST} artifacts at most.")
             self._artifacts = (*others, Artifact(name, guessed, size, key))
             self._artifacts_changed = True
 
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        if not STEP.fullmatch(step):
-            raise ValueError(f"{step!r} cannot name a step: 1 to 200 printable characters")
+        with _arguments_of("once"):
+            if not STEP.fullmatch(step):
+                raise ValueError(f"{step!r} cannot name a step: 1 to 200 printable characters")
+            if not callable(function):
+                raise TypeError(f"{function!r} is no function")
         with self.interrupts.shielded():
             stored = self.system.jobs.once(self.record, step, self._keep_until)
         if stored is None:
@@ -137,6 +151,11 @@ class Run(Job):
             self.moved = self.moved or text != self._saved
 
     def open(self, source: str, start: int = 0) -> Source:
+        with _arguments_of("open"):
+            _require("source", source, str)
+            _require("start", start, int)
+            if start < 0:
+                raise ValueError(f"start is {start}; it counts bytes from 0 on")
         with self.interrupts.shielded():
             if not UPLOAD_ID.fullmatch(source):
                 return self.system.web.open(source, start)
@@ -157,6 +176,13 @@ class Run(Job):
         timeout: float = 30.0,
         max_bytes: int = 5 * 1024 * 1024,
     ) -> HttpResponse:
+        with _arguments_of("request"):
+            _require("method", method, str)
+            _require("url", url, str)
+            _require("headers", headers, Mapping, type(None))
+            _require("body", body, bytes, type(None))
+            _require("timeout", timeout, int, float)
+            _require("max_bytes", max_bytes, int)
         self.interrupts.check()
         return self.system.web.request(method, url, headers or {}, body, timeout, max_bytes)
 
@@ -220,7 +246,11 @@ class Run(Job):
         """As the record is to hold it: a large one apart."""
         if checkpoint is None or checkpoint.text is None:
             return checkpoint
-        return stash(self.system, self.new_key("checkpoints"), checkpoint.text, CHECKPOINT_INLINE)
+        key = self.new_key("checkpoints")
+        stored = stash(self.system, key, checkpoint.text, CHECKPOINT_INLINE)
+        if stored.key is not None:
+            self._replaceable.add(stored.key)
+        return stored
 
     def new_key(self, kind: str) -> str:
         """For an object in the bucket."""
@@ -230,9 +260,34 @@ class Run(Job):
         """Holds the lease token: no other attempt, however late, uses it."""
         return f"{self.lease_token}-{next(self._numbers):06d}"
 
+    def delete_replaced(self, after: JobRecord) -> None:
+        """Delete the objects that the record names no more, once `after` was written by this
+        attempt: no later write can name them again. A failure costs storage alone."""
+        named = {one.key for one in (after.checkpoint, *after.artifacts) if one is not None}
+        if replaced := self._replaceable - named:
+            try:
+                self.system.payloads.delete(sorted(replaced))
+            except Exception:
+                logger.warning("replaced_objects_kept", exc_info=True)
+
     @contextmanager
     def _news(self) -> Iterator[None]:
         with self.interrupts.shielded():
             with self._lock:
                 yield
             self.on_news()
+
+
+@contextmanager
+def _arguments_of(call: str) -> Iterator[None]:
+    """An argument that is wrong now is wrong at every attempt."""
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError) as error:
+        raise PermanentError(f"job.{call}: {error}") from error
+
+
+def _require(name: str, value: Any, *types: type) -> None:
+    if not isinstance(value, types):
+        allowed = " or ".join(one.__name__ for one in types)
+        raise TypeError(f"{name} is {type(value).__name__}; it must be {allowed}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.domain.errors import PermanentError, Unavailable
 from chalicelib.domain.job import Stored
-from chalicelib.domain.values import encode
+from chalicelib.domain.values import strict_json
 from chalicelib.ports.system import System
 
 PARAMS_INLINE = 4 * 1024  # bytes
@@ -19,7 +19,7 @@ def json_text(value: Any, what: str) -> str:
     """What a task gave to be kept. Raises PermanentError where JSON cannot say it: each attempt
     would do the same work in vain, and repeat its effects."""
     try:
-        return encode(value)
+        return strict_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise PermanentError(f"The {what} is not JSON: {error}") from error
 

@@ -13,9 +13,12 @@ import msgspec
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import (
     ConditionFailed,
+    InvalidRequest,
     OvertimeError,
+    PermanentError,
+    RetryLater,
 )
-from chalicelib.domain.job import SECOND, Hint, JobRecord, Status
+from chalicelib.domain.job import SECOND, Hint, JobRecord, Problem, Status
 from chalicelib.domain.outcomes import (
     OUT_OF_TIME,
     UNKNOWN_TASK,
@@ -44,6 +47,9 @@ from chalicelib.telemetry.logs import bind, bound
 from chalicelib.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
+
+
+EXPECTED = (PermanentError, RetryLater, InvalidRequest, ConnectionError, TimeoutError)
 
 
 class BadMessage(OvertimeError):
@@ -141,10 +147,18 @@ def _run(run: Run, task: Task | None) -> Outcome:
     except BaseException as error:
         outcome = outcome_of(error, pending=run.interrupts.pending)
         if isinstance(outcome, (Failed, Retry)):
-            # The client sees type and message; where it came from is for us.
-            where = "".join(traceback.format_exception(error))
-            logger.warning("attempt_failed", extra={"traceback": where})
+            _log_failure(error, outcome.error)
         return outcome
+
+
+def _log_failure(error: BaseException, problem: Problem) -> None:
+    """The traceback is for the log alone. What a task raised on purpose, or a third party that
+    cannot be reached, needs none."""
+    expected = isinstance(error, EXPECTED) or type(error) is OSError
+    where = None if expected else "".join(traceback.format_exception(error))
+    detail = f"{problem.title}: {problem.detail}"
+    fields = {"error": problem.type, "detail": detail, "traceback": where}
+    logger.warning("attempt_failed", extra=fields)
 
 
 def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
@@ -163,8 +177,12 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
     if isinstance(outcome, Retry):
         not_before = system.clock.now() + _delay(system, task, run.attempt, outcome)
 
+    ours = False
+
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
-        if record.lease_token != run.lease_token:
+        nonlocal ours
+        ours = record.lease_token == run.lease_token
+        if not ours:
             _note_loss()
             return None
         match outcome:
@@ -183,11 +201,14 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
             case Continue():
                 return verbs.continue_(record, stamp, found)
             case Canceled():
+                ours = False
                 return None  # by the task alone: the client asked for nothing
             case _:
                 assert_never(outcome)
 
-    carry_out(system, run.record, decide)
+    after = carry_out(system, run.record, decide)
+    if ours:
+        run.delete_replaced(after)
 
 
 def _note_loss() -> None:

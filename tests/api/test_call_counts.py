@@ -14,6 +14,7 @@ import pytest
 import app as app_module
 from chalicelib import wiring
 from chalicelib.aws.secrets import Secrets
+from chalicelib.tasks import Job, RetryLater, task
 from tests.api.harness import Service
 from tests.aws import ENVIRONMENT, ROOT, counted
 
@@ -205,6 +206,40 @@ def test_a_large_result_is_one_object_more(service: Service) -> None:
     with calls() as made:
         service.deliver(message)
     assert made == ["dynamodb.UpdateItem", "s3.PutObject", "dynamodb.UpdateItem"]
+
+
+def test_only_a_job_that_replaced_something_pays_for_its_deletion(service: Service) -> None:
+    @task("again")
+    def again(job: Job) -> None:
+        if job.attempt == 1:
+            job.attach("a.txt", "first")
+            job.checkpoint("x" * 5_000)
+            service.beat()
+            job.attach("a.txt", "second")
+            job.checkpoint("y" * 5_000)
+            raise RetryLater(0)
+
+    service.does(again)
+    job_id = service.submitted("again")
+    [message] = service.messages()
+    with calls() as made:
+        service.deliver(message)
+    first, second = ["s3.PutObject"] * 2, ["s3.PutObject"] * 2
+    assert made == [
+        *["dynamodb.UpdateItem", *first, "dynamodb.UpdateItem", *second, "dynamodb.UpdateItem"],
+        *["sqs.SendMessage", "s3.DeleteObjects"],
+    ]
+    record = service.record(job_id)
+    assert record.checkpoint is not None
+    assert sorted(service.objects()) == sorted(
+        [record.artifacts[0].key, str(record.checkpoint.key)]
+    )
+    [message] = service.messages()
+    with calls() as made:
+        service.deliver(message)
+    fetch = ["s3.GetObject"]
+    assert made == ["dynamodb.UpdateItem", *fetch, "dynamodb.UpdateItem", "s3.DeleteObjects"]
+    assert service.objects() == [record.artifacts[0].key]
 
 
 def test_a_page_of_the_list_is_one_query_and_one_batch_read(service: Service) -> None:

@@ -35,6 +35,9 @@ def walk(job: Job, step: str, params: StepsParams) -> str:
             job.log("a line for the client")
         case "attach":
             job.attach("file.txt", "a text")
+        case "replace":
+            job.attach("replaced.txt", "the first text")
+            job.attach("replaced.txt", "the text that takes its place")
         case "read":
             with job.open(params.source) as source:
                 return f"{len(source.read())} bytes"

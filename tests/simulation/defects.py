@@ -142,8 +142,8 @@ MUTANTS = (
     Mutant(
         "a message acknowledged before the job is finished",
         "service/worker.py",
-        "    carry_out(system, run.record, decide)",
-        "    return\n    carry_out(system, run.record, decide)",
+        "    after = carry_out(system, run.record, decide)",
+        "    return\n    after = carry_out(system, run.record, decide)",
     ),
     Mutant(
         "a step of once that is overwritten",
@@ -162,6 +162,18 @@ MUTANTS = (
         "service/run.py",
         "artifacts = self._artifacts if self._artifacts_changed else None",
         "artifacts = None",
+    ),
+    Mutant(
+        "objects deleted that the record still names",
+        "service/run.py",
+        "self._replaceable - named",
+        "self._replaceable",
+    ),
+    Mutant(
+        "objects deleted by an attempt that lost its lease",
+        "service/worker.py",
+        "    if ours:\n        run.delete_replaced(after)\n",
+        "    run.delete_replaced(run.record)\n",
     ),
     Mutant(
         "a heartbeat that shows as news what is known",

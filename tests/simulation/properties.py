@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status
@@ -179,6 +179,14 @@ class Watch:
         if any(key.startswith(prefix) for prefix in self.cleared):
             self.late_objects.add(key)  # by a zombie: the bucket's lifecycle takes it
 
+    def deleted(self, keys: Collection[str], records: Mapping[str, JobRecord]) -> None:
+        named = {key for record in records.values() for key in objects_of(record)}
+        require(
+            named.isdisjoint(keys),
+            "what a record names is there",
+            f"{', '.join(named.intersection(keys))} was deleted",
+        )
+
     def erased_payloads(self, prefix: str) -> None:
         self.cleared.add(prefix)
 
@@ -308,6 +316,9 @@ class Watch:
         for record in records.values():
             if record.webhook is not None and not record.internal:
                 self._deliveries_at_the_end(record, records)
+        for record in records.values():
+            for name in objects_of(record):
+                require(name in objects, "what a record names is there", f"{name} is not")
         for name in objects:
             cleared = any(name.startswith(prefix) for prefix in self.cleared)
             require(
@@ -343,3 +354,9 @@ def _is_told(history: tuple[Entry, ...], verbs: list[tuple[str, Status]]) -> boo
             return False
         at += 1
     return at == len(verbs)
+
+
+def objects_of(record: JobRecord) -> set[str]:
+    """The keys that a record names, which exist as long as it does."""
+    stored = (record.params, record.checkpoint, record.result, *record.artifacts)
+    return {one.key for one in stored if one is not None and one.key is not None}

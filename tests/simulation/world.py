@@ -3,7 +3,7 @@ and the system's own code on top of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -298,6 +298,13 @@ class _Payloads(MemoryPayloads):
 
     def get(self, key: str) -> bytes:
         return self._world.call(f"bucket.get {key[38:]}", lambda: super(_Payloads, self).get(key))
+
+    def delete(self, keys: Sequence[str]) -> None:
+        def effect() -> None:
+            self._world.watch.deleted(keys, self._world.jobs.records)
+            super(_Payloads, self).delete(keys)
+
+        self._world.call("bucket.delete", effect)
 
     def erase(self, prefix: str, at_most: int) -> bool:
         def effect() -> bool:

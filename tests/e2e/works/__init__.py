@@ -17,6 +17,7 @@ WORKER: dict[tuple[str, str], Callable[[str], Work]] = {
     ("s3:GetObject", "jobs/"): workers.working(filler=LARGE),
     ("s3:GetObject", "uploads/"): workers.working("read"),
     ("s3:PutObject", "jobs/"): workers.working("attach"),
+    ("s3:DeleteObject", "jobs/"): workers.replacing,
     ("dynamodb:Query", "table"): push.pushing_the_work,
     ("dynamodb:DeleteItem", "table"): push.forgetting,
     ("execute-api:ManageConnections", "connections"): push.pushing_the_work,

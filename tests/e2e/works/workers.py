@@ -26,6 +26,21 @@ def working(*do: str, **more: str) -> Callable[[str], Work]:
     return of
 
 
+def replacing(lane: str) -> Work:
+    """No outcome hangs on it: the object that was replaced goes."""
+
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit("replace", lane=lane)
+
+        def act() -> None:
+            succeeded(lab.deliver(job, lane))
+            expect(len(lab.stage.objects(f"jobs/{job['id']}/")), 1)
+
+        return act
+
+    return prepare
+
+
 def keeping_lines(lane: str) -> Work:
     """Of the job's own log: no outcome hangs on them."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import pydantic
 import pytest
 
 from chalicelib.domain.job import Progress
@@ -27,6 +29,38 @@ def test_progress_is_a_percentage_whatever_the_fraction(fraction: float, percent
 
     record = ended(divided_by_nothing)
     assert (record.status, record.progress) == ("queued", Progress(percent, "Reading"))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda job: job.progress("half"), "job.progress: "),
+        (lambda job: job.progress(0.5, 7), "job.progress: "),
+        (lambda job: job.log(None), "job.log: "),
+        (lambda job: job.attach("../a", b""), "job.attach: '../a' cannot name an artifact"),
+        (lambda job: job.attach(7, b""), "job.attach: "),
+        (lambda job: job.attach("a", None), "job.attach: a cannot be stored"),
+        (lambda job: job.attach("a", b"", "text\n"), "is no content type"),
+        (lambda job: job.once("", dict), "job.once: '' cannot name a step"),
+        (lambda job: job.once("step", 7), "job.once: 7 is no function"),
+        (lambda job: job.open(None), "job.open: source is NoneType; it must be str"),
+        (lambda job: job.open("upload:" + "0" * 32, -1), "job.open: start is -1"),
+        (lambda job: job.request("GET", b"http://"), "job.request: url is bytes; it must be str"),
+        (lambda job: job.request("GET", "http://a", body="x"), "job.request: body is str"),
+    ],
+)
+def test_a_wrong_argument_fails_at_once_and_burns_no_attempts(
+    call: Callable[[Job], Any], said: str
+) -> None:
+    record = ended(call)
+    assert (record.status, record.attempt) == ("failed", 1)
+    assert record.error is not None
+    assert said in record.error.detail
+
+
+def test_an_error_of_a_steps_own_function_is_worth_another_attempt() -> None:
+    record = ended(lambda job: job.once("step", int, "x"))
+    assert record.status == "queued"
 
 
 # ── texts that UTF-8 cannot carry ──
@@ -71,6 +105,46 @@ def test_where_it_has_to_be_exact_it_fails_in_the_task_and_nothing_else_is_lost(
     assert [one.name for one in record.artifacts] == ["kept.txt"]
     assert record.checkpoint is not None
     assert record.checkpoint.text == '"kept"'
+
+
+class Best(pydantic.BaseModel):
+    best: float
+
+
+@dataclass
+class Bound:
+    low: float
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (math.inf, "inf (as the whole value)"),
+        ({"best": math.inf, "none": None}, "inf (at /best)"),
+        ({"a/b": [1.0, {"c": -math.inf}]}, "-inf (at /a~1b/1/c)"),
+        ({1: (None, math.nan)}, "nan (at /1/1)"),
+        ([Best(best=math.nan)], "nan (at /0/best)"),
+        ({"bound": Bound(math.inf)}, "inf (at /bound/low)"),
+    ],
+)
+def test_a_number_that_json_has_not_is_refused_where_it_is_handed_over(
+    value: Any, where: str
+) -> None:
+    """It would come back as null."""
+    for hand_over in (
+        lambda job: job.checkpoint(value),
+        lambda job: job.once("step", lambda: value),
+        lambda job: value,
+    ):
+        record = ended(hand_over)
+        assert record.status == "failed"
+        assert record.error is not None
+        assert where in record.error.detail
+
+
+def test_null_is_no_infinity() -> None:
+    record = ended(lambda job: {"none": [None, 1e308]})
+    assert record.status == "succeeded"
 
 
 @pytest.mark.parametrize("result", ["漢" * 150_000, "r\udce9", object()], ids=["big", "text", "x"])

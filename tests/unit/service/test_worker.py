@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -225,6 +226,70 @@ def test_the_service_log_has_the_traceback_and_the_client_has_not() -> None:
     assert "Traceback" in failed["traceback"]
     assert after.error is not None
     assert "Traceback" not in after.error.detail
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("refused"), TimeoutError("no answer"), PermanentError("x"), RetryLater(1, "x")],
+)
+def test_an_expected_failure_is_one_line_with_its_message(error: Exception) -> None:
+    bench = Bench()
+    with lines() as said:
+        delivered(bench, queued(bench, raising(error)))
+    [failed] = [line for line in said if line["event"] == "attempt_failed"]
+    assert str(error) in failed["detail"]
+    assert failed["error"].startswith("/problems/")
+    assert "traceback" not in failed
+
+
+def replacing(fails: Exception | None = None) -> Callable[[Job], None]:
+    """A task that attaches a file and saves a checkpoint, each stored apart, and both again."""
+
+    def function(job: Job) -> None:
+        for text in ("first", "second"):
+            job.attach("a.txt", text)
+            job.checkpoint(text * 1_000)
+        if fails is not None:
+            raise fails
+
+    return function
+
+
+def test_what_a_later_object_replaced_is_deleted_once_the_record_names_that() -> None:
+    bench = Bench()
+    record = queued(bench, replacing(RetryLater(1)))
+    after = delivered(bench, record)
+    assert after.checkpoint is not None
+    assert set(bench.payloads.objects) == {after.artifacts[0].key, after.checkpoint.key}
+    bench = Bench()
+    done = delivered(bench, queued(bench, replacing()))
+    assert set(bench.payloads.objects) == {done.artifacts[0].key}
+
+
+def test_an_attempt_that_lost_its_lease_deletes_nothing() -> None:
+    bench, kept = Bench(), set[str]()
+
+    def function(job: Job) -> None:
+        replacing()(job)
+        kept.update(bench.payloads.objects)
+        record = bench.jobs.records[job.id]
+        bench.jobs.records[job.id] = dataclasses.replace(
+            record, lease_token="another's", nonce="another's"
+        )
+
+    delivered(bench, queued(bench, function))
+    assert len(kept) == 4
+    assert kept <= set(bench.payloads.objects)
+
+
+def test_a_deletion_that_fails_changes_no_outcome() -> None:
+    bench = Bench()
+
+    def away(*_: Any) -> Any:
+        raise Unavailable("away")
+
+    bench.payloads.delete = away  # type: ignore[method-assign, assignment]
+    assert delivered(bench, queued(bench, replacing())).status == "succeeded"
 
 
 def test_a_step_is_taken_once_through_all_attempts() -> None:
