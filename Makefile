@@ -68,11 +68,8 @@ fix: app ## repair what can be repaired of style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-LOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --no-annotate --generate-hashes
-lock: app ## pin what the requirements files name, whole and with hashes
-	@for file in requirements requirements-dev local/requirements; do \
-	  $(LOCK) --custom-compile-command 'make lock' $$file.in -o $$file.txt || exit 1; \
-	done
+lock: ## pin what the *.in files name, whole and with hashes (a change of them does it by itself)
+	@$(PYTHON) local/install.py lock
 
 clean: ## forget the local AWS's data and all caches (the environments stay)
 	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,8 +1,11 @@
-"""Create a virtual environment from its lock, or do nothing when it is up to date.
+"""Bring a virtual environment up to date with its lock; it takes no time when it is.
 
     python3 local/install.py app    .venv      from requirements-dev.txt
     python3 local/install.py aws    .venv-aws  from local/requirements.txt
+    python3 local/install.py lock   the locks, from the *.in files that people edit
 
+A lock that is older than its *.in files is made anew first, so a dependency that you add there is
+installed by the next `make run`. uv does the work; where it is missing, pip installs it first.
 Standard library only, and readable by older Pythons, so that those get a sentence and no traceback.
 """
 
@@ -11,6 +14,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,27 +26,62 @@ ENVIRONMENTS = {
     "app": (".venv", "requirements-dev.txt", "Overtime and its development tools"),
     "aws": (".venv-aws", "local/requirements.txt", "the local AWS"),
 }
+LOCKS = {
+    "requirements.txt": ("requirements.in",),
+    "requirements-dev.txt": ("requirements-dev.in", "requirements.in"),
+    "local/requirements.txt": ("local/requirements.in",),
+}
+OFFLINE = (
+    "Is this machine online? Behind a proxy, set HTTPS_PROXY; for a mirror, UV_DEFAULT_INDEX."
+    " Then run the same command again."
+)
+
+
+class Refusal(Exception):
+    """Says what is wrong, and what to do."""
 
 
 def main(arguments: list[str]) -> int:
     if sys.version_info < OLDEST_PYTHON:
-        return refuse(
+        raise Refusal(
             f"Overtime needs Python 3.11 or newer, and {sys.executable} is"
             f" {sys.version_info[0]}.{sys.version_info[1]}."
             " Name another one, for example: make PYTHON=python3.12"
         )
-    if len(arguments) != 1 or arguments[0] not in ENVIRONMENTS:
-        return refuse("Say which environment: python3 local/install.py app (or aws)")
-    folder, lock, purpose = ENVIRONMENTS[arguments[0]]
-    environment, wanted = ROOT / folder, fingerprint(ROOT / lock)
-    if is_complete(environment, wanted):
-        return 0
-    with_the_floor = os.open(ROOT, os.O_RDONLY)
-    fcntl.flock(with_the_floor, fcntl.LOCK_EX)  # `make -j test check` must not install twice
+    if len(arguments) != 1 or arguments[0] not in (*ENVIRONMENTS, "lock"):
+        raise Refusal("Say which environment: python3 local/install.py app (or aws, or lock)")
+    floor = os.open(ROOT, os.O_RDONLY)
+    fcntl.flock(floor, fcntl.LOCK_EX)  # `make -j test check` must not install twice
     try:
-        return 0 if is_complete(environment, wanted) else install(environment, lock, purpose)
+        for lock, sources in LOCKS.items():
+            if arguments[0] == "lock" or digest_of(sources) not in header(lock):
+                make_lock(lock, sources)
+        if arguments[0] in ENVIRONMENTS:
+            folder, lock, purpose = ENVIRONMENTS[arguments[0]]
+            if not is_complete(ROOT / folder, fingerprint(ROOT / lock)):
+                install(ROOT / folder, lock, purpose)
+        return 0
     finally:
-        os.close(with_the_floor)
+        os.close(floor)
+
+
+def digest_of(sources: tuple[str, ...]) -> str:
+    content = b"\0".join((ROOT / source).read_bytes() for source in sources)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def header(lock: str) -> str:
+    return "".join((ROOT / lock).read_text().splitlines(keepends=True)[:3])
+
+
+def make_lock(lock: str, sources: tuple[str, ...]) -> None:
+    """Keeps the versions that the lock has, where they still fit."""
+    say(f"Locking what {sources[0]} names.")
+    command = [uv(), "pip", "compile", "-q", "--universal", "--python-version", "3.11"]
+    command += ["--no-annotate", "--generate-hashes", "-o", lock, sources[0]]
+    command += ["--custom-compile-command", f"make lock (of {digest_of(sources)})"]
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        raise Refusal(f"{lock} could not be made from {sources[0]}; uv says why above. {OFFLINE}")
 
 
 def fingerprint(lock: Path) -> str:
@@ -64,81 +104,76 @@ def is_complete(environment: Path, wanted: str) -> bool:
     return stamp == wanted and (environment / "bin" / "python").exists()
 
 
-def install(environment: Path, lock: str, purpose: str) -> int:
+def install(environment: Path, lock: str, purpose: str) -> None:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    say(f"Installing {purpose} into {environment.name} (Python {version}; it can take a minute).")
     if environment.is_symlink():
-        return refuse(
+        raise Refusal(
             f"{environment.name} is a link to {environment.resolve()}, which may be another's:"
             " remove the link, and it is made here."
         )
+    say(f"Installing {purpose} into {environment.name} (Python {version}).")
     stamp_of(environment).unlink(missing_ok=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(environment)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    python = environment / "bin" / "python"
+    if made_by(python) != version:
+        run_venv(environment)
+    command = [uv(), "pip", "sync", "--python", str(python), "--require-hashes", lock]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            if not line.startswith((" + ", " - ", " ~ ")):  # a line a package is too many
+                say("  " + line.rstrip())
+    if process.returncode != 0:
+        raise Refusal(f"{lock} could not be installed; uv says why above. {OFFLINE}")
+    stamp_of(environment).write_text(fingerprint(ROOT / lock))
+
+
+def made_by(python: Path) -> str | None:
+    """The version of an environment's interpreter; None where it does not run."""
+    says = "import sys; print(f'{sys.version_info[0]}.{sys.version_info[1]}')"
+    try:
+        ran = subprocess.run([str(python), "-c", says], stdout=subprocess.PIPE, text=True)
+    except OSError:
+        return None
+    return ran.stdout.strip()
+
+
+def run_venv(environment: Path) -> None:
+    command = [sys.executable, "-m", "venv", "--clear", str(environment)]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode != 0:
-        return refuse(
-            f"Python could not make {environment.name}:\n{last_lines(made.stdout)}\n"
+        raise Refusal(
+            f"Python could not make {environment.name}:\n{made.stdout.strip()}\n"
             "On Debian and Ubuntu its venv module is a package of its own:"
             " apt-get install python3-venv"
         )
-    returncode, output = run_pip(environment, ROOT / lock)
-    if returncode != 0:
-        return refuse(
-            f"pip could not install {lock}:\n{last_lines(output)}\n"
-            "Is this machine online? Behind a proxy, set HTTPS_PROXY; for a mirror, PIP_INDEX_URL."
-            " Then run the same command again."
-        )
-    stamp_of(environment).write_text(fingerprint(ROOT / lock))
-    say(f"{environment.name} is ready.")
-    return 0
 
 
-def run_pip(environment: Path, lock: Path) -> tuple[int, str]:
-    """pip's exit code and output; on a terminal, one line tells how far it is."""
-    command = [str(environment / "bin" / "python"), "-m", "pip", "install"]
-    command += ["--disable-pip-version-check", "--no-input", "--progress-bar=off"]
-    lines: list[str] = []
-    collected, total = 0, sum(1 for line in lock.open() if "==" in line)
-    with subprocess.Popen(
-        [*command, "-r", str(lock)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as pip:
-        assert pip.stdout is not None
-        for line in pip.stdout:
-            lines.append(line.rstrip())
-            collected += line.startswith("Collecting ")
-            if sys.stdout.isatty():
-                step = "unpacking" if line.startswith("Installing") else "fetching"
-                print(f"\r\033[K  {step}, {collected} of {total}", end="", flush=True)
-    if sys.stdout.isatty():
-        print("\r\033[K", end="", flush=True)
-    return pip.returncode, "\n".join(lines)
-
-
-def last_lines(output: str) -> str:
-    """The lines that matter: pip's own errors, or else how its output ends."""
-    lines = output.splitlines()
-    errors = [line for line in lines if line.lower().lstrip().startswith("error")]
-    return "\n".join("    " + line for line in (errors or lines)[-6:])
+def uv() -> str:
+    """The path of uv: the machine's, or the one in .venv, which pip puts there if need be."""
+    environment = ROOT / ".venv"
+    own = environment / "bin" / "uv"
+    if found := shutil.which("uv"):
+        return found
+    if not own.exists():
+        say("Installing uv, which installs the rest.")
+        if made_by(environment / "bin" / "python") is None:
+            run_venv(environment)
+        pinned = re.search(r"^uv==[\w.]+", (ROOT / "requirements-dev.txt").read_text(), re.M)
+        python = str(environment / "bin" / "python")
+        quietly = ["-q", "--disable-pip-version-check", "--no-input"]
+        command = [python, "-m", "pip", "install", *quietly, pinned[0] if pinned else "uv"]
+        if subprocess.run(command).returncode != 0:
+            raise Refusal(f"pip could not install uv; it says why above. {OFFLINE}")
+    return str(own)
 
 
 def say(sentence: str) -> None:
     print(sentence, flush=True)
 
 
-def refuse(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
+    except Refusal as refusal:
+        sys.exit(str(refusal))
     except KeyboardInterrupt:
-        sys.exit(refuse("\nStopped half way; the next run starts over."))
+        sys.exit("\nStopped half way; the next run starts over.")

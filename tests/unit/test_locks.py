@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from local import install
 from tests.aws import ROOT
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "local/requirements.txt")
@@ -47,3 +48,8 @@ def test_tests_run_on_the_versions_that_are_deployed() -> None:
 def test_a_runtime_dependency_says_why_it_is_one() -> None:
     for line in (ROOT / "requirements.in").read_text().splitlines():
         assert line.startswith("#") or "  # " in line, line
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_the_state_of_its_sources(lock: str) -> None:
+    assert install.digest_of(install.LOCKS[lock]) in install.header(lock), "make lock"
