@@ -18,6 +18,7 @@ from chalicelib.http import frames
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.identity.tokens import Tokens
 from chalicelib.ports.identity import Authenticator
+from chalicelib.ports.outbound import Web
 from chalicelib.ports.push import Push, Pushing
 from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.beating import beating_in_a_thread
@@ -30,6 +31,8 @@ from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
     from botocore.session import Session
+
+    from chalicelib.outbound.guard import Guard
 
 
 outbox = ThreadedOutbox()  # of this process
@@ -53,7 +56,6 @@ def system(settings: Settings) -> System:
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.signing_secrets import SigningSecrets
-    from chalicelib.outbound.client import OutboundClient
     from chalicelib.outbound.guard import Guard
 
     runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
@@ -65,9 +67,7 @@ def system(settings: Settings) -> System:
         ),
         messages=JobsQueue(functools.partial(client, "sqs"), settings.queues),
         payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
-        web=OutboundClient(
-            Guard(settings.hosts, settings.networks, runtime), f"overtime/{__version__}"
-        ),
+        web=_web(Guard(settings.hosts, settings.networks, runtime)),
         clock=RealClock(),
         new_id=_new_id,
         random=random.random,
@@ -87,6 +87,12 @@ def system(settings: Settings) -> System:
         ),
         pushing=_pushing(settings),
     )
+
+
+def _web(guard: Guard) -> Web:
+    from chalicelib.outbound.client import OutboundClient
+
+    return OutboundClient(guard, f"overtime/{__version__}")
 
 
 def _pushing(settings: Settings) -> Pushing | None:
@@ -132,10 +138,15 @@ def authenticator(settings: Settings) -> Authenticator:
     """Who tells whose a bearer token is. The issuer's check is loaded where it is used alone."""
     if settings.auth is Auth.JWT:
         from chalicelib.identity.oidc import Oidc
+        from chalicelib.outbound.addresses import EVERYWHERE
+        from chalicelib.outbound.guard import Guard
 
-        schemes = ("https", "http") if settings.stage == LOCAL else ("https",)
         return Oidc(
-            settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url or None, schemes
+            web=_web(Guard(networks=EVERYWHERE)),  # the operator names the issuer, no client does
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            jwks_url=settings.jwt_jwks_url or None,
+            schemes=("https", "http") if settings.stage == LOCAL else ("https",),
         )
     from chalicelib.aws.tokens_table import TokensTable
 

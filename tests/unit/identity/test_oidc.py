@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,11 +17,16 @@ from chalicelib.domain.errors import Unauthorized, Unavailable
 from chalicelib.identity.oidc import (
     FETCH_SECONDS,
     KEYS_SECONDS,
+    LARGEST_DOCUMENT,
     LEEWAY_SECONDS,
     LOOK_AGAIN_SECONDS,
     Oidc,
 )
+from chalicelib.outbound.addresses import EVERYWHERE
+from chalicelib.outbound.client import OutboundClient
+from chalicelib.outbound.guard import Guard
 from tests.issuer import AUDIENCE, DISCOVERY, KEYS, Issuer, Key, running
+from tests.receiver import dripping, receiving
 
 
 @pytest.fixture
@@ -29,9 +35,12 @@ def issuer() -> Iterator[Issuer]:
         yield issuer
 
 
+WEB = OutboundClient(Guard(networks=EVERYWHERE), "overtime/test")
+
+
 @pytest.fixture
 def oidc(issuer: Issuer) -> Oidc:
-    return Oidc(issuer.url, AUDIENCE, schemes=("http", "https"))
+    return Oidc(WEB, issuer.url, AUDIENCE, schemes=("http", "https"))
 
 
 class Monotonic:
@@ -93,7 +102,7 @@ def test_clocks_may_differ_by_some_seconds(oidc: Oidc, issuer: Issuer) -> None:
 
 def test_an_issuer_without_discovery_has_its_keys_where_the_stage_says(issuer: Issuer) -> None:
     del issuer.answers[DISCOVERY]
-    told = Oidc(issuer.url, AUDIENCE, issuer.url + KEYS)
+    told = Oidc(WEB, issuer.url, AUDIENCE, issuer.url + KEYS)
     assert told.owner_of(issuer.token())
     assert issuer.asked == [KEYS]
 
@@ -101,7 +110,7 @@ def test_an_issuer_without_discovery_has_its_keys_where_the_stage_says(issuer: I
 def test_an_issuer_may_end_with_a_slash(issuer: Issuer) -> None:
     name = f"{issuer.url}/"
     issuer.says(DISCOVERY, {"issuer": name, "jwks_uri": issuer.url + KEYS})
-    slashed = Oidc(name, AUDIENCE, schemes=("http",))
+    slashed = Oidc(WEB, name, AUDIENCE, schemes=("http",))
     assert slashed.owner_of(issuer.token(iss=name)) == f"{name}#ada"
     assert refused(slashed, issuer.token(iss=issuer.url))
 
@@ -118,9 +127,9 @@ def test_an_issuer_may_end_with_a_slash(issuer: Issuer) -> None:
         {"aud": []},
         {"exp": "tomorrow"},
         *({name: None} for name in ("exp", "iss", "aud", "sub")),
-        *({"sub": wrong} for wrong in ("", "x" * 256, 5, ["ada"])),
+        *({"sub": wrong} for wrong in ("", "x" * 256, 5, ["ada"], "ada\ud800", "\udfff")),
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_a_claim_that_is_missing_or_wrong_is_refused(
     oidc: Oidc, issuer: Issuer, claims: dict[str, Any]
@@ -236,6 +245,43 @@ def test_the_owner_of_one_issuer_is_nobody_at_another(oidc: Oidc, issuer: Issuer
         assert elsewhere.owner_of(other.token()) != oidc.owner_of(issuer.token())
 
 
+@pytest.mark.parametrize("header", [{"alg": ["ES256"]}, {"kid": "\ud800"}, {"kid": ["first"]}])
+def test_a_header_that_is_odd_is_refused(
+    oidc: Oidc, issuer: Issuer, header: dict[str, Any]
+) -> None:
+    head = _part({"alg": "ES256", "typ": "JWT", "kid": issuer.key.kid, **header})
+    _, *rest = issuer.token().split(".")
+    assert refused(oidc, ".".join([head, *rest]))
+
+
+ODD: dict[str, list[Any]] = {
+    "alg": ["none", "None", "", ["ES256"], {}, 5, "HS256", "RS256", "ES256K"],
+    "kty": ["oct", "RSA", "", ["EC"], None],
+    "crv": ["P-521", ["P-256"]],
+    "x": [5, "", "AA", None],
+    "kid": [None],
+}
+ODD_KEYS = [{name: value} for name, values in ODD.items() for value in values]
+
+
+@pytest.mark.parametrize("odd", [*ODD_KEYS, None, "key", ["key"]], ids=str)
+def test_an_odd_key_among_the_keys_does_no_harm(oidc: Oidc, issuer: Issuer, odd: Any) -> None:
+    key = Key("odd")
+    one = {**key.jwk, **odd} if isinstance(odd, dict) else odd
+    issuer.says(KEYS, {"keys": [one, issuer.key.jwk]})
+    assert oidc.owner_of(issuer.token())
+    assert refused(oidc, issuer.token(key=key))
+
+
+@pytest.mark.parametrize("odd", ODD_KEYS, ids=str)
+def test_where_no_key_is_of_use_no_token_is_refused_for_it(
+    oidc: Oidc, issuer: Issuer, odd: dict[str, Any]
+) -> None:
+    issuer.says(KEYS, {"keys": [{**issuer.key.jwk, **odd}]})
+    with pytest.raises((Unavailable, Unauthorized)):
+        oidc.owner_of(issuer.token())
+
+
 # ── keys: fetched when first needed, when they are old, and when a token names a new one ──
 
 
@@ -294,6 +340,8 @@ def broken() -> dict[str, Any]:
         "not JSON": (200, {}, b"<html>"),
         "not an object": (200, {}, b"[]"),
         "not text": (200, {}, b"\xff\xfe"),
+        "too deep": (200, {}, b"[" * 100_000),
+        "too large": (200, {}, b" " * LARGEST_DOCUMENT + b"{}"),
         "a redirect": (302, {"Location": "/elsewhere"}, b""),
     }
 
@@ -309,6 +357,27 @@ def test_an_issuer_that_fails_leaves_it_open(
     with pytest.raises(Unavailable):
         oidc.owner_of(issuer.token())
     assert "/elsewhere" not in issuer.asked
+
+
+@pytest.mark.parametrize("keys", [None, 5, "first", {}, []])
+def test_a_key_set_without_keys_leaves_it_open(oidc: Oidc, issuer: Issuer, keys: Any) -> None:
+    issuer.says(KEYS, {"keys": keys})
+    with pytest.raises(Unavailable):
+        oidc.owner_of(issuer.token())
+
+
+@pytest.mark.parametrize("data", [b'HTTP/1.1 200 OK\r\n\r\n{"keys": [', b"HTTP/1.1 200 OK\r\nX: y"])
+def test_an_issuer_that_trickles_is_not_waited_for(
+    issuer: Issuer, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.identity.oidc.FETCH_SECONDS", 0.4)
+    stopped = threading.Event()
+    with receiving(dripping(data + b" " * 1_000, 0.02, stopped)) as receiver:
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="timed out"):
+            Oidc(WEB, issuer.url, AUDIENCE, receiver.url).owner_of(issuer.token())
+        assert time.monotonic() - began < 5  # the whole would take 20
+        stopped.set()
 
 
 @pytest.mark.parametrize(
@@ -332,7 +401,7 @@ def test_discovery_of_another_issuer_is_not_believed(
 def test_keys_come_over_https_only(issuer: Issuer, url: Any) -> None:
     issuer.says(DISCOVERY, {"issuer": issuer.url, "jwks_uri": url})
     with pytest.raises(Unavailable, match="https"):
-        Oidc(issuer.url, AUDIENCE).owner_of(issuer.token())
+        Oidc(WEB, issuer.url, AUDIENCE).owner_of(issuer.token())
     assert issuer.asked == [DISCOVERY]
 
 
