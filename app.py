@@ -8,28 +8,30 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from chalice import AuthResponse, Chalice, Rate, Response
 from chalice.app import AuthRequest, CloudWatchEvent, SQSEvent, WebsocketEvent
+from msgspec import UNSET
 
 from chalicelib import __version__, wiring
 from chalicelib.domain.errors import OvertimeError
-from chalicelib.domain.job import JobRecord
-from chalicelib.http import answers, frames
+from chalicelib.domain.job import Artifact, Stored
+from chalicelib.http import answers, frames, operations
 from chalicelib.http.access import access_lines
 from chalicelib.http.auth import PUBLIC, admit, guard, owner_of
 from chalicelib.http.cross_origin import cross_origin
-from chalicelib.http.openapi import describe, task_list
-from chalicelib.http.preferences import matches
+from chalicelib.http.openapi import openapi_page, task_list
+from chalicelib.http.operations import Operation
 from chalicelib.http.problems import View, answering
-from chalicelib.http.representation import HealthView, etag, ticket_view, upload_view
+from chalicelib.http.representation import HealthView, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
 from chalicelib.ports.identity import Authenticator
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
-from chalicelib.service.submit import Submission, submit
+from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import read_settings
 from chalicelib.tasks import registered
 from chalicelib.telemetry import logs
@@ -40,6 +42,7 @@ logs.configure(settings.table.removesuffix("-jobs"))  # overtime-dev, as all of 
 app = Chalice(app_name="overtime", configure_logs=False)  # logs.py does, for all loggers
 app.register_middleware(logs.within_invocation, "all")
 app.register_middleware(access_lines(time.perf_counter), "http")
+app.register_middleware(answers.without_body_of_head, "http")
 app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
 answered = answering(app)  # what a view raises becomes a problem document
 
@@ -57,13 +60,16 @@ def authorize(request: AuthRequest) -> AuthResponse:
     return admit(request.token, authenticator().owner_of)
 
 
-def route(method: str, path: str) -> Callable[[View], View]:
-    """Every route is declared by this, so that none can forget to ask for credentials."""
-    asks = None if path in PUBLIC else guard(settings.auth, authorize)
-    any_type = ["*/*"]  # a body that is not JSON gets our problem document, not Chalice's
-    pages = cross_origin(settings.allowed_origin)
-    declare = app.route(path, methods=[method], content_types=any_type, authorizer=asks, cors=pages)
-    return lambda view: declare(answered(view))
+def route(operation: Operation) -> Callable[[View], View]:
+    """Declares every route, so that each one asks for credentials and is described."""
+    declare = app.route(
+        operation.path,
+        methods=operation.methods,
+        content_types=["*/*"],  # a body that is not JSON gets our problem document, not Chalice's
+        authorizer=None if operation.path in PUBLIC else guard(settings.auth, authorize),
+        cors=cross_origin(settings.allowed_origin),
+    )
+    return lambda view: declare(answered(operation.of(view)))
 
 
 def current_call() -> Call:
@@ -71,32 +77,31 @@ def current_call() -> Call:
     assert request is not None  # there is one while a view runs
     owner = owner_of(settings.auth, request.context)
     logs.bind(owner=owner)
-    return Call(
-        request,
-        owner,
-        base_of(request, settings.public_url),
-        system().secrets.stage_secret,
-        settings.max_wait_seconds,
-        system().clock.now,
-    )
+    base, secret = base_of(request, settings.public_url), system().secrets.stage_secret
+    return Call(request, owner, base, secret, settings.max_wait_seconds, system().clock.now)
+
+
+def download_url(stored: Stored | Artifact) -> str:
+    return read.download_url(system(), stored)
 
 
 # ── jobs ──────────────────────────────────────────────────────────────────────────────────
 
 
-@route("POST", "/jobs")
+@route(operations.SUBMIT_JOB)
 def submit_job() -> Response:
     """Submit a job.
 
-    Once this has answered 202 the job is stored, and reaches an end whatever crashes. With an
-    Idempotency-Key the request can be repeated as often as need be: nothing runs twice.
+    After the 202 the job is stored, and it reaches an end whatever crashes. Send an
+    Idempotency-Key and you can repeat the request safely: the job runs once.
     """
     call = current_call()
-    body = call.body(SubmitBody)
+    body = call.body(SubmitBody, partial(refuse_unknown_task, system()))
     asked = Submission(
         owner=call.owner,
         task=body.task,
-        params=body.params,
+        params=body.params or {},
+        params_given=body.params is not UNSET,
         run_at=body.run_at_ms,
         cancel_after=call.cancel_after,
         key=call.idempotency_key,
@@ -105,101 +110,92 @@ def submit_job() -> Response:
     accepted = submit(system(), asked)
     job = accepted.job
     if call.wait and not job.finished:
-        with suppress(OvertimeError):  # a look that fails does not undo what is accepted
+        with suppress(OvertimeError):  # a read that fails does not undo the submit
             job = read.wait(system(), call.owner, job.id, call.wait, lambda job: job.finished)
     return answers.accepted(call, job, replayed=accepted.replayed)
 
 
-@route("GET", "/jobs/{job_id}")
+@route(operations.GET_JOB)
 def get_job(job_id: str) -> Response:
-    """Tell how a job goes.
+    """Show a job.
 
-    Poll after Retry-After seconds, send the last ETag as If-None-Match, or let the request be
-    held with `Prefer: wait=N` until there is something new.
+    Repeat the request after Retry-After seconds, and send the last ETag as If-None-Match. Or send
+    `Prefer: wait=N`: the request is then held until the job changes.
     """
     call = current_call()
-    known = call.if_none_match
-
-    def enough(job: JobRecord) -> bool:
-        return job.finished or (known is not None and not matches(known, etag(job)))
-
-    job = read.wait(system(), call.owner, job_id, call.wait or 0, enough)
+    is_news = partial(answers.is_news, call)
+    job = read.wait(system(), call.owner, job_id, call.wait or 0, is_news)
     return answers.job_unless_known(call, job)
 
 
-@route("GET", "/jobs")
+@route(operations.LIST_JOBS)
 def list_jobs() -> Response:
     """List your jobs, newest first.
 
-    With filters a page may be short or empty: only `"next": null` ends the list.
+    With filters a page may be short or empty. The list ends at `"next": null`.
     """
     call = current_call()
     query = call.list_query("status", "task")
-    page = read.list_jobs(
-        system(),
-        call.owner,
-        status=query.status,
-        task=query.filters.get("task"),
-        limit=query.limit,
-        before=query.position,
+    status, task = query.status, query.filters.get("task")
+    found = read.list_jobs(
+        system(), call.owner, status=status, task=task, limit=query.limit, before=query.position
     )
-    return answers.job_page(call, page.jobs, query.following(page.next))
+    return answers.job_list(call, found.jobs, query.following(found.next))
 
 
-@route("GET", "/jobs/{job_id}/result")
+@route(operations.GET_PARAMS)
+def get_params(job_id: str) -> Response:
+    """Fetch a job's params."""
+    return answers.payload(read.params(system(), current_call().owner, job_id), download_url)
+
+
+@route(operations.GET_RESULT)
 def get_result(job_id: str) -> Response:
     """Fetch a job's result."""
-    result = read.result(system(), current_call().owner, job_id)
-    if result.text is not None:
-        return answers.result(result.text)
-    return answers.see(read.download_url(system(), result))
+    return answers.payload(read.result(system(), current_call().owner, job_id), download_url)
 
 
-@route("GET", "/jobs/{job_id}/artifacts/{name}")
+@route(operations.GET_ARTIFACT)
 def get_artifact(job_id: str, name: str) -> Response:
     """Fetch a file that a job attached."""
     artifact = read.artifact(system(), current_call().owner, job_id, name)
-    return answers.see(read.download_url(system(), artifact))
+    return answers.see(download_url(artifact))
 
 
-@route("GET", "/jobs/{job_id}/events")
+@route(operations.LIST_EVENTS)
 def list_events(job_id: str) -> Response:
-    """Tell a job's history: transitions and log lines, oldest first."""
+    """List a job's events: transitions and log lines, oldest first."""
     call = current_call()
     query = call.list_query()
     events, following = read.events(system(), call.owner, job_id, query.limit, query.position or "")
-    return answers.event_page(call, events, query.following(following))
+    return answers.event_list(call, events, query.following(following))
 
 
-@route("POST", "/jobs/{job_id}/cancel")
+@route(operations.CANCEL_JOB)
 def cancel_job(job_id: str) -> Response:
     """Cancel a job.
 
-    A queued job is canceled at once; a running one's worker is told, and stops within its
-    next heartbeats.
+    A queued job is canceled at once. A running job is canceled when its worker sees the request,
+    with its next heartbeat.
     """
     call = current_call()
     return answers.canceled(call, control.cancel(system(), call.owner, job_id))
 
 
-@route("POST", "/jobs/{job_id}/retry")
+@route(operations.RETRY_JOB)
 def retry_job(job_id: str) -> Response:
     """Run a failed or canceled job again.
 
-    It starts with all its attempts, and keeps what it saved: checkpoint and `once` results.
+    It gets all its attempts again, and keeps its checkpoint and its `once` results.
     """
     call = current_call()
-    expected = call.if_match
-
-    def unchanged(job: JobRecord) -> bool:
-        return expected is None or matches(expected, etag(job))
-
-    return answers.show_job(call, control.retry(system(), call.owner, job_id, unchanged), 202)
+    is_unchanged = partial(answers.is_unchanged, call)
+    return answers.show_job(call, control.retry(system(), call.owner, job_id, is_unchanged), 202)
 
 
-@route("DELETE", "/jobs/{job_id}")
+@route(operations.ERASE_JOB)
 def erase_job(job_id: str) -> Response:
-    """Erase a finished job, with its params, result, artifacts and history."""
+    """Delete a finished job with its params, result, artifacts and events."""
     erase.erase(system(), current_call().owner, job_id)
     return Response("", status_code=204)
 
@@ -207,11 +203,12 @@ def erase_job(job_id: str) -> Response:
 # ── what goes into jobs, and what there is ────────────────────────────────────────────────
 
 
-@route("POST", "/uploads")
+@route(operations.CREATE_UPLOAD)
 def create_upload() -> Response:
-    """Get a place to put a file for a job's params.
+    """Get a URL to upload a file to.
 
-    PUT the bytes to `upload.url` with exactly the headers given, then name the id in params.
+    PUT the bytes to `upload.url` with exactly the headers in `upload.headers`. Then use the id in
+    a job's params.
     """
     call = current_call()
     body = call.body(UploadBody)
@@ -219,32 +216,33 @@ def create_upload() -> Response:
     return answers.json(upload_view(ticket), 201)
 
 
-@route("POST", "/tickets")
+@route(operations.CREATE_TICKET)
 def create_ticket() -> Response:
-    """Get a ticket for a WebSocket, over which you are told how your jobs go.
+    """Get a ticket for a WebSocket that pushes the changes of your jobs.
 
-    Connect to `url` with `?ticket=`, once and within a minute, and send
+    Connect to `url` with `?ticket=` within a minute; a ticket works once. Then send
     `{"action": "subscribe", "job": "<id>"}`.
     """
     call = current_call()
     return answers.json(ticket_view(tickets.issue(system(), call.owner, call.base)), 201)
 
 
-@route("GET", "/tasks")
+@route(operations.LIST_TASKS)
 def list_tasks() -> Response:
-    """List the tasks that can be submitted, with JSON Schemas of their params and results."""
+    """List the tasks that you can submit, with JSON Schemas of their params and results."""
     return answers.json(task_list(registered().values()))
 
 
-@route("GET", "/openapi.json")
-def openapi() -> Response:
+@route(operations.GET_OPENAPI)
+def get_openapi() -> Response:
     """Describe this API as OpenAPI 3.1."""
-    return answers.json(describe(app, registered().values(), __version__))
+    page = openapi_page(app, tuple(registered().values()), __version__, current_call().base)
+    return answers.page(page)
 
 
-@route("GET", "/health")
-def health() -> Response:
-    """Say that the API answers."""
+@route(operations.GET_HEALTH)
+def get_health() -> Response:
+    """Check that the API answers."""
     return answers.json(HealthView("ok", __version__))
 
 

@@ -67,7 +67,7 @@ def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
         phrase = HTTPStatus(status).phrase
         slug, title = phrase.lower().replace(" ", "-"), phrase.capitalize()
     document = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
-    body = json.dumps(document).encode()
+    body = f"{json.dumps(document)}\n".encode()
     return Answer(status, [("Content-Type", "application/problem+json"), *headers], body)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
+
+# Python's `$` also matches before a line break at the end; this makes it match at the end alone.
+# JSON Schema's `$` does that by itself, and RE2 reads no lookahead.
+END_IN_PYTHON = r"$(?!\n)"
+ONLY_SOME_READ = re.compile(r"\(\?[^:]|\\[1-9Z]")  # lookaround, references back, Python's own
 
 
 def json_schema(
@@ -33,16 +39,23 @@ def json_schema(
         except TypeError:
             return {}, {}
         definitions.update(named)
-    return (_closed(schema), _closed(definitions)) if closed else (schema, definitions)
+    return _readable(schema, closed), _readable(definitions, closed)
 
 
-def _closed(schema: Any) -> Any:
-    """With `additionalProperties: false` wherever an object's members are named."""
+def _readable(schema: Any, closed: bool) -> Any:
+    """With patterns that every library reads; `closed`: with `additionalProperties: false` wherever
+    an object's members are named."""
     if isinstance(schema, list):
-        return [_closed(one) for one in schema]
+        return [_readable(one, closed) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    closed = {name: _closed(one) for name, one in schema.items()}
-    if schema.get("type") == "object" and "properties" in schema:
-        closed["additionalProperties"] = False
-    return closed
+    readable = {name: _readable(one, closed) for name, one in schema.items()}
+    if isinstance(pattern := schema.get("pattern"), str):
+        readable["pattern"] = pattern.replace(END_IN_PYTHON, "$")
+        if ONLY_SOME_READ.search(readable["pattern"]):
+            del readable["pattern"]
+            rule = f"It must match the Python regular expression {pattern}"
+            readable["description"] = " ".join(filter(None, [schema.get("description"), rule]))
+    if closed and schema.get("type") == "object" and "properties" in schema:
+        readable["additionalProperties"] = False
+    return readable

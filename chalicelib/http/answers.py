@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import msgspec
 from chalice.app import Response
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.job import JobRecord, Status
+from chalicelib.domain.job import JobRecord, Status, Stored
 from chalicelib.http.preferences import matches
 from chalicelib.http.representation import (
     EventListView,
     JobListView,
-    etag,
     event_view,
     job_headers,
+    job_page,
     job_url,
     job_view,
+    json_body,
 )
 from chalicelib.http.requests import Call
 
+if TYPE_CHECKING:
+    from chalice.app import Request
+
 JSON = {"Content-Type": "application/json"}
-OWN = {"Cache-Control": "private, no-cache"}  # it is somebody's, and changes
+OWN = {"Cache-Control": "private, no-cache"}  # the owner's alone, and it changes
 
 
-def json(view: msgspec.Struct | Mapping[str, Any], status: int = 200) -> Response:
-    return Response(msgspec.json.encode(view).decode(), headers=dict(JSON), status_code=status)
+def without_body_of_head(request: Request, proceed: Callable[[Request], Response]) -> Response:
+    """A middleware: HEAD answers as GET does, but for the body (RFC 9110, 9.3.2)."""
+    response = proceed(request)
+    if request.method == "HEAD":
+        response.body = ""
+    return response
 
 
-def result(text: str) -> Response:
-    """Of a job: JSON that is text already."""
-    return Response(text, headers={**JSON, **OWN}, status_code=200)
+def json(view: msgspec.Struct, status: int = 200) -> Response:
+    return Response(json_body(view), headers=dict(JSON), status_code=status)
+
+
+def page(body: str) -> Response:
+    """JSON text that was built before."""
+    return Response(body, headers=dict(JSON), status_code=200)
+
+
+def payload(stored: Stored, url_of: Callable[[Stored], str]) -> Response:
+    """A job's params or result: the JSON text if the record holds it, else a redirect to S3."""
+    if stored.text is None:
+        return see(url_of(stored))
+    return Response(f"{stored.text}\n", headers={**JSON, **OWN}, status_code=200)
 
 
 def accepted(call: Call, job: JobRecord, *, replayed: bool) -> Response:
@@ -48,19 +67,36 @@ def show_job(
     call: Call, job: JobRecord, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(
-        msgspec.json.encode(job_view(job, call.base)).decode(),
-        headers={**JSON, **job_headers(job, call.now()), **(headers or {})},
+        job_page(job, call.base).body,
+        headers={**JSON, **job_headers(job, call.base, call.now()), **(headers or {})},
         status_code=status,
     )
+
+
+def is_news(call: Call, job: JobRecord) -> bool:
+    """Whether a request held by `Prefer: wait` is answered now."""
+    if call.if_none_match is None:
+        return job.finished
+    return job.finished or not _has_tag(call, job, call.if_none_match)
+
+
+def is_unchanged(call: Call, job: JobRecord) -> bool:
+    """Whether If-Match lets the request through (RFC 9110, 13.1.1)."""
+    return call.if_match is None or _has_tag(call, job, call.if_match)
 
 
 def job_unless_known(call: Call, job: JobRecord) -> Response:
     """304 where the client has this state of the job already (RFC 9110, 13.1.2)."""
     headers = call.preference_applied
     known = call.if_none_match
-    if known is not None and matches(known, etag(job)):
-        return Response("", headers={**job_headers(job, call.now()), **headers}, status_code=304)
+    if known is not None and _has_tag(call, job, known):
+        described = job_headers(job, call.base, call.now())
+        return Response("", headers={**described, **headers}, status_code=304)
     return show_job(call, job, 200, headers)
+
+
+def _has_tag(call: Call, job: JobRecord, tags: str) -> bool:
+    return matches(tags, job_page(job, call.base).etag)
 
 
 def canceled(call: Call, job: JobRecord) -> Response:
@@ -68,17 +104,17 @@ def canceled(call: Call, job: JobRecord) -> Response:
 
 
 def see(url: str) -> Response:
-    """303: what was asked for is there."""
+    """303: the client fetches it at `url`."""
     return Response("", headers={"Location": url, "Cache-Control": "no-store"}, status_code=303)
 
 
-def job_page(call: Call, jobs: Sequence[JobRecord], cursor: str | None) -> Response:
+def job_list(call: Call, jobs: Sequence[JobRecord], cursor: str | None) -> Response:
     views = [job_view(job, call.base, payloads=False) for job in jobs]
     following = _next(call, cursor)
     return _page(JobListView(views, following), following)
 
 
-def event_page(call: Call, events: Sequence[Event], cursor: str | None) -> Response:
+def event_list(call: Call, events: Sequence[Event], cursor: str | None) -> Response:
     following = _next(call, cursor)
     return _page(EventListView([event_view(event) for event in events], following), following)
 

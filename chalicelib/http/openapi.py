@@ -1,9 +1,12 @@
 """The API's description (OpenAPI 3.1), generated from the routes of app.py, the docstrings of
-its views and the models that they take and give."""
+their views and the models that they take and give."""
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +17,6 @@ from chalicelib.domain.schemas import json_schema
 from chalicelib.domain.task import Task
 from chalicelib.http.operations import (
     CREDENTIALS,
-    OPERATIONS,
     PATH,
     PROBLEM_HEADERS,
     PROBLEMS,
@@ -25,51 +27,105 @@ from chalicelib.http.operations import (
     TEXT,
     Json,
     Operation,
+    operation_of,
 )
 from chalicelib.http.problems import ProblemView
-from chalicelib.http.representation import TaskListView, TaskView
+from chalicelib.http.representation import TaskListView, TaskView, json_body
 from chalicelib.http.requests import SubmitBody
 from chalicelib.http.webhooks import WebhookView
 
 SCHEMAS = "#/components/schemas/"
+DESCRIPTION = """\
+Slow work behind an API that answers at once. `POST /jobs` stores a job and answers 202;
+`GET /jobs/{job_id}` shows its progress and its result.
+
+`HEAD` works wherever `GET` does. Errors are problem documents (RFC 9457)."""
 
 
 @dataclass
 class Schemas:
-    """Collects the definitions that go below `components`."""
+    """Collects the definitions that go below `components`. Each has its name as its title, and no
+    two names differ in case alone: generators make classes of them, and files of those."""
 
     definitions: Json = field(default_factory=dict)
 
-    def of(self, model: Any, prefix: str = "", *, closed: bool = False) -> Json:
-        schema, definitions = json_schema(model, SCHEMAS + prefix, closed=closed)
-        self.definitions |= {prefix + name: one for name, one in definitions.items()}
+    def of(self, model: Any) -> Json:
+        schema, definitions = json_schema(model, SCHEMAS)
+        self._add(definitions)
         return schema
 
+    def of_submit(self, task: Task, general: Json) -> Json:
+        """SubmitBody with the params of one task, under names that no other task has."""
+        for number in itertools.count(1):
+            prefix = _class_name(task.name) + ("" if number == 1 else str(number))
+            params, definitions = json_schema(task.params_type, SCHEMAS + prefix, closed=True)
+            named = {prefix + name: one for name, one in definitions.items()}
+            if "$ref" not in params:  # pydantic describes its models in place
+                named[f"{prefix}Params"] = params
+                params = {"$ref": f"{SCHEMAS}{prefix}Params"}
+            named[f"Submit{prefix}"] = {
+                **general,
+                "description": task.description,
+                "properties": {
+                    **general["properties"],
+                    "task": {"const": task.name},
+                    "params": params,
+                },
+                "required": ["task", "params"] if task.takes_params else ["task"],
+            }
+            if not self._taken & {name.lower() for name in named}:
+                break
+        self._add(named)
+        return {"$ref": f"{SCHEMAS}Submit{prefix}"}
 
-def describe(app: Chalice, tasks: Iterable[Task], version: str) -> Json:
+    @property
+    def _taken(self) -> set[str]:
+        return {name.lower() for name in self.definitions}
+
+    def _add(self, definitions: Json) -> None:
+        self.definitions |= {name: {**one, "title": name} for name, one in definitions.items()}
+
+
+@functools.lru_cache(maxsize=4)
+def openapi_page(app: Chalice, tasks: tuple[Task, ...], version: str, base: str) -> str:
+    """JSON text, built once for each name that the API is called by."""
+    return json_body(describe(app, tasks, version, base))
+
+
+def describe(app: Chalice, tasks: Iterable[Task], version: str, base: str) -> Json:
+    """`base` is the API's URL. Raises LookupError for a route without an operation."""
     schemas = Schemas()
+    routes = [
+        (path, operation_of(route.view_function), route)
+        for path, methods in sorted(app.routes.items())
+        for method, route in methods.items()
+        if method != "HEAD"  # as its GET
+    ]
+    for _, operation, _ in routes:  # their names come first; those of tasks keep clear of them
+        for model in (operation.body, *(answer.model for answer in operation.answers.values())):
+            schemas.of(model)
     paths: dict[str, Json] = {}
     schemes: dict[str, Json] = {}
-    for path, methods in sorted(app.routes.items()):
-        for method, route in methods.items():
-            operation, asks = OPERATIONS[method, path], route.authorizer
-            paths.setdefault(path, {})[method.lower()] = {
-                **_words(route.view_function),
-                "operationId": route.view_function.__name__,
-                "parameters": list(_parameters(path, operation)),
-                **_request_body(operation, schemas, tasks),
-                "responses": _responses(operation, schemas, asks),
-                "security": [] if asks is None else [{asks.name: []}],
-            }
-            if asks is not None:
-                schemes[asks.name], _ = CREDENTIALS[asks.name]
+    for path, operation, route in routes:
+        asks = route.authorizer
+        paths.setdefault(path, {})[operation.method.lower()] = {
+            **_words(route.view_function),
+            "operationId": route.view_function.__name__,
+            "parameters": list(_parameters(path, operation)),
+            **_request_body(operation, schemas, tasks),
+            "responses": _responses(operation, schemas, asks),
+            "security": [] if asks is None else [{asks.name: []}],
+        }
+        if asks is not None:
+            schemes[asks.name], _ = CREDENTIALS[asks.name]
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Overtime",
             "version": version,
-            "description": "Slow work behind an API that answers at once.",
+            "description": DESCRIPTION,
         },
+        "servers": [{"url": base}],
         "paths": paths,
         "webhooks": {"job": {"post": _webhook(schemas)}},
         "components": {"schemas": schemas.definitions, "securitySchemes": schemes},
@@ -116,11 +172,11 @@ def _parameters(path: str, operation: Operation) -> Iterable[Json]:
 
 
 def _webhook(schemas: Schemas) -> Json:
-    """What whoever is named in `webhook` receives."""
+    """The request that the URL in `webhook` receives."""
     body = {"application/json": {"schema": schemas.of(WebhookView)}}
     return {
-        "summary": "A job has ended.",
-        "description": "Signed as Standard Webhooks has it; with the same webhook-id each time.",
+        "summary": "A job has finished.",
+        "description": "Signed as Standard Webhooks. Every retry has the same webhook-id.",
         "operationId": "job_ended",
         "parameters": [
             {"name": name, "in": "header", "required": True, "schema": TEXT}
@@ -128,8 +184,10 @@ def _webhook(schemas: Schemas) -> Json:
         ],
         "requestBody": {"required": True, "content": body},
         "responses": {
-            "2XX": {"description": "Received. Anything else is tried again, for three days."},
-            "410": {"description": "Not wanted any more."},
+            "2XX": {
+                "description": "Received. After any other answer it is sent again, for 3 days."
+            },
+            "410": {"description": "The webhook is not sent again."},
         },
     }
 
@@ -139,25 +197,22 @@ def _request_body(operation: Operation, schemas: Schemas, tasks: Iterable[Task])
         return {}
     schema = schemas.of(operation.body)
     if operation.body is SubmitBody:
-        bodies = [_submit_body(task, schemas) for task in tasks if not task.internal]
-        described = {"oneOf": bodies, "description": "One for each task of this deployment."}
+        general = schemas.definitions["SubmitBody"]
+        bodies = {t.name: schemas.of_submit(t, general) for t in tasks if not t.internal}
+        described = {
+            "oneOf": list(bodies.values()),
+            "discriminator": {
+                "propertyName": "task",
+                "mapping": {name: body["$ref"] for name, body in bodies.items()},
+            },
+        }
         schema = described if bodies else schema
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _submit_body(task: Task, schemas: Schemas) -> Json:
-    """SubmitBody with the params of one task."""
-    general = schemas.definitions["SubmitBody"]
-    return {
-        **general,
-        "title": task.name,
-        "description": task.description,
-        "properties": {
-            **general["properties"],
-            "task": {"const": task.name},
-            "params": schemas.of(task.params_type, f"{task.name}.", closed=True),
-        },
-    }
+def _class_name(task_name: str) -> str:
+    """`fetch-all.v2` as FetchAllV2."""
+    return "".join(part.capitalize() for part in re.split(r"[._-]+", task_name))
 
 
 def _responses(operation: Operation, schemas: Schemas, asks: Authorizer | None) -> Json:

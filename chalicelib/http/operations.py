@@ -1,14 +1,16 @@
-"""What each route takes and gives, for the API's description: all that docstrings and models
-do not say."""
+"""What each route takes and gives. app.py declares each route with one of these; the docstring of
+its view and the models say the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.job import ID, Status
 from chalicelib.http.representation import (
+    ETAG,
+    JOB_ID,
     EventListView,
     HealthView,
     JobListView,
@@ -33,89 +35,143 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
+    """One method of one path: what app.py declares a route with, and openapi.py describes."""
+
+    method: str
+    path: str
     answers: Mapping[int, Answer]
     problems: tuple[int, ...] = ()
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     body: type | None = None
 
+    @property
+    def methods(self) -> list[str]:
+        """HEAD wherever GET is (RFC 9110, 9.1)."""
+        return ["GET", "HEAD"] if self.method == "GET" else [self.method]
+
+    def of(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """The view, from now on known to do this."""
+        vars(view)["operation"] = self
+        return view
+
+
+def operation_of(view: Callable[..., Any]) -> Operation:
+    """Raises LookupError for a view that was not declared with its operation."""
+    found = vars(view).get("operation")
+    if not isinstance(found, Operation):
+        raise LookupError(f"{view.__name__} has no operation: declare it by @route(...) in app.py.")
+    return found
+
 
 JOB_HEADERS = ("ETag", "Cache-Control", "Retry-After")
-ACCEPT_HEADERS = (
-    "Location",
-    "Operation-Location",
-    *JOB_HEADERS,
-    "Idempotency-Replayed",
-    "Preference-Applied",
-)
+HELD_HEADERS = (*JOB_HEADERS, "Preference-Applied")
+ACCEPT_HEADERS = ("Location", "Operation-Location", *HELD_HEADERS, "Idempotency-Replayed")
+PAGE_HEADERS = ("Cache-Control", "Link")
+JOB_IS_HERE = Answer("The job.", JobView, HELD_HEADERS)
+ELSEWHERE = Answer("It is stored in S3. Follow Location; no credentials.", None, ("Location",))
 
-OPERATIONS: Mapping[tuple[str, str], Operation] = {
-    ("POST", "/jobs"): Operation(
-        answers={
-            202: Answer("Accepted: stored, and done whatever crashes.", JobView, ACCEPT_HEADERS),
-            200: Answer("Finished: within `Prefer: wait`, or before.", JobView, ACCEPT_HEADERS),
-        },
-        problems=(400, 413, 415, 422, 503),
-        headers=("Idempotency-Key", "Prefer", "Cancel-After"),
-        body=SubmitBody,
-    ),
-    ("GET", "/jobs"): Operation(
-        answers={200: Answer("A page of jobs.", JobListView, ("Cache-Control", "Link"))},
-        problems=(400, 503),
-        query=("status", "task", "limit", "cursor"),
-    ),
-    ("GET", "/jobs/{job_id}"): Operation(
-        answers={
-            200: Answer("The job.", JobView, (*JOB_HEADERS, "Preference-Applied")),
-            304: Answer("It is as If-None-Match says.", None, (*JOB_HEADERS, "Preference-Applied")),
-        },
-        problems=(400, 404, 503),
-        headers=("If-None-Match", "Prefer"),
-    ),
-    ("DELETE", "/jobs/{job_id}"): Operation(
-        answers={204: Answer("Erased, with all its payloads.")}, problems=(404, 409, 503)
-    ),
-    ("GET", "/jobs/{job_id}/result"): Operation(
-        answers={
-            200: Answer("The result.", Any, ("Cache-Control",)),
-            303: Answer("It is stored apart: go there.", None, ("Location",)),
-        },
-        problems=(404, 409, 503),
-    ),
-    ("GET", "/jobs/{job_id}/artifacts/{name}"): Operation(
-        answers={303: Answer("The file is there, for 15 minutes.", None, ("Location",))},
-        problems=(404, 503),
-    ),
-    ("GET", "/jobs/{job_id}/events"): Operation(
-        answers={200: Answer("A page of events.", EventListView, ("Cache-Control", "Link"))},
-        problems=(400, 404, 503),
-        query=("limit", "cursor"),
-    ),
-    ("POST", "/jobs/{job_id}/cancel"): Operation(
-        answers={
-            200: Answer("Canceled.", JobView, JOB_HEADERS),
-            202: Answer("The worker that runs it has been told.", JobView, JOB_HEADERS),
-        },
-        problems=(404, 409, 503),
-    ),
-    ("POST", "/jobs/{job_id}/retry"): Operation(
-        answers={202: Answer("Queued again.", JobView, JOB_HEADERS)},
-        problems=(400, 404, 409, 412, 503),
-        headers=("If-Match",),
-    ),
-    ("POST", "/uploads"): Operation(
-        answers={201: Answer("PUT the bytes to `upload.url`, with its headers.", UploadView)},
-        problems=(400, 413, 415, 422, 503),
-        body=UploadBody,
-    ),
-    ("POST", "/tickets"): Operation(
-        answers={201: Answer("Connect to `url` with `?ticket=`, within a minute.", TicketView)},
-        problems=(404, 503),
-    ),
-    ("GET", "/tasks"): Operation(answers={200: Answer("The tasks.", TaskListView)}),
-    ("GET", "/openapi.json"): Operation(answers={200: Answer("This.", Any)}),
-    ("GET", "/health"): Operation(answers={200: Answer("It is well.", HealthView)}),
-}
+SUBMIT_JOB = Operation(
+    "POST",
+    "/jobs",
+    answers={
+        202: Answer("The job is stored and will run.", JobView, ACCEPT_HEADERS),
+        200: Answer(
+            "The job has finished: within `Prefer: wait`, or before this repeated request.",
+            JobView,
+            ACCEPT_HEADERS,
+        ),
+    },
+    problems=(400, 413, 415, 422, 503),
+    headers=("Idempotency-Key", "Prefer", "Cancel-After"),
+    body=SubmitBody,
+)
+GET_JOB = Operation(
+    "GET",
+    "/jobs/{job_id}",
+    answers={
+        200: JOB_IS_HERE,
+        304: Answer("The job still has the ETag in If-None-Match.", None, HELD_HEADERS),
+    },
+    problems=(400, 404, 503),
+    headers=("If-None-Match", "Prefer"),
+)
+LIST_JOBS = Operation(
+    "GET",
+    "/jobs",
+    answers={200: Answer("A page of jobs.", JobListView, PAGE_HEADERS)},
+    problems=(400, 503),
+    query=("status", "task", "limit", "cursor"),
+)
+GET_PARAMS = Operation(
+    "GET",
+    "/jobs/{job_id}/params",
+    answers={200: Answer("The params.", Any, ("Cache-Control",)), 303: ELSEWHERE},
+    problems=(404, 503),
+)
+GET_RESULT = Operation(
+    "GET",
+    "/jobs/{job_id}/result",
+    answers={200: Answer("The result.", Any, ("Cache-Control",)), 303: ELSEWHERE},
+    problems=(404, 409, 503),
+)
+GET_ARTIFACT = Operation(
+    "GET",
+    "/jobs/{job_id}/artifacts/{name}",
+    answers={
+        303: Answer("Follow Location to the file. The URL works 15 minutes.", None, ("Location",))
+    },
+    problems=(404, 503),
+)
+LIST_EVENTS = Operation(
+    "GET",
+    "/jobs/{job_id}/events",
+    answers={200: Answer("A page of events.", EventListView, PAGE_HEADERS)},
+    problems=(400, 404, 503),
+    query=("limit", "cursor"),
+)
+CANCEL_JOB = Operation(
+    "POST",
+    "/jobs/{job_id}/cancel",
+    answers={
+        200: Answer("The job is canceled.", JobView, JOB_HEADERS),
+        202: Answer("The job is running; its worker will stop it.", JobView, JOB_HEADERS),
+    },
+    problems=(404, 409, 503),
+)
+RETRY_JOB = Operation(
+    "POST",
+    "/jobs/{job_id}/retry",
+    answers={202: Answer("The job is queued again.", JobView, JOB_HEADERS)},
+    problems=(400, 404, 409, 412, 503),
+    headers=("If-Match",),
+)
+ERASE_JOB = Operation(
+    "DELETE",
+    "/jobs/{job_id}",
+    answers={204: Answer("The job and all its data are deleted.")},
+    problems=(404, 409, 503),
+)
+CREATE_UPLOAD = Operation(
+    "POST",
+    "/uploads",
+    answers={201: Answer("PUT the bytes to `upload.url` with `upload.headers`.", UploadView)},
+    problems=(400, 413, 415, 422, 503),
+    body=UploadBody,
+)
+CREATE_TICKET = Operation(
+    "POST",
+    "/tickets",
+    answers={201: Answer("Connect to `url` with `?ticket=` within a minute.", TicketView)},
+    problems=(404, 503),
+)
+LIST_TASKS = Operation("GET", "/tasks", answers={200: Answer("The tasks.", TaskListView)})
+GET_OPENAPI = Operation(
+    "GET", "/openapi.json", answers={200: Answer("The OpenAPI 3.1 document.", dict[str, Any])}
+)
+GET_HEALTH = Operation(
+    "GET", "/health", answers={200: Answer("The API answers requests.", HealthView)}
+)
 
 # By authorizer: how OpenAPI describes what it asks for, and how it refuses.
 CREDENTIALS: Mapping[str, tuple[Json, tuple[int, ...]]] = {
@@ -137,7 +193,7 @@ _TAG = '(W/)?"[!#-~]*"'
 _TAGS = {
     **TEXT,
     "pattern": f"^([*]|{_TAG}(, {_TAG})*)$",
-    "examples": ['"4085c960637ac2c82002540a"'],
+    "examples": [ETAG],
 }
 _HOURS = "([1-9][0-9]{0,2}|[1-7][0-9]{3})h"  # together less than the 365 days allowed
 _MINUTES, _SECONDS = "[1-9][0-9]{0,3}m", "[1-9][0-9]{0,5}s"
@@ -145,7 +201,7 @@ _FROM_5S = "([5-9]|[1-9][0-9]{1,5})s"
 _DURATION = f"^({_HOURS}({_MINUTES})?({_SECONDS})?|{_MINUTES}({_SECONDS})?|{_FROM_5S})$"
 REQUEST_HEADERS: Mapping[str, tuple[str, Json]] = {
     "Idempotency-Key": (
-        "The same key and body answer with the job that exists; nothing runs twice.",
+        "Makes the submit safe to repeat: the same key and body answer with the first job.",
         {
             **TEXT,
             "pattern": r'^([!#-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$',
@@ -153,26 +209,26 @@ REQUEST_HEADERS: Mapping[str, tuple[str, Json]] = {
         },
     ),
     "Prefer": (
-        "`wait=N`: hold the request up to N seconds. RFC 7240.",
+        "`wait=N` holds the request up to N seconds (RFC 7240).",
         {**TEXT, "examples": ["wait=20", "respond-async"]},
     ),
     "Cancel-After": (
-        "Fail the job if it has not finished by then, counted from creation: 30s, 5m, 1h30m.",
+        "The job fails if it has not finished this long after its creation: 30s, 5m, 1h30m.",
         {**TEXT, "pattern": _DURATION, "examples": ["30s", "5m", "1h30m"]},
     ),
-    "If-None-Match": ("Answer 304 while the job still has this ETag.", _TAGS),
-    "If-Match": ("Only if the job still has this ETag.", _TAGS),
+    "If-None-Match": ("Answers 304 while the job still has this ETag.", _TAGS),
+    "If-Match": ("Answers 412 if the job no longer has this ETag.", _TAGS),
 }
 RESPONSE_HEADERS: Mapping[str, str] = {
-    "Cache-Control": "It is for you, and to be asked for anew each time.",
-    "ETag": "Changes with every visible change of the job.",
-    "Idempotency-Replayed": "`true` where this Idempotency-Key led to a job that existed.",
-    "Link": '`rel="next"`: the next page. RFC 8288.',
-    "Location": "Where to go on.",
-    "Operation-Location": "As Location, for clients of long-running operations.",
-    "Preference-Applied": "What was done of Prefer. RFC 7240.",
-    "Retry-After": "Seconds after which to ask again.",
-    "WWW-Authenticate": "What to send: `Bearer`. RFC 6750.",
+    "Cache-Control": "Shared caches may not store the answer; revalidate it before each use.",
+    "ETag": "A tag that changes with every visible change of the job.",
+    "Idempotency-Replayed": "`true` if the Idempotency-Key led to an existing job.",
+    "Link": 'The next page, as `rel="next"` (RFC 8288).',
+    "Location": "The URL to request next.",
+    "Operation-Location": "The same URL as Location, for clients of long-running operations.",
+    "Preference-Applied": "The preferences that were applied (RFC 7240).",
+    "Retry-After": "Seconds to wait before the next request.",
+    "WWW-Authenticate": "The scheme of the credentials: `Bearer` (RFC 6750).",
 }
 PROBLEM_HEADERS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
@@ -181,28 +237,38 @@ PROBLEM_HEADERS: Mapping[int, tuple[str, ...]] = {
 }
 SOMETIMES = frozenset({"Idempotency-Replayed", "Link", "Preference-Applied", "Retry-After"})
 QUERY: Mapping[str, tuple[str, Json]] = {
-    "status": ("", {"enum": [status for status in Status if status is not Status.ERASING]}),
-    "task": ("", TEXT),
-    "limit": ("", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
+    "status": (
+        "Only jobs with this status.",
+        {"enum": [status for status in Status if status is not Status.ERASING]},
+    ),
+    "task": ("Only jobs of this task.", TEXT),
+    "limit": (
+        "The most entries on a page.",
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    ),
     "cursor": (
-        "From the last page's `next`; only that ends a list.",
+        "The cursor in the previous page's `next`. Do not build it yourself.",
         {**TEXT, "pattern": "^[A-Za-z0-9_-]+$"},
     ),
 }
 PATH: Mapping[str, Json] = {
-    "job_id": {**TEXT, "pattern": f"^{ID.pattern}$"},
-    "name": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"},
+    "job_id": {**TEXT, "pattern": f"^{ID.pattern}$", "examples": [JOB_ID]},
+    "name": {
+        **TEXT,
+        "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+        "examples": ["report.csv"],
+    },
 }
 PROBLEMS = {
-    400: "Malformed request.",
+    400: "The request is malformed.",
     401: "Credentials are missing or not valid.",
     403: "Access is denied.",
-    404: "There is none, or it is somebody else's.",
-    409: "Not in the job's present status.",
-    412: "The job has changed since.",
+    404: "Not found, or it belongs to another owner.",
+    409: "The job's present status does not allow this.",
+    412: "The job no longer has the ETag in If-Match.",
     413: "The body is over 2.5 MiB.",
     415: "The body is not JSON.",
-    422: "The request is not valid: `errors` says where.",
-    500: "An error of ours; it is logged.",
-    503: "The store did not answer: repeat, with the same Idempotency-Key.",
+    422: "The request is not valid. `errors` lists each fault and its place.",
+    500: "An unexpected error. It is logged under `request_id`.",
+    503: "AWS did not answer. Repeat the request, a submit with its Idempotency-Key.",
 }

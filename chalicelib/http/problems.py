@@ -126,7 +126,7 @@ def problem(error: OvertimeError, request_id: str | None = None) -> Response:
         "Cache-Control": "no-store",
         **HEADERS.get(kind, {}),
     }
-    text = msgspec.json.encode(document).decode()
+    text = msgspec.json.encode(document).decode() + "\n"
     return Response(text, headers=headers, status_code=document.status)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,35 +12,46 @@ from urllib.parse import quote
 import msgspec
 
 from chalicelib.domain.events import Event, LogLine
-from chalicelib.domain.job import SECOND, JobRecord, Progress, Status, WaitReason
+from chalicelib.domain.job import SECOND, JobRecord, Status, WaitReason
 from chalicelib.domain.tickets import Ticket, UploadTicket
 from chalicelib.http.problems import ErrorView, error_view
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+JOB_ID = "5f0c2f9e3b7d4c51a9e86d0b7a1c4e22"  # in examples
+ETAG = '"4085c960637ac2c82002540a"'
+
+
+def _example(value: Any, **schema: Any) -> msgspec.Meta:
+    return msgspec.Meta(examples=[value], extra_json_schema=schema or None)
+
+
+Time = Annotated[str, _example("2026-11-22T08:15:30.123Z", format="date-time")]
 Url = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
+Id = Annotated[str, _example(JOB_ID)]
+TaskName = Annotated[str, _example("report")]
 Visible = Annotated[
     str, msgspec.Meta(extra_json_schema={"enum": [s for s in Status if s is not Status.ERASING]})
 ]
 
 
 class ProgressView(msgspec.Struct, frozen=True):
-    percent: Annotated[float, msgspec.Meta(ge=0, le=100)]
-    message: str
+    percent: Annotated[float, msgspec.Meta(ge=0, le=100, examples=[42.5])]
+    message: Annotated[str, msgspec.Meta(description="Empty once the job is finished.")]
 
 
 class ArtifactView(msgspec.Struct, frozen=True):
-    name: str
-    content_type: str
-    size: Annotated[int, msgspec.Meta(ge=0, description="In bytes.")]
+    name: Annotated[str, _example("report.csv")]
+    content_type: Annotated[str, _example("text/csv")]
+    size: Annotated[int, msgspec.Meta(ge=0, description="In bytes.", examples=[5_120])]
     url: Url
 
 
 class LinksView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Only what is possible now."""
+    """Where to go from here. It names only the actions that are possible now."""
 
     self: Url
+    params: Url
     events: Url
     result: Url | None = None
     cancel: Url | None = None
@@ -46,13 +59,13 @@ class LinksView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JobView(msgspec.Struct, frozen=True):
-    id: str
-    task: str
+    id: Id
+    task: TaskName
     status: Visible
-    wait_reason: WaitReason | None
+    wait_reason: Annotated[WaitReason | None, msgspec.Meta(description="Of a queued job.")]
     progress: ProgressView | None
-    params: Annotated[Any, msgspec.Meta(description="null where they are over 4 KiB.")]
-    result: Annotated[Any, msgspec.Meta(description="null where it is over 32 KiB: see links.")]
+    params: Annotated[Any, msgspec.Meta(description="null if over 4 KiB: see links.params.")]
+    result: Annotated[Any, msgspec.Meta(description="null if over 32 KiB: see links.result.")]
     artifacts: list[ArtifactView]
     error: ErrorView | None
     attempt: int
@@ -93,26 +106,28 @@ class EventListView(msgspec.Struct, frozen=True):
 
 
 class PutView(msgspec.Struct, frozen=True):
-    method: str
+    method: Annotated[str, _example("PUT")]
     url: Url
     headers: dict[str, str]
 
 
 class UploadView(msgspec.Struct, frozen=True):
-    id: str
+    id: Annotated[str, _example(f"upload:{JOB_ID}")]
     upload: PutView
     expires_at: Time
 
 
 class TicketView(msgspec.Struct, frozen=True, omit_defaults=True):
-    ticket: Annotated[str, msgspec.Meta(description="For one connection.")]
+    ticket: Annotated[str, msgspec.Meta(description="It opens one connection.")]
     url: Annotated[Url, msgspec.Meta(description="Connect here, with `?ticket=`.")]
     expires_at: Time
-    host: Annotated[str | None, msgspec.Meta(description="For AppSync's `header-` only.")] = None
+    host: Annotated[str | None, msgspec.Meta(description="Only for the `header-` of AppSync.")] = (
+        None
+    )
 
 
 class TaskView(msgspec.Struct, frozen=True):
-    name: str
+    name: TaskName
     description: str
     params: Annotated[dict[str, Any], msgspec.Meta(description="JSON Schema (2020-12).")]
     result: dict[str, Any]
@@ -125,8 +140,8 @@ class TaskListView(msgspec.Struct, frozen=True):
 
 
 class HealthView(msgspec.Struct, frozen=True):
-    status: str
-    version: str
+    status: Annotated[str, _example("ok")]
+    version: Annotated[str, _example("0.1.0")]
 
 
 def job_view(record: JobRecord, base: str, *, payloads: bool = True) -> JobView:
@@ -137,7 +152,7 @@ def job_view(record: JobRecord, base: str, *, payloads: bool = True) -> JobView:
         task=record.task,
         status=record.status,
         wait_reason=record.wait_reason,
-        progress=_progress_view(record.progress),
+        progress=_progress_view(record),
         params=_raw(record.params.text if payloads else None),
         result=_raw(record.result.text if payloads and record.result else None),
         artifacts=[
@@ -164,10 +179,25 @@ def job_view(record: JobRecord, base: str, *, payloads: bool = True) -> JobView:
     )
 
 
-def etag(record: JobRecord) -> str:
-    """Made of what is visible, so it changes exactly when that does."""
-    visible = msgspec.json.encode(job_view(record, ""))
-    return f'"{hashlib.blake2b(visible, digest_size=12).hexdigest()}"'
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """A job as it is answered. The tag is made of the body, so both change together."""
+
+    body: str
+    etag: str
+
+
+@functools.lru_cache(maxsize=8)  # one request asks for it up to three times
+def job_page(record: JobRecord, base: str) -> JobPage:
+    body = json_body(job_view(record, base))
+    anywhere = body.replace(f'"{base}/jobs/', '"/jobs/')  # the tag is the same under every name
+    digest = hashlib.blake2b(anywhere.encode(), digest_size=12).hexdigest()
+    return JobPage(body, f'"{digest}"')
+
+
+def json_body(view: Any) -> str:
+    """JSON text that ends with a newline, so that a terminal's prompt does not follow it."""
+    return msgspec.json.encode(view).decode() + "\n"
 
 
 def poll_after(record: JobRecord, now: int) -> int:
@@ -178,8 +208,8 @@ def poll_after(record: JobRecord, now: int) -> int:
     return 1 if age < 10 else 2 if age < 60 else 5
 
 
-def job_headers(record: JobRecord, now: int) -> dict[str, str]:
-    headers = {"ETag": etag(record), "Cache-Control": "private, no-cache"}
+def job_headers(record: JobRecord, base: str, now: int) -> dict[str, str]:
+    headers = {"ETag": job_page(record, base).etag, "Cache-Control": "private, no-cache"}
     return headers if record.finished else {**headers, "Retry-After": str(poll_after(record, now))}
 
 
@@ -192,8 +222,11 @@ def job_url(job_id: str, base: str) -> str:
     return f"{base}/jobs/{job_id}"
 
 
-def _progress_view(progress: Progress | None) -> ProgressView | None:
-    return None if progress is None else ProgressView(progress.percent, progress.message)
+def _progress_view(record: JobRecord) -> ProgressView | None:
+    """A finished job is no longer doing what its last message says."""
+    if (progress := record.progress) is None:
+        return None
+    return ProgressView(progress.percent, "" if record.finished else progress.message)
 
 
 def _links(record: JobRecord, base: str) -> LinksView:
@@ -201,6 +234,7 @@ def _links(record: JobRecord, base: str) -> LinksView:
     may_retry = record.status in (Status.FAILED, Status.CANCELED)
     return LinksView(
         self=url,
+        params=f"{url}/params",
         events=f"{url}/events",
         result=f"{url}/result" if record.status is Status.SUCCEEDED else None,
         cancel=None if record.finished else f"{url}/cancel",

@@ -40,12 +40,12 @@ MEDIA_TYPE = rf"^{_NAME}/{_NAME}$(?!\n)"
 
 
 class WebhookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to tell of the job's end, in the form of Standard Webhooks."""
+    """A URL that receives the finished job, in the form of Standard Webhooks."""
 
     url: Annotated[str, msgspec.Meta(max_length=2_048, description="A public https URL, port 443.")]
     events: Annotated[
         tuple[Literal["succeeded", "failed", "canceled"], ...],
-        msgspec.Meta(min_length=1, description="Of which ends; all of them if not given."),
+        msgspec.Meta(min_length=1, description="The statuses to send; all of them by default."),
     ] = ("succeeded", "failed", "canceled")
 
     def seen_from(self, base: str) -> Webhook:
@@ -53,10 +53,16 @@ class WebhookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    task: Annotated[str, msgspec.Meta(max_length=64, description="One of GET /tasks.")]
-    params: dict[str, Any]
+    task: Annotated[str, msgspec.Meta(max_length=64, description="A name from GET /tasks.")]
+    params: Annotated[
+        dict[str, Any] | msgspec.UnsetType,
+        msgspec.Meta(description="As the task's schema says; leave out if the task takes none."),
+    ] = msgspec.UNSET
     run_at: (
-        Annotated[datetime, msgspec.Meta(tz=True, description="At most 30 days ahead.")] | None
+        Annotated[
+            datetime, msgspec.Meta(tz=True, description="When to start; at most 30 days ahead.")
+        ]
+        | None
     ) = None
     webhook: WebhookBody | None = None
 
@@ -66,7 +72,12 @@ class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    size: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_UPLOAD, description="In bytes, exact.")]
+    size: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=LARGEST_UPLOAD, description="In bytes. The upload must have exactly this size."
+        ),
+    ]
     filename: Annotated[str, msgspec.Meta(max_length=255)] = ""
     content_type: Annotated[str, msgspec.Meta(pattern=MEDIA_TYPE)] = "application/octet-stream"
 
@@ -144,8 +155,8 @@ class Call:
         resource: str = self.request.context["resourcePath"]
         return resource.format(**(self.request.uri_params or {}))
 
-    def body(self, expected: type[T]) -> T:
-        """The JSON body as `expected`. Raises what bad bodies deserve."""
+    def body(self, expected: type[T], first: Callable[[Any], None] = lambda value: None) -> T:
+        """The JSON body as `expected`. If it does not fit, `first` may raise the better error."""
         raw = self.request.raw_body
         raw = raw.encode() if isinstance(raw, str) else raw
         if len(raw) > BODY_AT_MOST:
@@ -159,6 +170,7 @@ class Call:
         try:
             return msgspec.convert(value, expected)
         except msgspec.ValidationError:
+            first(value)
             detail = "The body does not have the members that it must have."
             raise InvalidRequest(detail, errors=faults(expected, value, "")) from None
 

@@ -110,6 +110,10 @@ def list_jobs(
     return JobPage(found, before)
 
 
+def params(system: System, owner: str, job_id: str) -> Stored:
+    return get(system, owner, job_id).params
+
+
 def result(system: System, owner: str, job_id: str) -> Stored:
     record = get(system, owner, job_id)
     if not record.finished:

@@ -44,6 +44,7 @@ class Submission:
     owner: str
     task: str
     params: Any  # JSON as parsed
+    params_given: bool = True  # False: {} stands for params that were left out
     run_at: int | None = None
     cancel_after: int | None = None
     key: str | None = None  # Idempotency-Key
@@ -105,6 +106,12 @@ def _body(task: str, params: Any, run_at: int | None, webhook: Webhook | None) -
     return {"task": task, "params": params, "run_at": run_at, "webhook": webhook_member}
 
 
+def refuse_unknown_task(system: System, body: Any) -> None:
+    """Raises InvalidRequest if a body, whatever else is wrong with it, names an unknown task."""
+    if isinstance(body, dict) and isinstance(name := body.get("task"), str):
+        _task(system, name)
+
+
 def _task(system: System, name: str) -> Task:
     task = system.tasks().get(name)
     if task is None or task.internal:
@@ -115,6 +122,9 @@ def _task(system: System, name: str) -> Task:
 
 
 def _check(system: System, submission: Submission, task: Task, params: str) -> None:
+    if task.takes_params and not submission.params_given:
+        detail = f"The task {task.name} takes params; GET /tasks has their schema."
+        raise InvalidRequest(detail, errors=(FieldError("/params", detail),))
     decode(task.params_type, submission.params)
     now = system.clock.now()
     if submission.run_at is not None and submission.run_at > now + FURTHEST_RUN_AT:

@@ -143,4 +143,4 @@ def _problem(status: int, slug: str, title: str, detail: str | None) -> str:
     text = json.dumps(document)
     if detail is None:  # API Gateway puts in its own message, quotes and all
         text = text.replace('"detail": ""', '"detail": $context.error.messageString')
-    return text
+    return f"{text}\n"

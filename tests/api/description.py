@@ -18,7 +18,7 @@ from tests.api.tasks import all_tasks
 
 @functools.cache
 def description(app: Chalice) -> dict[str, Any]:
-    described = describe(app, all_tasks().values(), __version__)
+    described = describe(app, all_tasks().values(), __version__, "https://jobs.example.com")
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(described))
     return document
 
@@ -41,7 +41,7 @@ def check(app: Chalice, method: str, path: str, answer: HTTPResponse) -> None:
         route = RouteMatcher(list(app.routes)).match_route(path).route
     except ValueError:
         return  # API Gateway answers
-    responses = _responses(app, route, method)
+    responses = _responses(app, route, "GET" if method == "HEAD" else method)
     if responses is None:
         return
     where, status = f"{method} {route}", answer.status_code
@@ -50,9 +50,10 @@ def check(app: Chalice, method: str, path: str, answer: HTTPResponse) -> None:
     for name, header in described.get("headers", {}).items():
         present = name in answer.headers or not header["required"]
         assert present, f"{where} answered {status} without {name}"
-    if "content" not in described:
+    if "content" not in described or method == "HEAD":
         assert answer.body == b"", f"{where} answered {status} with a body"
         return
+    assert answer.body.endswith(b"\n"), f"{where} answered {status} without a newline at the end"
     media_type = answer.headers["Content-Type"]
     assert media_type in described["content"], f"{where} answered {status} with {media_type}"
     _validator(app, route, method, status, media_type).validate(answer.json_body)

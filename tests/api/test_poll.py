@@ -108,14 +108,14 @@ def test_links_are_what_is_possible_now(service: Service) -> None:
         return set(service.job(job_id)["links"])
 
     queued, failed = service.submitted(), service.submitted("hopeless")
-    assert links(queued) == {"self", "events", "cancel"}
+    assert links(queued) == {"self", "params", "events", "cancel"}
     service.work()
-    assert links(queued) == {"self", "events", "result"}
-    assert links(failed) == {"self", "events", "retry"}
+    assert links(queued) == {"self", "params", "events", "result"}
+    assert links(failed) == {"self", "params", "events", "retry"}
     canceled = service.submitted()
     service.post(f"/jobs/{canceled}/cancel")
-    assert links(canceled) == {"self", "events", "retry"}
-    assert links(running(service)) == {"self", "events", "cancel"}
+    assert links(canceled) == {"self", "params", "events", "retry"}
+    assert links(running(service)) == {"self", "params", "events", "cancel"}
 
 
 def test_every_link_leads_somewhere(service: Service) -> None:
@@ -124,6 +124,7 @@ def test_every_link_leads_somewhere(service: Service) -> None:
     links = service.job(job_id)["links"]
     assert service.get(links["self"]).json_body["id"] == job_id
     assert service.get(links["events"]).status_code == 200
+    assert service.get(links["params"]).json_body == {}
     assert service.post(links["retry"]).status_code == 202
     assert service.post(service.job(job_id)["links"]["cancel"]).status_code == 200
 

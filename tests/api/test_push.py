@@ -186,7 +186,7 @@ def test_progress_is_told_as_often_as_a_heartbeat_writes_it(
         None,
         {"percent": 40.0, "message": "step 4"},
         {"percent": 90.0, "message": "step 9"},
-        {"percent": 100.0, "message": "step 9"},
+        {"percent": 100.0, "message": ""},
     ]
 
 

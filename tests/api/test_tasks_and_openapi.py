@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 import pytest
 import schemathesis
+from chalice import Chalice
 
 import app as app_module
 from chalicelib import __version__
+from chalicelib.http import openapi
+from chalicelib.http.openapi import describe
 from chalicelib.tasks import Job, task
+from tests.api import gateway
 from tests.api.description import description as described
 from tests.api.doors import load_app
-from tests.api.harness import Service
+from tests.api.harness import BASE, Service
+from tests.api.namesakes import namesakes
 
 
 class Opaque:
@@ -105,7 +112,18 @@ def test_a_result_that_has_no_schema_is_described_as_anything(service: Service) 
 
 def test_every_route_is_described_and_no_other(service: Service) -> None:
     routes = {(method, path) for path, found in app_module.app.routes.items() for method in found}
-    assert set(operations(service)) == routes
+    assert set(operations(service)) == {one for one in routes if one[0] != "HEAD"}
+
+
+def test_a_route_without_its_operation_is_not_described_silently() -> None:
+    app = Chalice(app_name="other")
+
+    @app.route("/other")
+    def other() -> dict[str, str]:
+        return {}
+
+    with pytest.raises(LookupError, match="other has no operation"):
+        describe(app, [], __version__, "https://jobs.example.com")
 
 
 def test_every_operation_has_words_and_a_name_of_its_own(service: Service) -> None:
@@ -114,7 +132,7 @@ def test_every_operation_has_words_and_a_name_of_its_own(service: Service) -> No
     assert len({operation["operationId"] for operation in found.values()}) == len(found)
     submit = found["POST", "/jobs"]
     assert submit["summary"] == "Submit a job."
-    assert submit["description"].startswith("Once this has answered 202 the job is stored")
+    assert submit["description"].startswith("After the 202 the job is stored")
 
 
 def test_every_part_of_the_description_that_is_named_is_there(service: Service) -> None:
@@ -129,12 +147,84 @@ def test_every_part_of_the_description_that_is_named_is_there(service: Service) 
 
 
 def test_a_submit_is_described_for_each_task_by_itself(service: Service) -> None:
-    body = operations(service)["POST", "/jobs"]["requestBody"]
-    kinds = body["content"]["application/json"]["schema"]["oneOf"]
-    described = {kind["properties"]["task"]["const"]: kind for kind in kinds}
-    assert set(described) == set(tasks(service))
-    assert all(kind["additionalProperties"] is False for kind in kinds)
-    assert all(kind["required"] == ["task", "params"] for kind in kinds)
+    document = description(service)
+    body = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    schemas = document["components"]["schemas"]
+    chosen_by_task = body["schema"]["discriminator"]["mapping"]
+    assert [{"$ref": one} for one in chosen_by_task.values()] == body["schema"]["oneOf"]
+    assert set(chosen_by_task) == set(tasks(service))
+    for name, reference in chosen_by_task.items():
+        kind = schemas[reference.rpartition("/")[2]]
+        assert kind["properties"]["task"] == {"const": name}
+        assert kind["additionalProperties"] is False
+        assert ("params" in kind["required"]) is service.tasks[name].takes_params
+
+
+def test_schemas_have_titles_of_their_own_though_tasks_share_the_names_of_classes(
+    service: Service,
+) -> None:
+    service.tasks.update(namesakes())
+    document = description(service)
+    schemas = document["components"]["schemas"]
+    assert all(schema["title"] == name for name, schema in schemas.items())
+    assert len({name.lower() for name in schemas}) == len(schemas)
+    assert {"TwoDSquareView", "TwoDSquare2View", "JobView", "Job2View"} <= schemas.keys()
+    assert schemas["JobView"]["properties"].keys() >= {"id", "status", "links"}
+    body = {"task": "two-d-square", "params": {"edge": 1.5}}
+    submit = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    whole = {**submit["schema"], "components": document["components"]}
+    assert jsonschema_rs.is_valid(whole, body)
+
+
+def test_every_pattern_is_one_that_re2_reads(service: Service) -> None:
+    service.tasks.update(namesakes())
+    for text in (service.get("/openapi.json").body, service.get("/tasks").body):
+        assert b"(?" in text  # in words only
+        patterns = re.findall(rb'"pattern":"((?:[^"\\]|\\.)*)"', text)
+        assert patterns
+        assert not [one for one in patterns if b"(?" in one]
+    shown = tasks(service)["labels"]["params"]["$defs"]["Labels"]["properties"]
+    assert shown["plain"]["pattern"] == "^[a-z]+$"
+    assert shown["ahead"]["description"] == (
+        "A label. It must match the Python regular expression ^(?!-)[a-z-]+$"
+    )
+    upload = tasks(service)["picture"]["params"]["$defs"]["Picture"]["properties"]["source"]
+    assert upload["pattern"] == "^upload:[0-9a-f]{32}$"
+
+
+def test_every_example_is_valid(service: Service) -> None:
+    document = description(service)
+    found = 0
+    for schema in _schemas_with_examples(document):
+        for example in schema["examples"]:
+            found += 1
+            whole = {**schema, "components": document["components"]}
+            assert jsonschema_rs.is_valid(whole, example), (schema, example)
+    assert found > 20
+
+
+def _schemas_with_examples(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if isinstance(node.get("examples"), list):
+            yield node
+        for one in node.values():
+            yield from _schemas_with_examples(one)
+    elif isinstance(node, list):
+        for one in node:
+            yield from _schemas_with_examples(one)
+
+
+def test_the_server_is_the_one_that_was_asked(service: Service) -> None:
+    assert description(service)["servers"] == [{"url": BASE}]
+    service.set(public_url=None)
+    answer = service.through_api_gateway("GET", "/openapi.json")
+    assert answer.json_body["servers"] == [{"url": f"https://{gateway.DOMAIN}/prod"}]
+
+
+def test_the_description_is_built_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = service.get("/openapi.json").body
+    monkeypatch.setattr(openapi, "describe", None)
+    assert service.get("/openapi.json").body == first
 
 
 @pytest.mark.parametrize(

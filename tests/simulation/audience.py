@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import DAY, JobRecord, Status
-from chalicelib.http.representation import etag
+from chalicelib.http.representation import job_page
 from chalicelib.memory.push import MemoryConnections
 from chalicelib.ports.push import Pushing, Subscriber
 from chalicelib.ports.system import System
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def shown(record: JobRecord) -> str:
     """What a message tells of a job."""
-    return f"{record.uid} {etag(record)}"
+    return f"{record.uid} {job_page(record, '').etag}"
 
 
 class Audience:

@@ -19,8 +19,8 @@ from chalicelib.domain.job import (
     WaitReason,
 )
 from chalicelib.http.representation import (
-    etag,
     job_headers,
+    job_page,
     job_view,
     poll_after,
     rfc3339,
@@ -81,6 +81,10 @@ def test_only_what_waits_for_a_time_says_when(reason: WaitReason) -> None:
 
 
 # ── tags ──
+
+
+def etag(record: JobRecord) -> str:
+    return job_page(record, BASE).etag
 
 
 INSIDE = "nonce uid owner lane generation lease_token due due_at reminders watched run_at history"
@@ -150,5 +154,5 @@ def test_a_job_that_waits_for_a_time_is_not_asked_for_before_it(ahead: float, se
 
 
 def test_a_finished_job_is_not_asked_for_again() -> None:
-    assert "Retry-After" not in job_headers(succeeded(), NOW + DAY)
-    assert "Retry-After" in job_headers(running(), NOW)
+    assert "Retry-After" not in job_headers(succeeded(), BASE, NOW + DAY)
+    assert "Retry-After" in job_headers(running(), BASE, NOW)

@@ -68,7 +68,7 @@ def test_params_arrive_as_they_were_sent(params: dict[str, Any]) -> None:
 
 
 def test_a_whole_number_is_an_int_as_far_as_doubles_are_exact() -> None:
-    params = submit_body({"a": 1.0, "b": [-2.0, 2.5], "c": {"d": 1e15}, "e": 1e300}).params
+    params: Any = submit_body({"a": 1.0, "b": [-2.0, 2.5], "c": {"d": 1e15}, "e": 1e300}).params
     kinds = [type(n) for n in (params["a"], *params["b"], params["c"]["d"], params["e"])]
     assert kinds == [int, int, float, int, float]
 
