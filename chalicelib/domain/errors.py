@@ -182,6 +182,8 @@ class RetryLater(OvertimeError):
 class Busy(RetryLater, OSError):
     """A third party cannot answer now and says when to ask again (`Retry-After`)."""
 
+    slug, title = "third-party-busy", "A third party cannot answer now"
+
 
 class Interrupted(BaseException):
     """Raised inside a running task. Like KeyboardInterrupt it passes `except Exception`;
