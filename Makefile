@@ -50,7 +50,7 @@ resources: app ## what STAGE=dev lives in, for those who go on with `chalice dep
 doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `make run`)
 	@$(BIN)/python -m ops.doctor "$$STAGE"
 
-redrive: app ## look into the dead-letter queues of STAGE=dev and send back what can work
+redrive: app ## say why messages of STAGE=dev are dead letters; send back or delete them
 	@$(BIN)/python -m ops.redrive "$$STAGE"
 
 rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy

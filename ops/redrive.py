@@ -1,185 +1,194 @@
-"""Looks into a stage's dead-letter queues, says why each message is there, and sends back what
-may still work: one first, and the others once that one has. python -m ops.redrive STAGE [--yes]
+"""Says why each message is in a dead-letter queue, sends back those of live jobs, and deletes the
+rest: python -m ops.redrive STAGE [--yes]
+
+SQS's own StartMessageMoveTask would also send back what no worker can read, and the local AWS lacks
+it. A message that is looked at is hidden, not taken: without a yes it is given back, and it returns
+by itself if this process dies. A message is deleted only after its queue acknowledged the copy. If
+the process dies in between, there are two, which is harmless: a message is a hint.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.job import JobRecord, Status, WaitReason
-from ops.cli.command import run
-from ops.cli.confirm import agreed, confirm
+from chalicelib.domain.job import Hint, JobRecord, Status
+from ops.cli.command import asked, run
+from ops.cli.confirm import confirm
 from ops.cli.stage import Refusal, Stage, read_stage
-from ops.dead_letters import Cause, DeadLetter, DeadLetters, Diagnosis, diagnose, lanes
+from ops.template.compose import own_template, static
 
+HIDDEN_SECONDS = 1_800  # enough to read and to answer
+AT_ONCE = 10  # SQS's quota on a receive
+LONG_POLL_SECONDS = 1  # asks all of SQS's servers, not some
+AT_MOST = 1_000  # of a queue; the next run takes the rest
 EXAMPLES = 3
-VERDICT_SECONDS = 60
-Sleep = Callable[[float], None]
+DEAD = "-dead"
+
+
+class Cause(StrEnum):
+    UNREADABLE = "not a message of this app"
+    GONE = "the job no longer exists"
+    FINISHED = "the job is finished"
+    OLDER = "the job was retried later, with a newer message"
+    WAITING = "the job waits; the sweeper would send a message later"
+    RUNNING = "the job runs"
+
+
+LIVE = (Cause.WAITING, Cause.RUNNING)  # the message of any other does nothing, or comes back here
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What came of the message that was sent back first."""
+class DeadLetter:
+    message: dict[str, Any]
+    """As SQS delivers it."""
+    cause: Cause
+    job: JobRecord | None = None
 
-    good: bool
-    text: str
+    def __str__(self) -> str:
+        if self.job is None:
+            return f"message {self.message['MessageId']}: {self.message['Body'][:100]!r}"
+        error = self.job.error
+        last = f"; last error: {error.title}: {error.detail[:200]}" if error else ""
+        attempts = f"attempt {self.job.attempt} of {self.job.max_attempts}"
+        return f"job {self.job.id}, {self.job.task}, {self.job.status}, {attempts}{last}"
 
 
-def redrive(stage: Stage, yes: bool, wait: float, sleep: Sleep = time.sleep) -> None:
-    """Raises Refusal in the end where a lane was not done with; what is not dealt with stays."""
+def redrive(stage: Stage, yes: bool) -> None:
+    """Raises Refusal in the end for each lane that was left as it was."""
     jobs = JobsTable(lambda: stage.client("dynamodb"), stage.table)
     found, refusals = 0, list[str]()
     for lane in lanes(stage):
-        queue = DeadLetters(stage.client("sqs"), stage, lane)
-        letters = queue.look()
-        found += len(letters)
-        if letters:
-            try:
-                _redrive(queue, letters, jobs, yes, wait, sleep)
-            except Refusal as refusal:
-                refusals.append(f"{queue.name}: {refusal}")
+        queue = DeadLetterQueue(stage, lane)
+        messages = queue.look()
+        found += len(messages)
+        try:
+            if messages:
+                queue.empty(list(diagnose(messages, jobs)), yes)
+        except Refusal as refusal:
+            refusals.append(f"{queue.name}: {refusal}")
+        finally:
+            queue.give_back()
     if refusals:
         raise Refusal("\n".join(refusals))
     if not found:
         print(f"No dead letters in {stage.stack}.")
 
 
-def _read(jobs: JobsTable, letters: list[DeadLetter]) -> list[Diagnosis]:
-    ids = {hint.job for letter in letters if (hint := letter.hint) is not None}
-    known = {record.id: record for record in jobs.read_many(sorted(ids))}
-    return diagnose(letters, known, _now())
+def lanes(stage: Stage) -> list[str]:
+    names = [
+        static(stage, resource["Properties"]["QueueName"])
+        for resource in own_template()["Resources"].values()
+        if resource.get("Type") == "AWS::SQS::Queue"
+    ]
+    dead = (name for name in names if name.endswith(DEAD))
+    return [name.removeprefix(stage.queue("")).removesuffix(DEAD) for name in dead]
 
 
-def _redrive(
-    queue: DeadLetters,
-    letters: list[DeadLetter],
-    jobs: JobsTable,
-    yes: bool,
-    wait: float,
-    sleep: Sleep,
-) -> None:
-    left = {letter.id: letter for letter in letters}
+def diagnose(messages: Iterable[dict[str, Any]], jobs: JobsTable) -> Iterable[DeadLetter]:
+    hints = [(message, _hint(message)) for message in messages]
+    known = {one.id: one for one in jobs.read_many(sorted({hint.job for _, hint in hints if hint}))}
+    now = time.time_ns() // 1_000_000
+    for message, hint in hints:
+        job = known.get(hint.job) if hint else None
+        yield DeadLetter(message, cause_of(hint, job, now), job)
+
+
+def cause_of(hint: Hint | None, job: JobRecord | None, now: int) -> Cause:
+    """`now` in epoch milliseconds."""
+    if hint is None:
+        return Cause.UNREADABLE
+    if job is None or not job.visible(now):
+        return Cause.GONE
+    if job.finished:
+        return Cause.FINISHED
+    if job.generation != hint.generation:
+        return Cause.OLDER
+    return Cause.WAITING if job.status is Status.QUEUED else Cause.RUNNING
+
+
+class DeadLetterQueue:
+    """That of one lane."""
+
+    def __init__(self, stage: Stage, lane: str) -> None:
+        self.sqs = stage.client("sqs")
+        self.name = stage.queue(lane) + DEAD
+        self._dead = self.sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
+        self._lane = self.sqs.get_queue_url(QueueName=stage.queue(lane))["QueueUrl"]
+        self._hidden: dict[str, str] = {}  # receipts by message id
+
+    def look(self) -> list[dict[str, Any]]:
+        """All of them, hidden from others for half an hour."""
+        found: dict[str, dict[str, Any]] = {}
+        while len(found) < AT_MOST:
+            received = self.sqs.receive_message(
+                QueueUrl=self._dead,
+                MaxNumberOfMessages=AT_ONCE,
+                VisibilityTimeout=HIDDEN_SECONDS,
+                WaitTimeSeconds=LONG_POLL_SECONDS,
+                AttributeNames=["All"],
+            ).get("Messages", [])
+            if not received:
+                break
+            found |= {message["MessageId"]: message for message in received}
+        self._hidden = {name: message["ReceiptHandle"] for name, message in found.items()}
+        return list(found.values())
+
+    def empty(self, letters: list[DeadLetter], yes: bool) -> None:
+        """Raises Refusal without a yes."""
+        print(f"{self.name}, dead letters: {len(letters)}")
+        for cause in Cause:
+            alike = [one for one in letters if one.cause is cause]
+            if alike:
+                print(f"  {len(alike):4}  {cause}")
+            for one in alike[:EXAMPLES]:
+                print(f"          {one}")
+        live = [one for one in letters if one.cause in LIVE]
+        question = f"Send back {len(live)}, delete {len(letters) - len(live)}?"
+        confirm(question, yes, otherwise="The dead letters stay.")
+        for one in letters:
+            if one.cause in LIVE:
+                group = one.message.get("Attributes", {}).get("MessageGroupId")
+                by_owner = {"MessageGroupId": group} if group else {}
+                self.sqs.send_message(
+                    QueueUrl=self._lane, MessageBody=one.message["Body"], **by_owner
+                )
+            receipt = self._hidden.pop(one.message["MessageId"])
+            self.sqs.delete_message(QueueUrl=self._dead, ReceiptHandle=receipt)
+        print(f"Sent back {len(live)}, deleted {len(letters) - len(live)}.")
+
+    def give_back(self) -> None:
+        """What was not dealt with; where SQS does not answer, it comes back after half an hour."""
+        for receipt in self._hidden.values():
+            with suppress(BotoCoreError, ClientError):
+                self.sqs.change_message_visibility(
+                    QueueUrl=self._dead, ReceiptHandle=receipt, VisibilityTimeout=0
+                )
+
+
+def _hint(message: dict[str, Any]) -> Hint | None:
     try:
-        diagnoses = _read(jobs, letters)
-        show(queue.name, diagnoses)
-        hopeful = sorted(
-            (one for one in diagnoses if not one.cause.hopeless),
-            key=lambda one: (one.cause is not Cause.WAITING, one.job.not_before if one.job else 0),
-        )
-        for number, diagnosis in enumerate(hopeful):
-            queue.send_back(diagnosis.letter)
-            del left[diagnosis.letter.id]
-            if number == 0:
-                assert diagnosis.job is not None
-                print(f"Sent back one, of job {diagnosis.job.id}.", flush=True)
-                verdict = _await(diagnosis, jobs.read, wait, sleep)
-                print(f"  {verdict.text}", flush=True)
-                _go_on(verdict, len(hopeful) - 1, yes)
-        if len(hopeful) > 1:
-            print(f"Sent back the other {len(hopeful) - 1}.")
-        _offer_to_delete(queue, [one for one in diagnoses if one.cause.hopeless], left, yes)
-    finally:
-        if hidden := queue.give_back(list(left.values())):
-            print(f"{hidden} could not be given back: they come back within half an hour.")
-
-
-def show(queue: str, diagnoses: list[Diagnosis]) -> None:
-    print(f"{queue}, dead letters: {len(diagnoses)}")
-    for cause in Cause:
-        alike = [one for one in diagnoses if one.cause is cause]
-        if alike:
-            print(f"  {len(alike):4}  {cause}")
-        for one in alike[:EXAMPLES]:
-            print(f"          {one}")
-        if len(alike) > EXAMPLES:
-            print(f"          and {len(alike) - EXAMPLES} more")
-
-
-def _await(
-    sent: Diagnosis,
-    read: Callable[[str], JobRecord | None],
-    seconds: float,
-    sleep: Sleep,
-) -> Verdict:
-    assert sent.job is not None
-    for _ in range(max(1, round(seconds))):
-        sleep(1)
-        record = read(sent.job.id)
-        if (verdict := verdict_on(sent.job, record)) is not None:
-            return verdict
-    if record is not None and record.status is Status.RUNNING:
-        return Verdict(True, f"It runs, and has not ended within {seconds:.0f} s.")
-    if record is not None and record.not_before > _now():
-        return Verdict(True, "Its time has not come yet.")
-    return Verdict(False, f"No worker has taken it within {seconds:.0f} s.")
-
-
-def verdict_on(before: JobRecord, after: JobRecord | None) -> Verdict | None:
-    """None while there is none yet."""
-    if after is None:
-        return Verdict(True, "Its job was erased meanwhile.")
-    error = f"{after.error.title}: {after.error.detail[:200]}" if after.error else "no error"
-    match after.status:
-        case Status.SUCCEEDED | Status.CANCELED | Status.ERASING:
-            return Verdict(True, f"Its job {after.status}.")
-        case Status.FAILED:
-            return Verdict(False, f"Its job failed: {error}")
-        case Status.QUEUED if after.wait_reason is WaitReason.CONTINUING:
-            return Verdict(True, "It ran, and goes on in another invocation.")
-        case Status.QUEUED if after.attempt > before.attempt or before.status is Status.RUNNING:
-            return Verdict(False, f"It ran, and its attempt {after.attempt} failed: {error}")
-        case _:
-            return None
-
-
-def _go_on(verdict: Verdict, others: int, yes: bool) -> None:
-    if others == 0:
-        return
-    stopped = "The others stay where they were."
-    if not verdict.good and agreed(yes):
-        raise Refusal(f"{stopped} Without YES=1 you are asked whether to go on all the same.")
-    confirm(f"Send back the other {others}?", yes, otherwise=stopped)
-
-
-def _offer_to_delete(
-    queue: DeadLetters, hopeless: list[Diagnosis], left: dict[str, DeadLetter], yes: bool
-) -> None:
-    if not hopeless:
-        return
-    print("These can never do anything:")
-    for one in hopeless:
-        print(f"  {one.letter.id}  {one.cause}: {one.letter.body[:100]!r}")
-    confirm(f"Delete these {len(hopeless)}?", yes, otherwise="They stay where they were.")
-    for one in hopeless:
-        queue.delete(one.letter)
-        del left[one.letter.id]
-    print(f"Deleted {len(hopeless)}.")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+        return msgspec.json.decode(message["Body"], type=Hint)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="ops.redrive", description=__doc__)
-    parser.add_argument("stage")
-    parser.add_argument("--yes", action="store_true", help="do not ask, unless the first one fails")
-    parser.add_argument(
-        "--wait", type=float, default=VERDICT_SECONDS, help="seconds for the first one's verdict"
-    )
-    chosen = parser.parse_args(arguments)
+    chosen = asked("ops.redrive", __doc__, arguments, yes="do not ask")
     try:
-        redrive(read_stage(chosen.stage), chosen.yes, chosen.wait)
+        redrive(read_stage(chosen.stage), chosen.yes)
     except Unavailable as error:
         raise Refusal(str(error)) from None
-    except KeyboardInterrupt:
-        raise Refusal("\nStopped. What was not dealt with stays where it was.") from None
 
 
 if __name__ == "__main__":

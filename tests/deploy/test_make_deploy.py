@@ -227,7 +227,7 @@ def test_it_asks_before_what_holds_data_is_replaced(project: Project, local_aws:
     )
     complaint = project.run("ops.deploy", "dev").refused()
     resources.write_text(before)
-    assert "This may lose what is in HeavyDeadQueue. Go on? Nobody is here to ask" in complaint
+    assert "This may lose what is in HeavyDeadQueue. Go on? No terminal to confirm on" in complaint
     queues = client(local_aws, "sqs").list_queues(QueueNamePrefix="overtime-dev-h")["QueueUrls"]
     names = sorted(url.rpartition("/")[2] for url in queues)
     assert names == ["overtime-dev-heavy", "overtime-dev-heavy-dead"]
@@ -238,7 +238,7 @@ def test_it_asks_before_what_holds_data_is_replaced(project: Project, local_aws:
 def test_destroying_asks_and_keeps_the_jobs_for_a_stack_to_come(
     project: Project, deployed: Deployed, job: str, local_aws: str
 ) -> None:
-    assert "Nobody is here to ask" in project.run("ops.destroy", "dev").refused()
+    assert "No terminal to confirm on" in project.run("ops.destroy", "dev").refused()
     assert deployed.call("GET", "/health")[0] == 200
     said = project.run("ops.destroy", "dev", "--yes").well()
     assert re.search(r"DELETE_SKIPPED +JobsTable", said)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
-from chalicelib.domain.job import DAY, Hint, JobRecord
+from chalicelib.domain.job import Hint, JobRecord
 from chalicelib.domain.values import encode
-from ops import dead_letters
+from ops import redrive as command
 from ops.cli import stage as stages
 from ops.cli.stage import Refusal, Stage
-from ops.dead_letters import Cause, DeadLetter, DeadLetters, cause_of, diagnose, lanes
-from ops.redrive import redrive, verdict_on
+from ops.redrive import Cause, DeadLetterQueue, cause_of, diagnose, lanes, redrive
 from tests.aws import create_table
-from tests.records import LEASE, PROBLEM, failed, queued, running, stamp, succeeded
+from tests.records import PROBLEM, failed, queued, running, stamp, succeeded
 
 STAGE = Stage("overtime", "dev")
 
@@ -39,7 +39,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "YES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr(dead_letters, "LONG_POLL_SECONDS", 0)
+    monkeypatch.setattr(command, "LONG_POLL_SECONDS", 0)
     with mock_aws():
         create_table(STAGE.client("dynamodb"), STAGE.table)
         for lane in lanes(STAGE):
@@ -92,35 +92,6 @@ def waiting(**fields: Any) -> JobRecord:
     return stored(queued(now() - 60_000, **fields))
 
 
-Then = Callable[[float], None]
-
-
-def worker(record: JobRecord, end: Callable[[JobRecord], Any] | None) -> Then:
-    """Stands for the passing of time, in which a worker claims the job and ends it so."""
-    todo = [record] if end else []
-
-    def sleep(seconds: float) -> None:
-        while todo:
-            job = todo.pop()
-            claim = verbs.claim(job.generation, "token", now() + LEASE, now())
-            claimed = table().apply(job.id, claim)
-            assert end is not None
-            table().apply(job.id, end(claimed))
-
-    return sleep
-
-
-def succeeds(record: JobRecord) -> Any:
-    return verbs.succeed(record, stamp(now()), verbs.PendingOutput(), PARAMS)
-
-
-def fails(record: JobRecord) -> Any:
-    return verbs.retry_later(record, stamp(now()), verbs.PendingOutput(), PROBLEM, now())
-
-
-PARAMS = queued().params
-
-
 # ── why it is there ──
 
 
@@ -144,117 +115,70 @@ def test_each_cause_is_told_from_the_record() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "hello", "[]", '{"job": 1, "generation": 0}'])
-def test_what_is_no_message_of_ours_is_shown_as_it_is(body: str) -> None:
-    [found] = diagnose([DeadLetter("m1", body, "r", None)], {}, now())
+def test_a_message_that_is_none_of_ours_is_shown_as_it_is(body: str) -> None:
+    [found] = diagnose([{"MessageId": "m1", "Body": body}], table())
     assert found.cause is Cause.UNREADABLE
     assert str(found) == f"message m1: {body!r}"
 
 
 def test_a_live_job_is_shown_with_its_error() -> None:
     record = running(now())
-    record = fails(record).applied_to(record)
-    letter = DeadLetter("m1", encode(Hint(record.id, 0)), "r", None)
-    [found] = diagnose([letter], {record.id: record}, now())
+    waits = verbs.retry_later(record, stamp(now()), verbs.PendingOutput(), PROBLEM, now())
+    stored(waits.applied_to(record))
+    [found] = diagnose([{"MessageId": "m1", "Body": encode(Hint(record.id, 0))}], table())
+    assert found.cause is Cause.WAITING
     assert PROBLEM.title in str(found)
     assert "attempt 1 of 3" in str(found)
 
 
-def test_only_a_live_jobs_message_can_do_anything() -> None:
-    assert {cause for cause in Cause if not cause.hopeless} == {Cause.WAITING, Cause.RUNNING}
+# ── looking, sending back, deleting ──
 
 
-# ── looking, and sending back ──
+def test_an_empty_stage_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    redrive(STAGE, yes=False)
+    assert capsys.readouterr().out == "No dead letters in overtime-dev.\n"
 
 
 def test_looking_takes_nothing_away(capsys: pytest.CaptureFixture[str]) -> None:
     letters = sorted(["garbage", put(queued()), put(waiting())])
     put("garbage")
-    with pytest.raises(Refusal, match="Nobody is here to ask"):
-        redrive(STAGE, yes=False, wait=1, sleep=lambda _: None)
-    left = bodies("overtime-dev-default-dead") + bodies("overtime-dev-default")
-    assert sorted(left) == letters
+    with pytest.raises(Refusal, match=r"Send back 1, delete 2\?.*The dead letters stay"):
+        redrive(STAGE, yes=False)
+    assert bodies("overtime-dev-default-dead") == letters
+    assert bodies("overtime-dev-default") == []
     shown = capsys.readouterr().out
     for text in ("dead letters: 3", Cause.UNREADABLE, Cause.GONE, Cause.WAITING, "'garbage'"):
         assert text in shown
 
 
-def test_an_empty_stage_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    redrive(STAGE, yes=False, wait=1)
-    assert capsys.readouterr().out == "No dead letters in overtime-dev.\n"
-
-
-def test_one_goes_first_and_the_others_follow_once_it_worked(
+def test_messages_of_live_jobs_are_sent_back_and_all_others_deleted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    first, *others = [waiting(not_before=now() - 60_000 + n) for n in range(3)]
-    letters = sorted(put(record) for record in (*others, first))
-    on_the_way: list[int] = []
-
-    def sleep(seconds: float) -> None:
-        on_the_way.append(len(bodies("overtime-dev-default")))
-        worker(first, succeeds)(seconds)
-
-    redrive(STAGE, yes=True, wait=5, sleep=sleep)
-    assert on_the_way == [1]
-    assert bodies("overtime-dev-default") == letters
+    live = sorted([put(waiting()), put(stored(running(now())))])
+    for body in ("garbage", queued(), stored(succeeded(now()))):
+        put(body)
+    redrive(STAGE, yes=True)
+    assert bodies("overtime-dev-default") == live
     assert bodies("overtime-dev-default-dead") == []
-    assert "Its job succeeded." in capsys.readouterr().out
+    assert "Sent back 2, deleted 3." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("end", "said"), [(fails, "its attempt 1 failed"), (None, "No worker has taken it")]
-)
-def test_where_the_first_does_not_work_the_others_stay(
-    end: Any, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    records = [waiting(not_before=now() - 60_000 + n) for n in range(3)]
-    letters = sorted(put(record) for record in records)
-    with pytest.raises(Refusal, match="The others stay"):
-        redrive(STAGE, yes=True, wait=2, sleep=worker(records[0], end))
-    assert said in capsys.readouterr().out
-    sent, left = bodies("overtime-dev-default"), bodies("overtime-dev-default-dead")
-    assert len(sent) == 1
-    assert sorted(sent + left) == letters
-
-
-def test_a_yes_from_the_environment_does_not_send_after_a_failure_either(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("YES", "1")
-    records = [waiting(), waiting()]
-    for record in records:
-        put(record)
-    with pytest.raises(Refusal, match="The others stay"):
-        redrive(STAGE, yes=False, wait=1, sleep=lambda _: None)
-    assert len(bodies("overtime-dev-default-dead")) == 1
-
-
-def test_a_send_that_fails_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_send_that_fails_deletes_nothing() -> None:
     letter = put(waiting())
-    sqs = STAGE.client("sqs")
-
-    class Refusing:
-        def __getattr__(self, name: str) -> Any:
-            if name == "send_message":
-                raise ConnectionError("no answer")
-            return getattr(sqs, name)
-
-    queue = DeadLetters(Refusing(), STAGE, "default")
-    [looked_at] = queue.look()
-    with pytest.raises(ConnectionError):
-        queue.send_back(looked_at)
-    queue.give_back([looked_at])
+    queue = DeadLetterQueue(STAGE, "default")
+    letters = list(diagnose(queue.look(), table()))
+    queue._lane += "-that-is-not-there"
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        queue.empty(letters, yes=True)
+    queue.give_back()
     assert bodies("overtime-dev-default-dead") == [letter]
 
 
 def test_a_message_keeps_the_group_that_fair_queues_go_by() -> None:
-    sqs = STAGE.client("sqs")
+    sqs, text = STAGE.client("sqs"), encode(Hint(waiting().id, 0))
     dead = url("overtime-dev-default-dead")
-    sqs.send_message(QueueUrl=dead, MessageBody="x", MessageGroupId="owner")
-    queue = DeadLetters(sqs, STAGE, "default")
-    [letter] = queue.look()
-    assert letter.group == "owner"
-    queue.send_back(letter)
+    sqs.send_message(QueueUrl=dead, MessageBody=text, MessageGroupId="owner")
+    redrive(STAGE, yes=True)
     [sent] = sqs.receive_message(QueueUrl=url("overtime-dev-default"), AttributeNames=["All"])[
         "Messages"
     ]
@@ -262,9 +186,8 @@ def test_a_message_keeps_the_group_that_fair_queues_go_by() -> None:
 
 
 def test_every_lane_is_looked_at() -> None:
-    job = waiting(lane="heavy")
-    letter = put(job, lane="heavy")
-    redrive(STAGE, yes=True, wait=2, sleep=worker(job, succeeds))
+    letter = put(waiting(lane="heavy"), lane="heavy")
+    redrive(STAGE, yes=True)
     assert bodies("overtime-dev-heavy") == [letter]
     assert bodies("overtime-dev-heavy-dead") == []
 
@@ -273,74 +196,20 @@ def test_a_no_in_one_lane_hides_none_of_the_others(capsys: pytest.CaptureFixture
     put("garbage")
     put("rubbish", lane="heavy")
     with pytest.raises(Refusal) as refused:
-        redrive(STAGE, yes=False, wait=1)
+        redrive(STAGE, yes=False)
     for lane, body in (("default", "garbage"), ("heavy", "rubbish")):
-        assert f"overtime-dev-{lane}-dead: Delete these 1? Nobody is here" in str(refused.value)
+        assert f"overtime-dev-{lane}-dead: Send back 0, delete 1? " in str(refused.value)
         assert bodies(f"overtime-dev-{lane}-dead") == [body]
     shown = capsys.readouterr().out
     assert "'garbage'" in shown
     assert "'rubbish'" in shown
 
 
-def test_one_that_cannot_be_given_back_hides_neither_the_others_nor_the_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    letters = sorted(["garbage", "rubbish", "waste"])
-    for letter in letters:
+def test_a_message_that_cannot_be_given_back_keeps_no_other_hidden() -> None:
+    for letter in ("garbage", "rubbish", "waste"):
         put(letter)
-    look = DeadLetters.look
-
-    def with_one_spoilt(queue: DeadLetters) -> list[DeadLetter]:
-        first, *others = look(queue)
-        return [dataclasses.replace(first, receipt="expired"), *others]
-
-    monkeypatch.setattr(DeadLetters, "look", with_one_spoilt)
-    monkeypatch.setattr("ops.redrive.lanes", lambda stage: ["default"])
-    with pytest.raises(Refusal, match="They stay where they were"):
-        redrive(STAGE, yes=False, wait=1)
+    queue = DeadLetterQueue(STAGE, "default")
+    first, *_ = queue.look()
+    queue._hidden[first["MessageId"]] = "expired"
+    queue.give_back()
     assert len(bodies("overtime-dev-default-dead")) == 2
-    assert "1 could not be given back" in capsys.readouterr().out
-
-
-# ── what can never work ──
-
-
-def test_what_can_never_work_is_named_one_by_one_and_deleted_on_a_yes(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    put("garbage")
-    gone = put(queued())
-    put(stored(succeeded(now())))
-    redrive(STAGE, yes=True, wait=1)
-    assert bodies("overtime-dev-default-dead") == []
-    assert bodies("overtime-dev-default") == []
-    shown = capsys.readouterr().out
-    assert f"{Cause.GONE}: {gone!r}" in shown
-    assert "Deleted 3." in shown
-
-
-def test_it_stays_without_a_yes() -> None:
-    put("garbage")
-    with pytest.raises(Refusal, match="They stay"):
-        redrive(STAGE, yes=False, wait=1)
-    assert bodies("overtime-dev-default-dead") == ["garbage"]
-
-
-# ── the verdict ──
-
-
-def test_there_is_no_verdict_while_nothing_has_happened() -> None:
-    record = queued(deadline=now() + DAY)
-    reminded = verbs.remind(record, stamp(record.due_at or 0)).applied_to(record)
-    assert verdict_on(record, record) is None
-    assert verdict_on(record, reminded) is None
-
-
-def test_going_on_in_another_invocation_is_a_good_sign() -> None:
-    before = queued()
-    claimed = verbs.claim(0, "token", before.created_at + LEASE, before.created_at)
-    record = claimed.applied_to(before)
-    goes_on = verbs.continue_(record, stamp(), verbs.PendingOutput(checkpoint=PARAMS))
-    verdict = verdict_on(before, goes_on.applied_to(record))
-    assert verdict is not None
-    assert verdict.good

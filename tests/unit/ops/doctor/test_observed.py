@@ -13,10 +13,10 @@ from moto.server import ThreadedMotoServer
 
 from ops.cli import stage as stages
 from ops.cli.stage import Refusal, Stage
-from ops.dead_letters import lanes
 from ops.doctor.__main__ import main
 from ops.doctor.observed import Observed
 from ops.doctor.observed.functions import Source
+from ops.redrive import lanes
 from ops.stack.stack import Stack
 from ops.template.compose import RESOURCES
 from ops.template.optional import left_out
