@@ -61,7 +61,7 @@ check: app aws ## style, types, import and layout rules, licenses, the CloudForm
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/cfn-lint .chalice/resources.json # the whole template is linted where it is built
+	@$(BIN)/python -m ops.template.declared dev | $(BIN)/cfn-lint # make deploy lints the whole template
 	@$(BIN)/python -m pytest tests/unit/test_layout.py tests/unit/test_licenses.py
 
 fix: app ## repair what can be repaired of style

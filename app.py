@@ -249,17 +249,17 @@ def get_health() -> Response:
 # ── triggers ──────────────────────────────────────────────────────────────────────────────
 
 
-@app.on_sqs_message(queue=settings.queue_name("default"), batch_size=1, name="default_worker")
+@app.on_sqs_message(**settings.trigger("default"))
 def default_worker(event: SQSEvent) -> None:
     work(event)
 
 
-@app.on_sqs_message(queue=settings.queue_name("heavy"), batch_size=1, name="heavy_worker")
+@app.on_sqs_message(**settings.trigger("heavy"))
 def heavy_worker(event: SQSEvent) -> None:
     work(event)
 
 
-@app.on_sqs_message(queue=settings.queue_name("webhooks"), batch_size=1, name="webhooks_worker")
+@app.on_sqs_message(**settings.trigger("webhooks"))
 def webhooks_worker(event: SQSEvent) -> None:
     work(event)
 

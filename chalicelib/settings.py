@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from chalicelib.domain.task import LANES
 
 LOCAL = "local"
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # RFC 6454, section 6.2
@@ -28,16 +30,24 @@ class Auth(StrEnum):
     OPEN = "open"  # not at all: all are one owner
 
 
+class LaneSettings(msgspec.Struct, frozen=True):
+    """Its environment variables are QUEUE_<LANE> and CONCURRENCY_<LANE>."""
+
+    lane: str
+    queue: str
+    """URL of the queue, or its name."""
+    concurrency: int | None = None
+    """How many invocations at once the queue may start; as many as Lambda lets it, if None."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
-    """Each field is an environment variable of the same name in upper case."""
+    """Each field is an environment variable of the same name in upper case; `lanes` are several."""
 
     stage: str
     table: str
     bucket: str
-    queue_default: str
-    """URL of the lane's queue, or its name."""
-    queue_heavy: str
-    queue_webhooks: str
+    lanes: tuple[LaneSettings, ...]
+    """One for each of domain.task.LANES."""
     auth: Auth
     jwt_issuer: str = ""
     """`iss` of the tokens, exactly; its OpenID Connect discovery tells where the keys are."""
@@ -87,6 +97,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
             raise ValueError("WEBSOCKET_ENDPOINT must be a URL that begins with https://")
         if self.allowed_origin and not ORIGIN.fullmatch(self.allowed_origin):
             raise ValueError("ALLOWED_ORIGIN must be one origin, such as https://app.example.com")
+        for one in self.lanes:
+            if one.concurrency is not None and not 2 <= one.concurrency <= 1_000:  # SQS's bounds
+                raise ValueError(f"CONCURRENCY_{one.lane.upper()} must be between 2 and 1000")
         for name, low, high in BOUNDS:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name.upper()} must be between {low} and {high}")
@@ -135,14 +148,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     @property
     def queues(self) -> dict[str, str]:
         """By lane."""
-        return {
-            "default": self.queue_default,
-            "heavy": self.queue_heavy,
-            "webhooks": self.queue_webhooks,
-        }
+        return {one.lane: one.queue for one in self.lanes}
 
-    def queue_name(self, lane: str) -> str:
-        return self.queues[lane].rpartition("/")[2]
+    def trigger(self, lane: str) -> dict[str, Any]:
+        """What starts the lane's worker, as Chalice's on_sqs_message takes it."""
+        [settings] = [one for one in self.lanes if one.lane == lane]
+        return {
+            "queue": settings.queue.rpartition("/")[2],
+            "batch_size": 1,
+            "maximum_concurrency": settings.concurrency,
+            "name": f"{lane}_worker",
+        }
 
 
 BOUNDS = (
@@ -164,9 +180,23 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if auth is not None and auth not in list(Auth):
         raise SettingsError(f"AUTH={auth} is not a mode there is; there are: {', '.join(Auth)}.")
     try:
-        return msgspec.convert(environment, Settings, strict=False)
+        lanes = [_lane(environment, lane) for lane in LANES]
+        return msgspec.convert({**environment, "LANES": lanes}, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
             f"The environment of this stage is not as it must be: {error}. "
             "Mend it in .chalice/config.json, under environment_variables."
         ) from None
+
+
+def _lane(environment: Mapping[str, str], lane: str) -> dict[str, str]:
+    suffix, found = lane.upper(), {"lane": lane}
+    if queue := environment.get(f"QUEUE_{suffix}"):
+        found["queue"] = queue
+    elif environment.get("STAGE") == LOCAL:
+        found["queue"] = f"{environment.get('TABLE', '').removesuffix('-jobs')}-{lane}"
+    else:
+        raise SettingsError(f"QUEUE_{suffix} is not set: the stage needs a queue a lane.")
+    if concurrency := environment.get(f"CONCURRENCY_{suffix}"):
+        found["concurrency"] = concurrency
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -15,8 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.aws_server import Rules
 from local.gate import Gate
 from local.settings import HOST, ROOT, Refusal, Settings
-from local.sources import TEMPLATE
-from local.stage import without_aws
+from local.stage import STAGE, without_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -117,6 +117,21 @@ class LocalAws:
         return True
 
 
+def read_template() -> str:
+    """As the sources have it now. Raises Refusal where they are damaged."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "ops.template.declared", STAGE],
+        cwd=ROOT,
+        env=without_aws(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode != 0:
+        raise Refusal(ran.stderr.strip())
+    return ran.stdout
+
+
 def apply_resources(aws: LocalAws) -> None:
     """Creates or updates the stack. Raises Refusal with CloudFormation's own reason."""
     client = boto3.client(
@@ -126,7 +141,7 @@ def apply_resources(aws: LocalAws) -> None:
         aws_access_key_id=aws.key,
         aws_secret_access_key="test",
     )
-    template = TEMPLATE.read_text()
+    template = read_template()
     try:
         try:
             client.create_stack(StackName=STACK, TemplateBody=template)
@@ -136,7 +151,9 @@ def apply_resources(aws: LocalAws) -> None:
     except ClientError as error:
         if "No updates are to be performed" in str(error):
             return
-        raise Refusal(f"{TEMPLATE.relative_to(ROOT)}: {error}") from None
+        raise Refusal(
+            f"CloudFormation does not take .chalice/resources.json and lane.json: {error}"
+        ) from None
     except BotoCoreError as error:
         raise Refusal(f"The local AWS does not take the resources: {error}") from None
 
@@ -153,6 +170,6 @@ def _wait_for_stack(client: CloudFormationClient) -> None:
                 for event in client.describe_stack_events(StackName=STACK)["StackEvents"]
                 if event["ResourceStatus"].endswith("_FAILED")
             ]
-            raise Refusal(f"{TEMPLATE.relative_to(ROOT)}: {status}{''.join(reasons)}")
+            raise Refusal(f"The resources of .chalice are {status}{''.join(reasons)}")
         time.sleep(0.1)
     raise Refusal(f"The stack {STACK} was not ready after {STACK_SECONDS} s.")

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from local.lines import readable
 from local.settings import ROOT
 
-WIDTH = 5  # of the longest name, so that the lines of all children align
+WIDTH = 8  # of the longest name, so that the lines of all children align
 # ANSI: cyan, green, yellow, blue, magenta, light blue
-COLOURS = {"api": 36, "work": 32, "heavy": 33, "hooks": 34, "sweep": 35, "push": 94}
+COLOURS = {"api": 36, "default": 32, "heavy": 33, "webhooks": 34, "sweep": 35, "push": 94}
 _one_line_at_a_time = threading.Lock()
 
 

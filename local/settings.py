@@ -33,6 +33,9 @@ class Settings:
     state: Path
     """The folder of the local AWS's data and log."""
 
+    def workers_of(self, lane: str) -> int:
+        return {"default": self.workers, "heavy": self.heavy_workers}.get(lane, 1)
+
     @property
     def mode(self) -> str:
         return self.auth.get("AUTH", "open")

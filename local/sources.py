@@ -8,8 +8,8 @@ from pathlib import Path
 
 from local.settings import ROOT
 
-TEMPLATE = ROOT / ".chalice" / "resources.json"
-WATCHED = (ROOT / "app.py", ROOT / "chalicelib", ROOT / ".chalice" / "config.json", TEMPLATE)
+TEMPLATE = [ROOT / ".chalice" / f"{name}.json" for name in ("config", "lane", "resources")]
+WATCHED = (ROOT / "app.py", ROOT / "chalicelib", *TEMPLATE)
 
 
 class Sources:

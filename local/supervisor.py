@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import FrameType
 
+from chalicelib.domain.task import LANES
 from local.aws import LocalAws, apply_resources
 from local.child import Child, say
 from local.settings import HOST, Refusal, Settings
@@ -35,16 +36,14 @@ class Supervisor:
         self.api = Child("api", "api_handler", "local.serve")
         self.push = Child("push", "websocket_message", "local.sockets")
         self.others = [
-            *self.lane("work", "default_worker", "QUEUE_DEFAULT", settings.workers),
-            *self.lane("heavy", "heavy_worker", "QUEUE_HEAVY", settings.heavy_workers),
-            *self.lane("hooks", "webhooks_worker", "QUEUE_WEBHOOKS", 1),
+            *(
+                Child(lane, f"{lane}_worker", "local.work", lane)
+                for lane in LANES
+                for _ in range(settings.workers_of(lane))
+            ),
             Child("sweep", "sweep", "local.sweep"),
             self.push,
         ]
-
-    @staticmethod
-    def lane(name: str, function: str, queue: str, slots: int) -> Iterable[Child]:
-        return (Child(name, function, "local.work", function, queue) for _ in range(slots))
 
     def run(self) -> int:
         """The exit code: 0 after Ctrl-C or SIGTERM, 1 when the local AWS failed."""
@@ -61,7 +60,7 @@ class Supervisor:
                 if self.aws.ended:
                     raise Refusal(self.aws.exit_report)
                 if changed := self.sources.changed():
-                    self.reload(apply=TEMPLATE in changed)
+                    self.reload(apply=not changed.isdisjoint(TEMPLATE))
                 elif not self.hopeless:
                     self.replace_the_dead()
         except Stop:

@@ -1,6 +1,6 @@
 """A worker slot: receives from one queue and calls the worker function, as Lambda would.
 
-    python -m local.work default_worker QUEUE_DEFAULT
+    python -m local.work default
 
 It stands for SQS's event source mapping with a batch size of 1, and for the Lambda function behind
 it. One process a slot, because a task is interrupted in the main thread.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.settings import read_settings as read_stage_settings
 from local import parent_watchdog
 from local.invocation import ACCOUNT, REGION, Context
 from local.project import load_app
@@ -102,13 +103,15 @@ class Worker:
         }
 
 
-def main(function_name: str, queue_variable: str) -> None:
+def main(lane: str) -> None:
     parent_watchdog.hold()
     stopping = parent_watchdog.stop_on_sigterm()
-    function = read_function(function_name, read_settings())
-    handler = load_app().handler_map[function_name]
-    worker = Worker(function, handler, function.environment[queue_variable], boto3.client("sqs"))
-    worker.run(stopping)
+    function = read_function(f"{lane}_worker", read_settings())
+    handler = load_app().handler_map[function.name]
+    sqs = boto3.client("sqs")
+    queue = read_stage_settings(function.environment).queues[lane]
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    Worker(function, handler, url, sqs).run(stopping)
 
 
 if __name__ == "__main__":

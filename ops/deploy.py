@@ -15,7 +15,8 @@ from ops.stack import artifacts, local_aws
 from ops.stack.imports import take_over
 from ops.stack.quota import require_concurrency
 from ops.stack.stack import ChangeSet, Stack
-from ops.template.compose import Template, chosen_parameters, functions
+from ops.template.declared import Template, chosen_parameters
+from ops.template.functions import functions
 
 
 def deploy(stage: Stage, yes: bool) -> None:

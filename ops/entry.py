@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain.task import LANES
 from ops.cli.stage import CONFIG, ROOT, Stage, read_config, read_json
-from ops.template.compose import at_stage, own_template
+from ops.template.declared import read_function, variables
+from ops.template.functions import most_at_once
 from ops.template.policies import PLACEHOLDER, read_policies, rendered, values_of
+from ops.template.push import at_stage, template_by_default
 
 
 def enter(stage: Stage, resources: Mapping[str, str]) -> None:
@@ -39,8 +42,8 @@ def made_by_chalice(stage: Stage) -> dict[str, str]:
 
 def environment_of(stage: Stage, values: Mapping[str, str]) -> dict[str, str]:
     """What a deployed template takes by reference, as text, as far as it is known by now."""
-    variables = own_template()["Globals"]["Function"]["Environment"]["Variables"]
-    texts = {name: _text_of(value) for name, value in variables.items()}
+    declared = variables(template_by_default(stage))
+    texts = {name: _text_of(value) for name, value in declared.items()}
     config = read_config()
     own = config.get("stages", {}).get(stage.name, {})
     api_stage = own.get("api_gateway_stage") or config.get("api_gateway_stage", "api")
@@ -49,10 +52,23 @@ def environment_of(stage: Stage, values: Mapping[str, str]) -> dict[str, str]:
     if "PUBLIC_URL" not in stage.environment:
         host = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
         texts["PUBLIC_URL"] = f"{host}/{api_stage}"
-    return {
+    known = {
         name: rendered(text, values)
         for name, text in texts.items()
         if all(placeholder in values for placeholder in PLACEHOLDER.findall(text))
+    }
+    return known | _concurrency(stage)
+
+
+def _concurrency(stage: Stage) -> dict[str, str]:
+    """How many workers a queue starts: no more than may run, or messages wear out in vain."""
+    reserved: dict[str, int | None] = {
+        lane: read_function(stage, f"{lane}_worker").reserved_concurrency for lane in LANES
+    }
+    return {
+        f"CONCURRENCY_{lane.upper()}": str(most_at_once(f"{lane}_worker", number))
+        for lane, number in reserved.items()
+        if number is not None
     }
 
 

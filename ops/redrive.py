@@ -23,10 +23,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Hint, JobRecord, Status
+from chalicelib.domain.task import LANES
 from ops.cli.command import asked, run
 from ops.cli.confirm import confirm
 from ops.cli.stage import Refusal, Stage, read_stage
-from ops.template.compose import own_template, static
 
 HIDDEN_SECONDS = 1_800  # enough to read and to answer
 AT_ONCE = 10  # SQS's quota on a receive
@@ -68,7 +68,7 @@ def redrive(stage: Stage, yes: bool) -> None:
     """Raises Refusal in the end for each lane that was left as it was."""
     jobs = JobsTable(lambda: stage.client("dynamodb"), stage.table)
     found, refusals = 0, list[str]()
-    for lane in lanes(stage):
+    for lane in LANES:
         queue = DeadLetterQueue(stage, lane)
         messages = queue.look()
         found += len(messages)
@@ -83,16 +83,6 @@ def redrive(stage: Stage, yes: bool) -> None:
         raise Refusal("\n".join(refusals))
     if not found:
         print(f"No dead letters in {stage.stack}.")
-
-
-def lanes(stage: Stage) -> list[str]:
-    names = [
-        static(stage, resource["Properties"]["QueueName"])
-        for resource in own_template()["Resources"].values()
-        if resource.get("Type") == "AWS::SQS::Queue"
-    ]
-    dead = (name for name in names if name.endswith(DEAD))
-    return [name.removeprefix(stage.queue("")).removesuffix(DEAD) for name in dead]
 
 
 def diagnose(messages: Iterable[dict[str, Any]], jobs: JobsTable) -> Iterable[DeadLetter]:

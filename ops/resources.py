@@ -1,6 +1,6 @@
 """Makes what a stage lives in, for `chalice deploy` to do the rest: python -m ops.resources STAGE
 
-It applies .chalice/resources.json alone and enters the stage into .chalice/config.json.
+It applies .chalice/resources.json and lane.json, and enters the stage into .chalice/config.json.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import json
 import sys
 
 from ops.cli.command import asked, run
-from ops.cli.stage import LOCAL, Refusal, Stage, read_json, read_stage
+from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
 from ops.deploy import show_and_ask
 from ops.entry import enter
 from ops.stack import chalice_logs
 from ops.stack.imports import take_over
 from ops.stack.stack import Stack
-from ops.template.compose import RESOURCES, chosen_parameters
+from ops.template.declared import chosen_parameters, resources_template
 
 
 def prepare(stage: Stage, yes: bool) -> None:
@@ -27,7 +27,7 @@ def prepare(stage: Stage, yes: bool) -> None:
             f"The stage {stage.name} is deployed by `make deploy`: go on with it, or take another"
             " name for this one."
         )
-    template = read_json(RESOURCES)
+    template = resources_template(stage)
     stack = Stack(stage, stage.resources_stack)
     stack.clear_the_way()
     if stack.is_new:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chalicelib.domain.task import LANES
+
 ROOT = Path(__file__).parent.parent
 TEMPLATE = json.loads((ROOT / ".chalice" / "resources.json").read_text())
 LOCAL = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]["local"]
@@ -15,6 +17,9 @@ ENVIRONMENT: dict[str, str] = {
     name: value
     for name, value in LOCAL["environment_variables"].items()
     if name != "AWS_ENDPOINT_URL"
+} | {
+    f"QUEUE_{lane.upper()}": f"http://127.0.0.1:4566/000000000000/overtime-local-{lane}"
+    for lane in LANES
 }
 
 TABLE_PROPERTIES = (
@@ -34,8 +39,8 @@ def create_all(dynamodb: Any, sqs: Any, s3: Any) -> None:
     """What the local stage's settings name."""
     create_table(dynamodb, ENVIRONMENT["TABLE"])
     s3.create_bucket(Bucket=ENVIRONMENT["BUCKET"])
-    for lane in ("DEFAULT", "HEAVY", "WEBHOOKS"):
-        sqs.create_queue(QueueName=ENVIRONMENT[f"QUEUE_{lane}"].rpartition("/")[2])
+    for lane in LANES:
+        sqs.create_queue(QueueName=f"overtime-local-{lane}")
 
 
 @contextmanager

@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LONGEST = 366 * 86_400  # seconds
-Lane = Literal["default", "heavy", "webhooks"]  # each a queue and its worker, in app.py
+Lane = Literal["default", "heavy", "webhooks"]
+LANES: tuple[Lane, ...] = typing.get_args(Lane)
+"""Each has a queue and a worker, declared in app.py as `<lane>_worker`; all else follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,8 @@ def task(
         raise ValueError(f"task {name}: max_attempts >= 1 and a timeout of 5 s to 366 days, please")
     if not (0 <= backoff <= LONGEST and 0 <= backoff_max <= LONGEST):
         raise ValueError(f"task {name}: backoff and backoff_max of 0 s to 366 days, please")
-    if lane not in (lanes := typing.get_args(Lane)):
-        raise ValueError(f"task {name}: there is no lane {lane!r}; there are: {', '.join(lanes)}")
+    if lane not in LANES:
+        raise ValueError(f"task {name}: there is no lane {lane!r}; there are: {', '.join(LANES)}")
 
     def decorate(function: Callable[..., Any]) -> Task:
         if inspect.iscoroutinefunction(function):

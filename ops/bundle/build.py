@@ -20,7 +20,9 @@ from pathlib import Path
 from ops.bundle.contents import collect
 from ops.bundle.trial_import import lint, runs_here, try_bundle
 from ops.cli.stage import ROOT, Refusal, Stage
-from ops.template.compose import Template, compose, promised_environment
+from ops.template.compose import compose
+from ops.template.declared import Template, promised_environment
+from ops.template.push import template_by_default
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 LAMBDA_FOLDER = "/var/task"  # where tracebacks shall say that the code lies
@@ -39,7 +41,7 @@ class Bundle:
 def build(stage: Stage) -> Bundle:
     """Raises Refusal where the result could not run."""
     _refuse_open_access(stage)
-    environment = promised_environment(stage)
+    environment = promised_environment(stage, template_by_default(stage))
     out = ROOT / "build" / stage.name
     out.mkdir(parents=True, exist_ok=True)
     archive = out / "bundle.zip"

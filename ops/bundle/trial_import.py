@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ops.bundle.contents import MACHINES
 from ops.cli.stage import Refusal
-from ops.template.compose import FUNCTION, Template
+from ops.template.declared import Template
+from ops.template.functions import FUNCTION
 
 # what Lambda's own runtime brings along
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")

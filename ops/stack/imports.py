@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ops.cli.stage import Stage
 from ops.stack.stack import Stack
-from ops.template.compose import Template
+from ops.template.declared import Template
 
 MISSING = ("404", "NoSuchBucket", "ResourceNotFoundException")
 

@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from ops.cli.stage import Stage
-from ops.template.compose import Template
-from ops.template.compose import functions as template_functions
+from ops.template.declared import Template
+from ops.template.functions import functions as template_functions
 
 
 def endpoint() -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ops.cli.stage import Refusal, Stage
-from ops.template.compose import FUNCTION, Template
+from ops.template.declared import Template
+from ops.template.functions import FUNCTION
 
 UNRESERVED = 100  # Lambda keeps so much free for functions that reserve nothing
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.telemetry.metrics import NAMESPACE, Metric
+from ops.cli.stage import Stage
+from ops.template.declared import Template, static
+from ops.template.functions import functions, queue_names
 
 WIDTH, HEIGHT, ACROSS = 8, 6, 3  # of a widget in a grid 24 wide
 ENDS = ("succeeded", "failed", "canceled")
@@ -32,14 +35,34 @@ class Shown:
     alarms: Sequence[str]
 
 
-def resource(shown: Shown) -> dict[str, Any]:
-    return {
+def with_dashboard(stage: Stage, template: Template) -> Template:
+    """A pass, after all that adds what is shown."""
+    resources = template["Resources"]
+    shown = Shown(
+        api=stage.stack,
+        table=stage.table,
+        indexes=[
+            index["IndexName"]
+            for index in resources["JobsTable"]["Properties"]["GlobalSecondaryIndexes"]
+        ],
+        functions={name: stage.function(name) for name in functions(template).values()},
+        queues={
+            name.removeprefix(f"{stage.stack}-"): name for _, name in queue_names(stage, template)
+        },
+        alarms=[
+            static(stage, one["Properties"]["AlarmName"])
+            for one in resources.values()
+            if one["Type"] == "AWS::CloudWatch::Alarm"
+        ],
+    )
+    dashboard = {
         "Type": "AWS::CloudWatch::Dashboard",
         "Properties": {
             "DashboardName": shown.api,
             "DashboardBody": {"Fn::Sub": json.dumps(body(shown))},
         },
     }
+    return {**template, "Resources": {**resources, "Dashboard": dashboard}}
 
 
 def body(shown: Shown) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 from chalicelib.domain import errors
+from ops.cli.stage import Stage
+from ops.template.declared import Template, merged
 
 FORBIDDEN = (errors.Forbidden.slug, errors.Forbidden.title)
 THROTTLED = ("too-many-requests", "Too many requests")
@@ -69,6 +71,20 @@ BODIES = (  # that requests come with; API Gateway answers those of another type
     "text/csv",
     "text/plain",
 )
+
+
+def answering_by_itself(stage: Stage, template: Template) -> Template:
+    """A pass: the API's own answers, and one for what is no route."""
+    origin, auth = (stage.environment.get(name, "") for name in ("ALLOWED_ORIGIN", "AUTH"))
+    body = {
+        "x-amazon-apigateway-gateway-responses": gateway_responses(origin, auth),
+        "paths": {NOWHERE: nothing_there(origin)},
+        # API Gateway's metrics know an API by its name alone
+        "info": {"title": stage.stack},
+    }
+    api = {"RestAPI": {"Properties": {"DefinitionBody": body}}}
+    answering: Template = merged(template, {"Resources": api})
+    return answering
 
 
 def gateway_responses(origin: str, auth: str = "tokens") -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Who may do what: a function's policy is .chalice/policy-<function>.json, and nothing else.
+"""Who may do what: a function's policy is .chalice/policy-<function>.json, but for the denials of
+secret_items.py. The workers of lanes share policy-worker.json, unless one has its own.
 
 Resource strings in them hold ${App}, ${Stage}, ${AWS::Region}, ${AWS::AccountId} and so on, as
-CloudFormation's Fn::Sub has them.
+CloudFormation's Fn::Sub has them; ${Lane} is a worker's own lane, ${EachLane} every lane.
 """
 
 from __future__ import annotations
@@ -11,30 +12,57 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chalicelib.domain.task import LANES
 from ops.cli.stage import ROOT, Refusal, Stage, read_json
+from ops.template.secret_items import denials
 
+WORKERS = ROOT / ".chalice" / "policy-worker.json"
 PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
 
 
 def policy_file(function: str) -> Path:
-    return ROOT / ".chalice" / f"policy-{function}.json"
+    """A function's own, or that of all workers of lanes."""
+    own = ROOT / ".chalice" / f"policy-{function}.json"
+    return WORKERS if function in _workers() and not own.exists() else own
 
 
 def read_policy(function: str) -> dict[str, Any]:
-    """Raises Refusal where there is none: a function without a policy may do nothing, not log."""
+    """With what no function may. Raises Refusal where there is no file: a function without a policy
+    may do nothing, not even log."""
     path = policy_file(function)
     if not path.exists():
         raise Refusal(
             f"The function {function} has no policy: write {path.relative_to(ROOT)}, with what it"
             " may do (start from a copy of .chalice/policy-sweep.json)."
         )
-    return read_json(path)
+    policy = read_json(path)
+    lane = function.removesuffix("_worker")
+    allowed = [{**one, "Resource": _of_lanes(one["Resource"], lane)} for one in policy["Statement"]]
+    return {**policy, "Statement": [*allowed, *denials(function)]}
 
 
 def read_policies() -> dict[str, dict[str, Any]]:
     """All there are, by function."""
-    files = sorted((ROOT / ".chalice").glob("policy-*.json"))
-    return {path.stem.removeprefix("policy-"): read_json(path) for path in files}
+    files = (ROOT / ".chalice").glob("policy-*.json")
+    names = {path.stem.removeprefix("policy-") for path in files if path != WORKERS}
+    return {name: read_policy(name) for name in sorted(names | _workers())}
+
+
+def _workers() -> set[str]:
+    return {f"{lane}_worker" for lane in LANES}
+
+
+def _of_lanes(resource: str | list[str], lane: str) -> str | list[str]:
+    """${Lane} is a worker's own, ${EachLane} stands for all."""
+    if isinstance(resource, list):
+        return [text for one in resource for text in _listed(_of_lanes(one, lane))]
+    if "${EachLane}" in resource:
+        return [resource.replace("${EachLane}", one) for one in LANES]
+    return resource.replace("${Lane}", lane)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 def in_template(document: Any) -> Any:

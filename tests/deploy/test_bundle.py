@@ -48,9 +48,8 @@ def names(archive: Path) -> list[str]:
 @pytest.fixture
 def quick(project: Project, built: str) -> Iterator[Project]:
     """The project, to be changed by a test and put back afterwards."""
-    edited = [
-        project.path(name) for name in ("app.py", ".chalice/config.json", "chalicelib/wiring.py")
-    ]
+    names = ("app.py", ".chalice/config.json", "chalicelib/domain/task.py")
+    edited = [project.path(name) for name in names]
     before = {path: path.read_bytes() for path in edited}
     yield project
     for path, content in before.items():
@@ -107,6 +106,49 @@ def test_the_environment_is_by_reference_not_by_text(project: Project, built: st
     for resource in template["Resources"].values():
         own = resource["Properties"].get("Environment", {}).get("Variables", {})
         assert not own.keys() & shared.keys()  # a function's own would hide the reference
+
+
+def test_a_lane_is_its_name_its_worker_and_its_numbers(quick: Project) -> None:
+    quick.edit("chalicelib/domain/task.py", "Lane = Literal[", 'Lane = Literal["gpu", ')
+    with quick.path("app.py").open("a") as app:
+        app.write('\n@app.on_sqs_message(**settings.trigger("gpu"))\n')
+        app.write("def gpu_worker(event: SQSEvent) -> None:\n    work(event)\n")
+    numbers = {"lambda_timeout": 100, "lambda_memory_size": 4096, "reserved_concurrency": 7}
+    quick.configure(lambda_functions={**quick.config["lambda_functions"], "gpu_worker": numbers})
+    quick.run("ops.bundle", "dev").well()  # which imports it, and lints the template
+    template = json.loads(quick.path("build/dev/template.json").read_text())
+    resources = {name: one.get("Properties") for name, one in template["Resources"].items()}
+    queue, worker = resources["GpuQueue"], resources["GpuWorker"]
+    assert queue["QueueName"] == {"Fn::Sub": "${App}-${Stage}-gpu"}
+    assert queue["VisibilityTimeout"] == 600
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["GpuDeadQueue", "Arn"]}
+    [source] = worker["Events"].values()
+    assert source["Properties"]["Queue"] == {"Fn::GetAtt": ["GpuQueue", "Arn"]}
+    most = source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    assert most == {"Fn::If": ["Reserves", 7, 2]}
+    assert worker["FunctionName"] == "overtime-dev-gpu_worker"
+    alarmed = resources["GpuDeadQueueAlarm"]["Dimensions"][0]["Value"]
+    assert alarmed == {"Fn::GetAtt": ["GpuDeadQueue", "QueueName"]}
+    assert {"GpuWorkerErrorsAlarm", "GpuWorkerThrottlesAlarm", "GpuQueuePolicy"} <= resources.keys()
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert shared["QUEUE_GPU"] == {"Ref": "GpuQueue"}
+    assert "overtime-dev-gpu-dead" in resources["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    for function, action in (
+        ("GpuWorker", "sqs:ReceiveMessage"),
+        ("GpuWorker", "sqs:SendMessage"),
+        ("APIHandler", "sqs:SendMessage"),
+        ("Sweep", "sqs:SendMessage"),
+        ("Sweep", "sqs:GetQueueAttributes"),
+    ):
+        assert ":${App}-${Stage}-gpu" in where(resources[f"{function}Role"], action)
+    assert ":${App}-${Stage}-gpu" not in where(resources["HeavyWorkerRole"], "sqs:SendMessage")
+
+
+def where(role: dict[str, Any], action: str) -> str:
+    """The resources of a role's statements that allow the action."""
+    [policy] = role["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    return json.dumps([one["Resource"] for one in statements if action in one["Action"]])
 
 
 def test_a_stage_needs_no_section_of_its_own(project: Project, built: str) -> None:

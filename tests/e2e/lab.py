@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.domain.job import Hint
+from chalicelib.domain.task import LANES
 from chalicelib.domain.values import encode
 from tests.e2e.deployed import Deployed, InvocationFailed
 from tests.e2e.http import Client
@@ -19,8 +20,7 @@ from tests.websocket import Subscriptions, connected
 
 LARGE = "x" * 5_000  # params over 4 KiB are kept apart
 TASKS = {"default": "steps", "heavy": "heavy-steps"}
-LANES = (*TASKS, "webhooks")
-
+assert set(LANES) == {*TASKS, "webhooks"}, "each lane needs a task of tests/e2e/steps.py"
 IN_VAIN, IN_TIME = 3.0, 30.0  # seconds, for what is pushed: where it should not come, and should
 ADMITTED = 101  # what a WebSocket opens with
 

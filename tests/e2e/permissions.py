@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ops.template.policies import rendered
-from tests.aws import ROOT
+from chalicelib.domain.task import LANES
+from ops.template.policies import read_policies, rendered
 from tests.e2e.deployed import Deployed
 
 ANYWHERE = {
@@ -27,9 +27,7 @@ PLACES = {  # by what a resource is called anywhere, how the tests call it
     "app-stage-account-region": "bucket",
     "app-stage-account-region/jobs/*": "jobs/",
     "app-stage-account-region/uploads/*": "uploads/",
-    "app-stage-default": "default",
-    "app-stage-heavy": "heavy",
-    "app-stage-webhooks": "webhooks",
+    **{f"app-stage-{lane}": lane for lane in LANES},
     "*/*/POST/@connections/*": "connections",
 }
 
@@ -53,9 +51,9 @@ class Permission:
 
 
 def _by_appsync(function: str, statement: dict[str, Any]) -> bool:
-    """Only a stage with PUSH=appsync has it, as tests/unit/ops/test_absent.py proves; the local AWS
-    has no CloudFormation for AppSync Events. "appsync:EventPublish: Grants permission to publish
-    events to a channel namespace" (Service Authorization Reference)."""
+    """Only a stage with PUSH=appsync has it, as tests/unit/ops/template/test_push.py proves; the
+    local AWS has no CloudFormation for AppSync Events. "appsync:EventPublish: Grants permission to
+    publish events to a channel namespace" (Service Authorization Reference)."""
     return function == "authorize_push" or statement["Sid"] == "Publish"
 
 
@@ -70,10 +68,10 @@ def permissions() -> list[Permission]:
 
 
 def _allowed() -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in sorted((ROOT / ".chalice").glob("policy-*.json")):
-        for statement in json.loads(file.read_text())["Statement"]:
+    for function, policy in read_policies().items():
+        for statement in policy["Statement"]:
             if statement["Effect"] == "Allow":
-                yield file.stem.removeprefix("policy-"), statement
+                yield function, statement
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.domain.task import LANES
 from ops.cli.stage import Stage
 from ops.template.policies import rendered
 from tests.e2e.deployed import Deployed
-from tests.e2e.lab import FAILURES, LANES, Lab
+from tests.e2e.lab import FAILURES, Lab
 from tests.e2e.permissions import ANYWHERE, Permission, permissions, without
 from tests.e2e.third_party import ThirdParty
 from tests.e2e.works import work_that_needs

@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.aws.items import Shards
 from chalicelib.domain.job import DuePartition
+from chalicelib.domain.task import LANES
 from tests.aws import ROOT, TEMPLATE
 
-QUEUES = [one for one in TEMPLATE["Resources"].values() if one["Type"] == "AWS::SQS::Queue"]
 TABLE = TEMPLATE["Resources"]["JobsTable"]["Properties"]
 SHARDS = Shards().due
 INDEXES = len(TABLE["GlobalSecondaryIndexes"])
@@ -40,9 +40,9 @@ def test_the_sum_is_that_of_the_lines(heading: str, name: str) -> None:
 
 def test_an_idle_stage_is_as_large_as_it_is_configured() -> None:
     quantities = {what: float(quantity) for what, quantity, *_ in lines_of(IDLE)}
-    minutes, lanes = 30 * 24 * 60, len(QUEUES) // 2
+    minutes = 30 * 24 * 60
     polls = next(value for what, value in quantities.items() if what.startswith("SQS"))
-    assert polls == lanes * 5 * 3 * minutes / 1e6
+    assert polls == len(LANES) * 5 * 3 * minutes / 1e6
     assert quantities["sweep function, millions of invocations (one a minute)"] == minutes / 1e6
     read = next(value for what, value in quantities.items() if "of sweeps" in what)
     assert round(read, 4) == round(SHARDS * len(DuePartition) * minutes / 2 / 1e6, 4)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from chalicelib.domain.task import LANES
 from chalicelib.settings import BOUNDS, SettingsError, read_settings
 from tests.aws import ROOT
 
@@ -32,7 +33,8 @@ def test_a_stage_needs_no_more_than_this() -> None:
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
 def test_what_is_missing_is_named(name: str) -> None:
-    rest = {other: value for other, value in ENVIRONMENT.items() if other != name}
+    deployed = with_(STAGE="dev", AUTH="tokens")
+    rest = {other: value for other, value in deployed.items() if other != name}
     with pytest.raises(SettingsError, match=name):
         read_settings(rest)
 
@@ -131,12 +133,30 @@ def test_an_error_tells_where_to_mend_it() -> None:
         read_settings(with_(LEASE_SECONDS="x"))
 
 
-def test_a_queue_is_named_by_its_url_or_its_name() -> None:
-    settings = read_settings(ENVIRONMENT)
-    assert settings.queue_name("default") == "overtime-default"
-    assert settings.queue_name("heavy") == "overtime-heavy"
-    assert settings.queue_name("webhooks") == "overtime-webhooks"
-    assert set(settings.queues) == {"default", "heavy", "webhooks"}
+def test_a_worker_is_started_by_its_lanes_queue() -> None:
+    settings = read_settings(with_(CONCURRENCY_HEAVY="10"))
+    assert {lane: settings.trigger(lane)["queue"] for lane in LANES} == {
+        "default": "overtime-default",
+        "heavy": "overtime-heavy",
+        "webhooks": "overtime-webhooks",
+    }
+    assert settings.trigger("heavy")["name"] == "heavy_worker"
+    concurrency = {lane: settings.trigger(lane)["maximum_concurrency"] for lane in LANES}
+    assert concurrency == {"default": None, "heavy": 10, "webhooks": None}
+    assert settings.queues["default"] == ENVIRONMENT["QUEUE_DEFAULT"]
+
+
+def test_the_local_stage_finds_its_queues_by_their_names() -> None:
+    settings = read_settings(
+        {"STAGE": "local", "TABLE": "mine-jobs", "BUCKET": "b", "AUTH": "open"}
+    )
+    assert settings.queues == {lane: f"mine-{lane}" for lane in LANES}
+
+
+@pytest.mark.parametrize("text", ["1", "1001", "many"])
+def test_a_queue_starts_two_to_a_thousand_workers(text: str) -> None:
+    with pytest.raises(SettingsError):
+        read_settings(with_(CONCURRENCY_DEFAULT=text))
 
 
 def test_by_default_jobs_may_call_any_public_host_and_nothing_inside() -> None:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.cli.stage import ROOT
 from ops.doctor.findings import CannotBeRead
 from ops.doctor.observed.base import Reading, listed, pages, part
-from ops.template.compose import TRACING
-from ops.template.optional import Means, left_out
-from ops.template.policies import policy_file, read_policy, rendered, values_of
+from ops.template.functions import TRACING
+from ops.template.policies import read_policies, read_policy, rendered, values_of
+from ops.template.push import PushTransport, left_out
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,16 @@ class FunctionsRead(Reading):
     @property
     def _written(self) -> list[str]:
         """The functions that have a policy."""
-        files = ROOT.glob(f".chalice/{policy_file('*').name}")
-        return sorted(file.stem.removeprefix("policy-") for file in files)
+        return sorted(read_policies())
 
     @property
-    def _left_out(self) -> list[Means]:
+    def _left_out(self) -> list[PushTransport]:
         handler = self.functions.get("api_handler")
         return left_out(handler.environment if handler else {})
 
     @property
     def expected_functions(self) -> list[str]:
-        others = tuple(means.functions for means in self._left_out)
+        others = tuple(one.functions for one in self._left_out)
         return [name for name in self._written if not name.startswith(others)]
 
     @part
@@ -150,7 +148,7 @@ class FunctionsRead(Reading):
             name: [
                 rendered(one, values)
                 for one in read_policy(name)["Statement"]
-                if not any(means.concerns(one) for means in others)
+                if not any(other.concerns(one) for other in others)
             ]
             for name in self.functions
         }

@@ -15,12 +15,12 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.items import due_partition
 from chalicelib.domain.job import DuePartition
 from chalicelib.settings import Settings
-from ops.cli.stage import read_json
 from ops.doctor.findings import CannotBeRead
 from ops.doctor.observed.base import pages, part
 from ops.doctor.observed.functions import FunctionsRead
 from ops.stack.stack import Stack
-from ops.template.compose import RESOURCES, static
+from ops.template.declared import resources_template
+from ops.template.functions import queue_names
 
 CHANGED_BY_US = "/Environment/Variables/PUBLIC_URL"  # by ops/stack/local_aws.py
 
@@ -97,11 +97,7 @@ class ResourcesRead(FunctionsRead):
 
     @functools.cached_property
     def expected_queues(self) -> list[str]:
-        return [
-            static(self.stage, resource["Properties"]["QueueName"])
-            for resource in read_json(RESOURCES)["Resources"].values()
-            if resource["Type"] == "AWS::SQS::Queue"
-        ]
+        return [name for _, name in queue_names(self.stage, resources_template(self.stage))]
 
     @part
     def alarms(self) -> dict[str, Alarm]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chalicelib.domain.task import LANES
 from tests.e2e.lab import LARGE, TASKS, Work
 from tests.e2e.permissions import Permission
 from tests.e2e.works import api, push, sweeper, workers
@@ -39,17 +40,14 @@ WORKS: dict[tuple[str, str, str], Work] = {
     ("api_handler", "s3:PutObject", "uploads/"): api.uploading,
     ("api_handler", "s3:DeleteObject", "jobs/"): api.erasing,
     ("api_handler", "s3:ListBucket", "bucket"): api.erasing,
-    ("api_handler", "sqs:SendMessage", "default"): api.sending("default"),
-    ("api_handler", "sqs:SendMessage", "heavy"): api.sending("heavy"),
+    **{("api_handler", "sqs:SendMessage", lane): api.sending(lane) for lane in TASKS},
     ("api_handler", "sqs:SendMessage", "webhooks"): api.canceling_told,
     ("api_handler", "execute-api:ManageConnections", "connections"): push.pushing_a_cancel,
     **{
         (f"{lane}_worker", *needed): work(lane) for lane in TASKS for needed, work in WORKER.items()
     },
-    ("default_worker", "sqs:SendMessage", "default"): workers.trying_again("default"),
-    ("default_worker", "sqs:SendMessage", "webhooks"): workers.telling("default"),
-    ("heavy_worker", "sqs:SendMessage", "heavy"): workers.trying_again("heavy"),
-    ("heavy_worker", "sqs:SendMessage", "webhooks"): workers.telling("heavy"),
+    **{(f"{lane}_worker", "sqs:SendMessage", lane): workers.trying_again(lane) for lane in TASKS},
+    **{(f"{lane}_worker", "sqs:SendMessage", "webhooks"): workers.telling(lane) for lane in TASKS},
     ("webhooks_worker", "dynamodb:GetItem", "table"): workers.delivering,
     ("webhooks_worker", "dynamodb:UpdateItem", "table"): workers.delivering,
     ("webhooks_worker", "sqs:SendMessage", "webhooks"): workers.delivering_again,
@@ -62,12 +60,9 @@ WORKS: dict[tuple[str, str, str], Work] = {
     ("sweep", "dynamodb:BatchWriteItem", "table"): sweeper.ending_erasures,
     ("sweep", "s3:DeleteObject", "jobs/"): sweeper.ending_erasures,
     ("sweep", "s3:ListBucket", "bucket"): sweeper.ending_erasures,
-    ("sweep", "sqs:SendMessage", "default"): sweeper.reminding("default"),
-    ("sweep", "sqs:SendMessage", "heavy"): sweeper.reminding("heavy"),
+    **{("sweep", "sqs:SendMessage", lane): sweeper.reminding(lane) for lane in TASKS},
     ("sweep", "sqs:SendMessage", "webhooks"): sweeper.expiring,
-    ("sweep", "sqs:GetQueueAttributes", "default"): sweeper.asking("default"),
-    ("sweep", "sqs:GetQueueAttributes", "heavy"): sweeper.asking("heavy"),
-    ("sweep", "sqs:GetQueueAttributes", "webhooks"): sweeper.asking("webhooks"),
+    **{("sweep", "sqs:GetQueueAttributes", lane): sweeper.asking(lane) for lane in LANES},
     ("sweep", "execute-api:ManageConnections", "connections"): push.pushing_a_deadline,
     ("websocket_connect", "dynamodb:GetItem", "table"): push.connecting,
     ("websocket_connect", "dynamodb:PutItem", "table"): push.connecting,

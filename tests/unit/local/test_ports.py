@@ -24,7 +24,6 @@ def test_what_is_chosen_reaches_every_url_of_the_stage() -> None:
     environment = read_function("default_worker", read_settings(CHOSEN)).environment
     assert environment["PUBLIC_URL"] == "http://127.0.0.1:9001"
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9002"
-    assert environment["QUEUE_DEFAULT"].startswith("http://127.0.0.1:9002/")
     assert environment["WEBSOCKET_ENDPOINT"] == "http://127.0.0.1:9003"
 
 

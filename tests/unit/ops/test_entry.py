@@ -12,6 +12,7 @@ from ops import entry
 from ops.cli import stage
 from ops.cli.stage import Stage
 from ops.entry import environment_of, made_by_chalice
+from ops.template import declared
 
 DEV = Stage("overtime", "dev")
 AWS = {"AWS::Region": "eu-central-1", "AWS::URLSuffix": "amazonaws.com", "Stage": "dev"}
@@ -28,7 +29,8 @@ def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     template = {"Globals": {"Function": {"Environment": {"Variables": VARIABLES}}}}
     monkeypatch.setattr(stage, "read_config", lambda: config)
     monkeypatch.setattr(entry, "read_config", lambda: config)
-    monkeypatch.setattr(entry, "own_template", lambda: template)
+    monkeypatch.setattr(declared, "read_config", lambda: config)
+    monkeypatch.setattr(entry, "template_by_default", lambda stage: template)
     return config
 
 
@@ -87,10 +89,23 @@ def test_an_entry_changes_no_other_line_of_config_json(
     entry.enter(DEV, {"JobsTable": "overtime-dev-jobs"})
     entered = (tmp_path / "config.json").read_text()
     section = json.loads(entered)["stages"]["dev"]
-    assert section["environment_variables"] == {"STAGE": "dev", "TABLE": "overtime-dev-jobs"}
+    variables = section["environment_variables"]
+    assert {name: variables[name] for name in ("STAGE", "TABLE", "CONCURRENCY_HEAVY")} == {
+        "STAGE": "dev",
+        "TABLE": "overtime-dev-jobs",
+        "CONCURRENCY_HEAVY": "10",
+    }
     assert section["lambda_functions"]["sweep"] == {
         "iam_policy_file": "rendered/dev/policy-sweep.json"
     }
     before, _, after = entered.partition(',\n    "dev": {')
     assert before in written
     assert after.endswith(written.removeprefix(before))
+
+
+def test_a_queue_starts_no_more_workers_than_are_reserved(config: dict[str, Any]) -> None:
+    config["lambda_functions"] = {"default_worker": {"reserved_concurrency": 2_000}}
+    config["stages"] = {"dev": {"lambda_functions": {"heavy_worker": {"reserved_concurrency": 3}}}}
+    known = environment_of(DEV, AWS)
+    started = {name: value for name, value in known.items() if name.startswith("CONCURRENCY")}
+    assert started == {"CONCURRENCY_DEFAULT": "1000", "CONCURRENCY_HEAVY": "3"}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from chalicelib.telemetry.metrics import BY, Metric
-from ops.cli.stage import ROOT
+from ops.cli.stage import ROOT, Stage
 from ops.template.alarms import function_alarms
-from ops.template.compose import RESOURCES, STACK
+from ops.template.declared import own_template
 from ops.template.policies import read_policies
 
 PAGE = (ROOT / "docs" / "operating.md").read_text()
+DECLARED = [
+    one
+    for one in own_template(Stage("overtime", "dev"))["Resources"].values()
+    if one.get("Type") == "AWS::CloudWatch::Alarm"
+]
 OF_FUNCTIONS = {"<function>-errors", "<function>-throttles"}
 
 
@@ -30,26 +34,14 @@ def test_every_metric_is_explained_with_what_it_is_told_apart_by() -> None:
 
 
 def test_the_page_counts_the_alarms_of_a_stage_as_it_is_configured() -> None:
-    declared = [
-        one
-        for file in (RESOURCES, STACK)
-        for one in json.loads(file.read_text())["Resources"].values()
-        if one.get("Type") == "AWS::CloudWatch::Alarm"
-    ]
     functions = [name for name in read_policies() if name != "authorize_push"]
     made = [function_alarms("".join(map(str.capitalize, n.split("_"))), n) for n in functions]
-    number = len(declared) + sum(map(len, made))
+    number = len(DECLARED) + sum(map(len, made))
     assert f"Alarms that tell nobody: all {number}\n" in PAGE
 
 
 def test_every_alarm_is_explained() -> None:
-    names = set()
-    for file in (RESOURCES, STACK):
-        for resource in json.loads(file.read_text())["Resources"].values():
-            if resource.get("Type") == "AWS::CloudWatch::Alarm":
-                name = resource["Properties"]["AlarmName"]["Fn::Sub"]
-                names.add(
-                    re.sub(r"^.*-dead$", "<lane>-dead", name.removeprefix("${App}-${Stage}-"))
-                )
+    own = [one["Properties"]["AlarmName"]["Fn::Sub"] for one in DECLARED]
+    names = {re.sub(r"^.*-dead$", "<lane>-dead", one[len("${App}-${Stage}-") :]) for one in own}
     assert set(rows("Alarms")) == names | OF_FUNCTIONS
     assert all(row[-1] for row in rows("Alarms").values())

@@ -14,11 +14,12 @@ from moto import mock_aws
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
 from chalicelib.domain.job import Hint, JobRecord
+from chalicelib.domain.task import LANES
 from chalicelib.domain.values import encode
 from ops import redrive as command
 from ops.cli import stage as stages
 from ops.cli.stage import Refusal, Stage
-from ops.redrive import Cause, DeadLetterQueue, cause_of, diagnose, lanes, redrive
+from ops.redrive import Cause, DeadLetterQueue, cause_of, diagnose, redrive
 from tests.aws import create_table
 from tests.records import PROBLEM, failed, queued, running, stamp, succeeded
 
@@ -42,7 +43,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(command, "LONG_POLL_SECONDS", 0)
     with mock_aws():
         create_table(STAGE.client("dynamodb"), STAGE.table)
-        for lane in lanes(STAGE):
+        for lane in LANES:
             for name in (STAGE.queue(lane), f"{STAGE.queue(lane)}-dead"):
                 STAGE.client("sqs").create_queue(QueueName=name)
         yield

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
+from chalicelib.domain.task import LANES
 from ops.cli import stage as stages
 from ops.cli.stage import Refusal, Stage
 from ops.doctor.__main__ import main
 from ops.doctor.observed import Observed
 from ops.doctor.observed.functions import Source
-from ops.redrive import lanes
 from ops.stack.stack import Stack
-from ops.template.compose import RESOURCES
-from ops.template.optional import left_out
+from ops.template.declared import resources_template
 from ops.template.policies import read_policies, read_policy, rendered, values_of
+from ops.template.push import left_out
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse")  # moto, of what it lacks
 STAGE = Stage("overtime", "dev")
@@ -99,7 +99,7 @@ def _forget_clients() -> None:
 def make_stage(api: str) -> None:
     STAGE.client("cloudformation").create_stack(
         StackName=STAGE.stack,
-        TemplateBody=RESOURCES.read_text(),
+        TemplateBody=json.dumps(resources_template(STAGE)),
         Parameters=[
             {"ParameterKey": "Stage", "ParameterValue": "dev"},
             {"ParameterKey": "AlarmEmail", "ParameterValue": "ada@example.com"},
@@ -109,7 +109,7 @@ def make_stage(api: str) -> None:
         if not any(name.startswith(means.functions) for means in OTHERS):
             make_function(name, {"AUTH": "tokens", "PUBLIC_URL": api, **PUSHES})
     awslambda = STAGE.client("lambda")
-    for lane in lanes(STAGE):
+    for lane in LANES:
         awslambda.create_event_source_mapping(
             FunctionName=STAGE.function(f"{lane}_worker"),
             EventSourceArn=f"arn:aws:sqs:us-east-1:{STAGE.account}:{STAGE.queue(lane)}",
@@ -223,7 +223,7 @@ def test_without_v_only_what_needs_attention_is_said(capsys: pytest.CaptureFixtu
 def test_sources_say_how_much_they_start() -> None:
     found = Observed(STAGE).sources
     assert {(one.function, one.queue, one.maximum) for one in found} == {
-        (f"{lane}_worker", f"overtime-dev-{lane}", 10) for lane in lanes(STAGE)
+        (f"{lane}_worker", f"overtime-dev-{lane}", 10) for lane in LANES
     }
     assert all(isinstance(one, Source) for one in found)
 

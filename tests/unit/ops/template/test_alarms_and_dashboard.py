@@ -13,7 +13,8 @@ from chalicelib.telemetry.metrics import BY, NAMESPACE, Metric
 from ops.cli.stage import Stage
 from ops.stack.local_aws import adapted
 from ops.template.alarms import TELL, function_alarms
-from ops.template.compose import RESOURCES, compose
+from ops.template.compose import compose
+from ops.template.declared import resources_template
 
 STAGE = Stage("overtime", "dev")
 
@@ -140,14 +141,14 @@ def test_a_stranger_who_is_refused_rings_no_alarm() -> None:
 
 
 def test_nobody_is_told_unless_an_address_is_given() -> None:
-    resources = json.loads(RESOURCES.read_text())
+    resources = resources_template(STAGE)
     assert resources["Parameters"]["AlarmEmail"]["Default"] == ""
     assert resources["Resources"]["AlarmTopic"]["Condition"] == "SomebodyIsTold"
 
 
 def test_the_local_aws_can_make_every_alarm(template: dict[str, Any]) -> None:
-    """It knows no metric math; RESOURCES it gets as they are."""
-    for made in (json.loads(RESOURCES.read_text()), adapted(template, "http://127.0.0.1:4566")):
+    """It knows no metric math; the resources it gets as they are."""
+    for made in (resources_template(STAGE), adapted(template, "http://127.0.0.1:4566")):
         for properties in alarms(made).values():
             assert {"MetricName", "Namespace", "Dimensions", "Statistic", "Period"} <= set(
                 properties

@@ -11,9 +11,12 @@ import pytest
 
 from ops.cli import stage
 from ops.cli.stage import Refusal, Stage
-from ops.template import compose as template
+from ops.template import functions as template
 from ops.template import policies
-from ops.template.compose import chosen_parameters, compose, functions, promised_environment
+from ops.template.compose import compose
+from ops.template.declared import chosen_parameters, own_template, promised_environment
+from ops.template.functions import functions
+from ops.template.push import template_by_default
 
 DEV = Stage("overtime", "dev")
 GENERATED: dict[str, Any] = {
@@ -216,7 +219,7 @@ def test_a_traced_function_may_send_its_traces(generated: dict[str, Any]) -> Non
 
 
 def test_every_reference_of_the_environment_leads_somewhere() -> None:
-    own = template.own_template()
+    own = own_template(DEV)
     known = own["Resources"].keys() | own["Parameters"].keys()
     for value in own["Globals"]["Function"]["Environment"]["Variables"].values():
         if "Ref" in value:
@@ -226,7 +229,7 @@ def test_every_reference_of_the_environment_leads_somewhere() -> None:
 def test_app_py_is_imported_with_the_names_that_the_stack_will_give(
     config: dict[str, Any],
 ) -> None:
-    promised = promised_environment(DEV)
+    promised = promised_environment(DEV, template_by_default(DEV))
     assert promised["STAGE"] == "dev"
     assert promised["TABLE"] == "overtime-dev-jobs"
     assert promised["QUEUE_DEFAULT"] == "overtime-dev-default"
@@ -238,13 +241,13 @@ def test_text_in_config_json_would_hide_a_reference_and_is_refused(
 ) -> None:
     config["stages"] = {"dev": {"environment_variables": {"TABLE": "mine", "AUTH": "tokens"}}}
     with pytest.raises(Refusal, match=r"the stage dev sets TABLE, which"):
-        promised_environment(DEV)
+        promised_environment(DEV, template_by_default(DEV))
 
 
 def test_a_stage_chooses_parameters_over_those_of_all_stages(config: dict[str, Any]) -> None:
     config["template_parameters"] = {"ThrottleRate": 5, "ThrottleBurst": "7"}
     config["stages"] = {"prod": {"template_parameters": {"ThrottleRate": "500"}}}
-    composed = template.own_template()
+    composed = own_template(DEV)
     prod = chosen_parameters(Stage("overtime", "prod"), composed)
     assert prod == {"App": "overtime", "Stage": "prod", "ThrottleRate": "500", "ThrottleBurst": "7"}
     # a stage without a section has the defaults
@@ -256,4 +259,4 @@ def test_a_parameter_that_there_is_not_is_refused_naming_those_there_are(
 ) -> None:
     config["template_parameters"] = {"Throttle": "5"}
     with pytest.raises(Refusal, match=r"has Throttle; there are: .*ThrottleBurst, ThrottleRate"):
-        chosen_parameters(DEV, template.own_template())
+        chosen_parameters(DEV, own_template(DEV))

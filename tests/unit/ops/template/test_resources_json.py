@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.task import LANES
+from ops.cli.stage import Stage
 from ops.stack.stack import DATA
-from ops.template.compose import own_template
+from ops.template.declared import own_template
 
-RESOURCES: dict[str, Any] = own_template()["Resources"]
+RESOURCES: dict[str, Any] = own_template(Stage("overtime", "dev"))["Resources"]
 
 
 def of_type(kind: str) -> list[Any]:
@@ -53,12 +56,15 @@ def test_bucket_and_queues_are_reached_over_tls_only(policy: dict[str, Any]) -> 
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_every_queue_is_under_that_policy() -> None:
-    [policy] = [one for one in RESOURCES.values() if one.get("Type") == "AWS::SQS::QueuePolicy"]
-    queues = [
-        {"Ref": name} for name, one in RESOURCES.items() if one.get("Type") == "AWS::SQS::Queue"
+def test_every_queue_is_under_such_a_policy() -> None:
+    under = [
+        queue["Ref"]
+        for one in RESOURCES.values()
+        if one.get("Type") == "AWS::SQS::QueuePolicy"
+        for queue in one["Properties"]["Queues"]
     ]
-    assert sorted(map(str, policy["Properties"]["Queues"])) == sorted(map(str, queues))
+    queues = [name for name, one in RESOURCES.items() if one.get("Type") == "AWS::SQS::Queue"]
+    assert sorted(under) == sorted(queues)
 
 
 @pytest.mark.parametrize("name", ["JobsTable", "Bucket"])
@@ -74,3 +80,8 @@ def test_the_api_is_throttled_as_the_stage_chooses() -> None:
     assert (everything["ResourcePath"], everything["HttpMethod"]) == ("/*", "*")
     assert everything["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
     assert everything["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+
+
+def test_a_lanes_name_can_be_a_part_of_every_name_that_is_made_of_it() -> None:
+    """Of a variable, a queue, a logical id and a function."""
+    assert all(re.fullmatch("[a-z][a-z0-9]{1,15}", lane) for lane in LANES)
