@@ -12,7 +12,7 @@ from ops.cli.command import asked, run
 from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
 from ops.deploy import show_and_ask
 from ops.entry import enter
-from ops.stack import chalice_logs
+from ops.stack import chalice_logs, recursion
 from ops.stack.imports import take_over
 from ops.stack.stack import Stack
 from ops.template.declared import chosen_parameters, resources_template
@@ -40,6 +40,7 @@ def prepare(stage: Stage, yes: bool) -> None:
         show_and_ask(stack, proposed, yes)
         stack.carry_out(proposed)
     chalice_logs.keep(stage)
+    recursion.allow(stage)
     enter(stage, stack.resources)
     print(f"\nIt is in .chalice/config.json. Next:\n\n  chalice deploy --stage {stage.name}")
 

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ops.cli.stage import Stage
+from ops.stack import recursion
 from ops.template.declared import Template
 from ops.template.functions import functions as template_functions
 
@@ -47,8 +48,9 @@ def adapted(template: Template, url: str) -> Template:
 
 
 def finish(stage: Stage, template: Template, url: str, api_id: str) -> str:
-    """Returns the API's URL, after the two things that its API Gateway leaves out: the gateway
-    responses of an imported API, and the domain in a request's context, which links begin with."""
+    """Returns the API's URL, after three things that the local AWS leaves out: gateway responses of
+    an imported API, the domain in a request's context, with which links begin, and a function's
+    RecursiveLoop."""
     gateway: Any = stage.client("apigateway")
     api = template["Resources"]["RestAPI"]["Properties"]
     responses = api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
@@ -64,4 +66,5 @@ def finish(stage: Stage, template: Template, url: str, api_id: str) -> str:
         functions.update_function_configuration(
             FunctionName=name, Environment={"Variables": chosen}
         )
+    recursion.allow(stage)
     return api_url

@@ -11,6 +11,7 @@ from ops.cli.stage import Stage
 from ops.template.dashboard import with_dashboard
 from ops.template.declared import Template, merged, own_template
 from ops.template.functions import (
+    looping,
     named,
     reserving,
     started_by_queues,
@@ -37,6 +38,7 @@ PASSES: tuple[Pass, ...] = (
     with_push,
     answering_by_itself,
     named,
+    looping,
     with_roles,
     traced,
     with_log_groups,

@@ -11,10 +11,11 @@ from typing import Any
 from ops.cli.stage import Refusal, Stage
 from ops.template.alarms import function_alarms
 from ops.template.declared import Template, is_present, merged, referred_to, static
-from ops.template.policies import in_template, read_policy
+from ops.template.policies import in_template, read_policy, worker_names
 
 FUNCTION = "AWS::Serverless::Function"
 LEAST_CONCURRENCY, MOST_CONCURRENCY = 2, 1_000  # MaximumConcurrency of a queue's trigger
+LOOPS = "Allow"  # of Lambda's recursive loop detection
 NOTHING = {"Ref": "AWS::NoValue"}
 VERSION = "2012-10-17"  # of the policy language
 TRACING = {
@@ -37,6 +38,14 @@ def functions(template: Template) -> dict[str, str]:
 def named(stage: Stage, template: Template) -> Template:
     names = functions(template).items()
     return _with(template, {one: {"FunctionName": stage.function(name)} for one, name in names})
+
+
+def looping(stage: Stage, template: Template) -> Template:
+    """A worker sends to the queue that starts it: so a long job continues, and a failed one is
+    tried again. Lambda stops such a chain after 16 invocations unless the function allows it. Here
+    every chain ends, by the job's attempts or its deadline."""
+    workers = [one for one, name in functions(template).items() if name in worker_names()]
+    return _with(template, {one: {"RecursiveLoop": LOOPS} for one in workers})
 
 
 def with_roles(stage: Stage, template: Template) -> Template:

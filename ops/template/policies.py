@@ -23,7 +23,7 @@ PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
 def policy_file(function: str) -> Path:
     """A function's own, or that of all workers of lanes."""
     own = ROOT / ".chalice" / f"policy-{function}.json"
-    return WORKERS if function in _workers() and not own.exists() else own
+    return WORKERS if function in worker_names() and not own.exists() else own
 
 
 def read_policy(function: str) -> dict[str, Any]:
@@ -45,10 +45,11 @@ def read_policies() -> dict[str, dict[str, Any]]:
     """All there are, by function."""
     files = (ROOT / ".chalice").glob("policy-*.json")
     names = {path.stem.removeprefix("policy-") for path in files if path != WORKERS}
-    return {name: read_policy(name) for name in sorted(names | _workers())}
+    return {name: read_policy(name) for name in sorted(names | worker_names())}
 
 
-def _workers() -> set[str]:
+def worker_names() -> set[str]:
+    """The functions that lanes start."""
     return {f"{lane}_worker" for lane in LANES}
 
 

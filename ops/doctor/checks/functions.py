@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from ops.doctor.findings import Finding, doubtful, fine, judged, wrong
 from ops.doctor.observed.functions import Account, Function, Source
 from ops.doctor.observed.resources import Queue
+from ops.template.functions import LOOPS
 
 DEPLOY = "Deploy again: make deploy STAGE=…"
 ADVISED = 6  # visibility timeout in function timeouts: SQS's and Lambda's developer guides
@@ -98,6 +99,19 @@ def concurrency(
         )
     else:
         yield fine(f"concurrency left for functions without a reserve: {shared}")
+
+
+def loops(recursion: Mapping[str, str]) -> Iterator[Finding]:
+    """A job that continues or is tried again is a message from a worker to its own queue."""
+    for name, loop in recursion.items():
+        yield judged(
+            loop == LOOPS,
+            f"{name} may go on in a chain of invocations",
+            wrong(
+                f"Lambda stops {name} after 16 invocations in a chain, and long jobs with it",
+                "make deploy STAGE=…, or after `chalice deploy`: make resources STAGE=…",
+            ),
+        )
 
 
 def schedule(schedules: Mapping[str, bool]) -> Iterator[Finding]:

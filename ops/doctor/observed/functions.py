@@ -9,7 +9,13 @@ from typing import Any
 from ops.doctor.findings import CannotBeRead
 from ops.doctor.observed.base import Reading, listed, pages, part
 from ops.template.functions import TRACING
-from ops.template.policies import read_policies, read_policy, rendered, values_of
+from ops.template.policies import (
+    read_policies,
+    read_policy,
+    rendered,
+    values_of,
+    worker_names,
+)
 from ops.template.push import PushTransport, left_out
 
 
@@ -97,6 +103,17 @@ class FunctionsRead(Reading):
             )
             for one in page["EventSourceMappings"]
         ]
+
+    @part
+    def recursion(self) -> dict[str, str]:
+        """What Lambda does with a chain of invocations that a worker keeps going."""
+        client = self.stage.client("lambda")
+        return {
+            name: client.get_function_recursion_config(FunctionName=self.stage.function(name))[
+                "RecursiveLoop"
+            ]
+            for name in sorted(worker_names() & self.functions.keys())
+        }
 
     @part
     def schedules(self) -> dict[str, bool]:

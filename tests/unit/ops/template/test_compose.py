@@ -163,6 +163,14 @@ def test_a_worker_waits_for_its_queue_and_takes_no_more_than_it_may_run(
     assert event["Properties"]["ScalingConfig"] == {"MaximumConcurrency": most}
 
 
+def test_a_worker_may_send_to_the_queue_that_starts_it_as_often_as_a_job_needs(
+    generated: dict[str, Any],
+) -> None:
+    composed = compose(DEV, generated)
+    assert properties(composed, "DefaultWorker")["RecursiveLoop"] == "Allow"
+    assert "RecursiveLoop" not in properties(composed, "APIHandler")
+
+
 @pytest.mark.parametrize("reserved", [0, 1])
 def test_a_worker_that_may_run_less_than_its_queue_starts_is_refused(
     generated: dict[str, Any], reserved: int
