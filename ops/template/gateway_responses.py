@@ -47,7 +47,7 @@ RESPONSES: tuple[Response, ...] = (
     ("DEFAULT_4XX", 400, MALFORMED, UNTAKEN, {}),
     ("REQUEST_TOO_LARGE", 413, TOO_LARGE, "Send what is this large by way of POST /uploads.", {}),
     ("UNSUPPORTED_MEDIA_TYPE", 415, MEDIA_TYPE, "Send Content-Type: application/json.", {}),
-    ("THROTTLED", 429, THROTTLED, "This stage takes no more requests a second.", SOON),
+    ("THROTTLED", 429, THROTTLED, "This method takes no more requests per second.", SOON),
     ("QUOTA_EXCEEDED", 429, THROTTLED, "The quota of this API key is used up.", LATER),
     ("API_CONFIGURATION_ERROR", 500, INTERNAL, "The API is not configured rightly.", {}),
     ("AUTHORIZER_CONFIGURATION_ERROR", 503, UNAVAILABLE, UNCHECKED, LATER),

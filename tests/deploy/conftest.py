@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
 import pytest
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.responses import LambdaResponse
+from moto.awslambda.urls import url_paths
 from moto.server import ThreadedMotoServer
 
 from local.aws import SERVICES
 from tests.contract.ministack import ministack, not_installed
 
 FOR_A_STACK = "apigateway,apigatewayv2,events,execute-api,lambda,logs,sns"
+
+
+RECURSION: dict[str, str] = {}
+"""What moto lacks: RecursiveLoop, by the names of functions."""
+
+
+def recursion_config(request: Any, full_url: str, headers: Any) -> Any:
+    lambda_response = LambdaResponse()
+    lambda_response.setup_class(request, full_url, headers)
+    name = lambda_response.path.rsplit("/", 2)[-2]
+    try:
+        lambda_response.backend.get_function(name)
+    except UnknownFunctionException as error:
+        return 404, {"x-amzn-errortype": "ResourceNotFoundException"}, str(error)
+    if request.method == "PUT":
+        RECURSION[name] = json.loads(lambda_response.body)["RecursiveLoop"]
+    return 200, {}, json.dumps({"RecursiveLoop": RECURSION.get(name, "Terminate")})
+
+
+FUNCTION = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)"
+url_paths[FUNCTION + "/recursion-config$"] = recursion_config
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ import pytest
 
 from ops.bundle.trial_import import lint
 from ops.cli.stage import Refusal
+from ops.template.declared import merged
+from tests.aws import ROOT
 from tests.deploy.project import Project
 
 MODULE_FLAGS = slice(4, 8)  # of a .pyc, PEP 552
@@ -48,7 +50,7 @@ def names(archive: Path) -> list[str]:
 @pytest.fixture
 def quick(project: Project, built: str) -> Iterator[Project]:
     """The project, to be changed by a test and put back afterwards."""
-    names = ("app.py", ".chalice/config.json", "chalicelib/domain/task.py")
+    names = ("app.py", ".chalice/config.json", ".chalice/stack.json", "chalicelib/domain/task.py")
     edited = [project.path(name) for name in names]
     before = {path: path.read_bytes() for path in edited}
     yield project
@@ -149,6 +151,16 @@ def where(role: dict[str, Any], action: str) -> str:
     [policy] = role["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
     return json.dumps([one["Resource"] for one in statements if action in one["Action"]])
+
+
+def test_the_firewall_of_the_page_fits_the_template(quick: Project) -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    recipe = json.loads(page.partition("(AWS WAF)")[2].partition("```json")[2].partition("```")[0])
+    stack = quick.path(".chalice/stack.json")
+    stack.write_text(json.dumps(merged(json.loads(stack.read_text()), recipe)))
+    quick.run("ops.bundle", "dev").well()  # cfn-lint finds nothing
+    template = json.loads(quick.path("build/dev/template.json").read_text())
+    assert template["Resources"]["Firewall"] == recipe["Resources"]["Firewall"]
 
 
 def test_a_stage_needs_no_section_of_its_own(project: Project, built: str) -> None:

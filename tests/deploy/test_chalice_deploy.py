@@ -12,7 +12,7 @@ import pytest
 
 from ops.cli.stage import Stage
 from ops.template.policies import read_policies
-from tests.deploy.conftest import client
+from tests.deploy.conftest import RECURSION, client
 from tests.deploy.project import Project
 
 CHALICE = "tests.deploy.chalice_on_moto"
@@ -89,6 +89,9 @@ def test_the_stages_section_is_entered_and_what_the_user_wrote_stays(
         "STAGE": "dev",
         "TABLE": "overtime-dev-jobs",
         "BUCKET": "overtime-dev-123456789012-us-east-1",
+        "CONCURRENCY_DEFAULT": "50",
+        "CONCURRENCY_HEAVY": "10",
+        "CONCURRENCY_WEBHOOKS": "10",
     } | {
         f"QUEUE_{lane.upper()}": f"{QUEUES}/overtime-dev-{lane}"
         for lane in (name.removesuffix("_worker") for name in WORKERS)
@@ -145,6 +148,9 @@ def test_each_worker_is_triggered_by_its_queue(moto: str, functions: dict[str, A
     }
     assert len(triggers) >= 2
     assert {one["BatchSize"] for one in found} == {1}
+    most = {one["FunctionArn"].rpartition("_worker")[0].rpartition("-")[2]: one for one in found}
+    assert most["default"]["ScalingConfig"] == {"MaximumConcurrency": 50}
+    assert most["heavy"]["ScalingConfig"] == {"MaximumConcurrency": 10}
 
 
 def test_the_sweeper_runs_every_minute(moto: str, deployed: str) -> None:
@@ -191,6 +197,8 @@ def test_what_the_first_deployment_made_known_is_entered_next_time(
     environment = project.config["stages"]["dev"]["environment_variables"]
     url = f"https://{api['id']}.execute-api.us-east-1.amazonaws.com/api"
     assert environment["PUBLIC_URL"] == url
+    looping = {DEV.function(name): "Allow" for name in WORKERS}  # nor could they be told before
+    assert {name: RECURSION[name] for name in looping} == looping
     assert environment["MAX_WAIT_SECONDS"] == "10"
 
 

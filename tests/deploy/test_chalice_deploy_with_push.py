@@ -36,10 +36,11 @@ def project(local_aws: str, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 def over_plain_http(project: Project) -> None:
     """The local AWS of these tests speaks nothing else."""
-    resources = project.path(".chalice/resources.json")
-    template = json.loads(resources.read_text())
-    kept = {n: r for n, r in template["Resources"].items() if r["Type"] not in ONLY_OVER_TLS}
-    resources.write_text(json.dumps({**template, "Resources": kept}))
+    for name in ("resources", "lane"):
+        file = project.path(f".chalice/{name}.json")
+        template = json.loads(file.read_text())
+        kept = {n: r for n, r in template["Resources"].items() if r["Type"] not in ONLY_OVER_TLS}
+        file.write_text(json.dumps({**template, "Resources": kept}))
 
 
 @pytest.fixture(scope="module")

@@ -218,16 +218,16 @@ def test_a_change_that_fails_is_rolled_back_and_says_why(
 
 
 def test_it_asks_before_what_holds_data_is_replaced(project: Project, local_aws: str) -> None:
-    resources = project.path(".chalice/resources.json")
-    before = resources.read_text()
+    lanes = project.path(".chalice/lane.json")
+    before = lanes.read_text()
     project.edit(
-        ".chalice/resources.json",
-        '"QueueName": {"Fn::Sub": "${App}-${Stage}-heavy-dead"}',
-        '"QueueName": {"Fn::Sub": "${App}-${Stage}-heavy-late"}',
+        ".chalice/lane.json",
+        '"QueueName": {"Fn::Sub": "${App}-${Stage}-${Lane}-dead"}',
+        '"QueueName": {"Fn::Sub": "${App}-${Stage}-${Lane}-late"}',
     )
     complaint = project.run("ops.deploy", "dev").refused()
-    resources.write_text(before)
-    assert "This may lose what is in HeavyDeadQueue. Go on? No terminal to confirm on" in complaint
+    lanes.write_text(before)
+    assert "HeavyDeadQueue, WebhooksDeadQueue. Go on? No terminal to confirm on" in complaint
     queues = client(local_aws, "sqs").list_queues(QueueNamePrefix="overtime-dev-h")["QueueUrls"]
     names = sorted(url.rpartition("/")[2] for url in queues)
     assert names == ["overtime-dev-heavy", "overtime-dev-heavy-dead"]
