@@ -1,0 +1,1 @@
+"""Parts of the `report` task: its params, reading, adding up, writing, a chart."""
