@@ -7,7 +7,6 @@ chalicelib/http; what a job does in chalicelib/tasks, which is where yours go.
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,6 @@ from chalice.app import AuthRequest, CloudWatchEvent, SQSEvent, WebsocketEvent
 from msgspec import UNSET
 
 from chalicelib import __version__, wiring
-from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import Artifact, Stored
 from chalicelib.http import answers, frames, operations
 from chalicelib.http.access import access_lines
@@ -108,10 +106,7 @@ def submit_job() -> Response:
         webhook=body.webhook.seen_from(call.base) if body.webhook else None,
     )
     accepted = submit(system(), asked)
-    job = accepted.job
-    if call.wait and not job.finished:
-        with suppress(OvertimeError):  # a read that fails does not undo the submit
-            job = read.wait(system(), call.owner, job.id, call.wait, lambda job: job.finished)
+    job = read.until_finished(system(), accepted.job, call.wait_until)
     return answers.accepted(call, job, replayed=accepted.replayed)
 
 
@@ -124,7 +119,7 @@ def get_job(job_id: str) -> Response:
     """
     call = current_call()
     is_news = partial(answers.is_news, call)
-    job = read.wait(system(), call.owner, job_id, call.wait or 0, is_news)
+    job = read.wait(system(), call.owner, job_id, call.wait_until, is_news)
     return answers.job_unless_known(call, job)
 
 
@@ -179,7 +174,8 @@ def cancel_job(job_id: str) -> Response:
     with its next heartbeat.
     """
     call = current_call()
-    return answers.canceled(call, control.cancel(system(), call.owner, job_id))
+    job = control.cancel(system(), call.owner, job_id)
+    return answers.canceled(call, read.until_finished(system(), job, call.wait_until))
 
 
 @route(operations.RETRY_JOB)
@@ -212,7 +208,7 @@ def create_upload() -> Response:
     """
     call = current_call()
     body = call.body(UploadBody)
-    ticket = uploads.create(system(), call.owner, body.content_type, body.size)
+    ticket = uploads.create(system(), call.owner, body.media_type, body.size)
     return answers.json(upload_view(ticket), 201)
 
 
@@ -284,7 +280,7 @@ if settings.by_websocket:
 
     @app.on_ws_message()
     def websocket_message(event: WebsocketEvent) -> None:
-        subscribe.receive(system(), event.connection_id, event.body or "")
+        subscribe.receive(system(), event.connection_id, frames.message_in(event.to_dict()))
 
     @app.on_ws_disconnect()
     def websocket_disconnect(event: WebsocketEvent) -> None:

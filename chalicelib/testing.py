@@ -28,6 +28,7 @@ from chalicelib.domain.writes import Write
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.outbound import MemoryWeb
 from chalicelib.memory.stores import (
+    MemoryHeldRequests,
     MemoryJobs,
     MemoryPayloads,
     MemoryQueue,
@@ -93,6 +94,7 @@ class Bench:
             new_id=lambda: f"{seeded.getrandbits(128):032x}",
             random=seeded.random,
             tasks=lambda: self.tasks,
+            held=MemoryHeldRequests(),
             secrets=MemorySecrets(),
             signing_secrets=MemorySigningSecrets(),
             interrupts=lambda: self._steps,

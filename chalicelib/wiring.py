@@ -50,6 +50,7 @@ def tasks() -> Mapping[str, Task]:
 
 @functools.cache
 def system(settings: Settings) -> System:
+    from chalicelib.aws.held_requests import HeldRequests
     from chalicelib.aws.items import Shards
     from chalicelib.aws.jobs_queue import JobsQueue
     from chalicelib.aws.jobs_table import JobsTable
@@ -72,6 +73,7 @@ def system(settings: Settings) -> System:
         new_id=_new_id,
         random=random.random,
         tasks=tasks,
+        held=HeldRequests(functools.partial(client, "dynamodb"), settings.table),
         secrets=Secrets(
             functools.partial(client, "dynamodb"),
             settings.table,

@@ -81,7 +81,7 @@ def refuse_any(detail: str, faults: Iterable[FieldError]) -> None:
 
 
 class UnsupportedMediaType(ClientError):
-    slug, title = "unsupported-media-type", "The body must be JSON"
+    slug, title = "unsupported-media-type", "The body must be plain JSON"
 
 
 class BodyTooLarge(ClientError):

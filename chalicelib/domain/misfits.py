@@ -27,6 +27,7 @@ REQUIRED = "This member is required."
 
 _LISTS = (list, set, frozenset, collections.abc.Collection, collections.abc.Sequence)
 _OBJECTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_ABSENT = (type(None), msgspec.UnsetType)
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -141,7 +142,7 @@ def _plain(expected: Any, value: Any = None) -> Any:
     if typing.get_origin(expected) is Annotated:
         return _plain(typing.get_args(expected)[0], value)
     if typing.get_origin(expected) in (Union, types.UnionType):
-        kinds = [one for one in typing.get_args(expected) if one is not type(None)]
+        kinds = [one for one in typing.get_args(expected) if one not in _ABSENT]
         if len(kinds) > 1 and isinstance(value, dict):
             kinds = [one for one in kinds if _tag_fits(one, value)]
         return _plain(kinds[0], value) if len(kinds) == 1 else expected

@@ -10,7 +10,7 @@ import msgspec
 from chalice.app import Response
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.job import JobRecord, Status, Stored
+from chalicelib.domain.job import JobRecord, Stored
 from chalicelib.http.preferences import matches
 from chalicelib.http.representation import (
     EventListView,
@@ -100,7 +100,7 @@ def _has_tag(call: Call, job: JobRecord, tags: str) -> bool:
 
 
 def canceled(call: Call, job: JobRecord) -> Response:
-    return show_job(call, job, 200 if job.status is Status.CANCELED else 202)
+    return show_job(call, job, 200 if job.finished else 202, call.preference_applied)
 
 
 def see(url: str) -> Response:

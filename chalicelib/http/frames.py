@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,12 @@ def ticket_in(event: Mapping[str, Any]) -> str | None:
     """Of API Gateway's $connect event, which has the query only where there was one."""
     ticket: str | None = (event.get("queryStringParameters") or {}).get("ticket")
     return ticket
+
+
+def message_in(event: Mapping[str, Any]) -> str | bytes:
+    """Of a $default event: the text of a message, or the bytes of a binary one."""
+    body: str = event.get("body") or ""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body
 
 
 def operation_in(event: Mapping[str, Any]) -> dict[str, str]:

@@ -134,10 +134,15 @@ CANCEL_JOB = Operation(
     "POST",
     "/jobs/{job_id}/cancel",
     answers={
-        200: Answer("The job is canceled.", JobView, JOB_HEADERS),
-        202: Answer("The job is running; its worker will stop it.", JobView, JOB_HEADERS),
+        200: Answer("The job is finished.", JobView, (*JOB_HEADERS, "Preference-Applied")),
+        202: Answer(
+            "The job is running; its worker will stop it.",
+            JobView,
+            (*JOB_HEADERS, "Preference-Applied"),
+        ),
     },
-    problems=(404, 409, 503),
+    problems=(400, 404, 409, 503),
+    headers=("Prefer",),
 )
 RETRY_JOB = Operation(
     "POST",

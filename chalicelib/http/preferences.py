@@ -30,6 +30,13 @@ _TAG = r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*+)"'  # RFC 9110, 8.8.3
 _TAGS = re.compile(rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+(?:{_TAG})?+)*+")
 
 
+# What proxies append to the tag of a body that they compressed: Apache "-gzip", Jetty "--gzip".
+_SUFFIX = re.compile(r"--?(?:gzip|br|zstd|deflate)\Z")
+_MEDIA_TYPE = re.compile(  # RFC 9110, 8.3.1
+    rf"{_TOKEN}/{_TOKEN}(?:[ \t]*+;[ \t]*+(?:{_TOKEN}={_WORD})?+)*+"
+)
+
+
 def idempotency_key(value: str) -> str:
     """A quoted string, or the bare form that most clients send."""
     if quoted := _QUOTED.fullmatch(value):
@@ -92,7 +99,13 @@ def matches(value: str, tag: str) -> bool:
         return True
     if not _TAGS.fullmatch(value):
         raise MalformedRequest('An entity tag is a quoted string such as "5f0c2a", or *.')
-    return tag.removeprefix("W/").strip('"') in re.findall(_TAG, value)
+    named = {_SUFFIX.sub("", one) for one in re.findall(_TAG, value)}
+    return tag.removeprefix("W/").strip('"') in named
+
+
+def is_media_type(value: str) -> bool:
+    """Such as `text/csv; charset=utf-8`, in printable ASCII."""
+    return value.isascii() and value.isprintable() and bool(_MEDIA_TYPE.fullmatch(value))
 
 
 def _unescaped(quoted: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
@@ -11,32 +11,23 @@ import msgspec
 from chalice.app import Request
 
 from chalicelib.domain.errors import (
-    BodyTooLarge,
     FieldError,
     InvalidRequest,
     MalformedRequest,
     UnsupportedMediaType,
-    refuse_any,
 )
 from chalicelib.domain.job import Status, Webhook
 from chalicelib.domain.misfits import faults
-from chalicelib.domain.values import Place
 from chalicelib.http import preferences
+from chalicelib.http.bodies import parsed
 from chalicelib.http.cursors import seal, unseal
 from chalicelib.http.representation import EPOCH
 
 T = TypeVar("T")
 
-BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
-DEPTH_AT_MOST = 64
-NAME_AT_MOST = 256  # characters of a member's name: errors and links repeat names
-HOLDS_NUL = "holds a NUL character, which cannot be stored"
-EXACT_BELOW = 2**53  # up to there a double says exactly which integer is meant (RFC 8259, 6)
 LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
-# The names of RFC 6838, 4.2. Python's `$` would let a line break follow; ECMA's, which JSON Schema
-# means, would not: the lookahead is for both to agree.
-_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}"
-MEDIA_TYPE = rf"^{_NAME}/{_NAME}$(?!\n)"
+ANSWER_WITHIN = 29_000  # milliseconds: API Gateway's quota on an integration
+TO_ANSWER = 2_000  # milliseconds that an answer may take once a wait is over
 
 
 class WebhookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +70,21 @@ class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     filename: Annotated[str, msgspec.Meta(max_length=255)] = ""
-    content_type: Annotated[str, msgspec.Meta(pattern=MEDIA_TYPE)] = "application/octet-stream"
+    content_type: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=255,
+            description="As browsers name it, such as `text/csv;charset=utf-8`; may be empty.",
+        ),
+    ] = ""
+
+    @property
+    def media_type(self) -> str:
+        given = self.content_type.strip(" ") or "application/octet-stream"
+        if not preferences.is_media_type(given):
+            detail = f"{given!r} is not a media type such as text/csv or text/csv;charset=utf-8."
+            raise InvalidRequest(detail, errors=(FieldError("/content_type", detail),))
+        return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,17 @@ class Call:
         return preferences.wait_seconds(self._preferences, self.longest_wait)
 
     @property
+    def wait_until(self) -> int:
+        """When to answer, at the latest: as `Prefer: wait=N` asks, and in time for API Gateway,
+        which counts from when it took the request (a cold start, and all that came before)."""
+        now = self.now()
+        arrived: int = self.request.context.get("requestTimeEpoch", now)
+        context: Any = self.request.lambda_context
+        ends_at = now + int(context.get_remaining_time_in_millis())
+        ends = min(arrived + ANSWER_WITHIN, ends_at) - TO_ANSWER
+        return min(now + (self.wait or 0) * 1_000, ends)
+
+    @property
     def preference_applied(self) -> dict[str, str]:
         """Preference-Applied (RFC 7240, section 3), where any was."""
         applied = [] if self.wait is None else [f"wait={self.wait}"]
@@ -157,16 +173,17 @@ class Call:
 
     def body(self, expected: type[T], first: Callable[[Any], None] = lambda value: None) -> T:
         """The JSON body as `expected`. If it does not fit, `first` may raise the better error."""
-        raw = self.request.raw_body
-        raw = raw.encode() if isinstance(raw, str) else raw
-        if len(raw) > BODY_AT_MOST:
-            raise BodyTooLarge("A body may have 2.5 MiB: use POST /uploads for what is larger.")
+        if (encoding := self.header("content-encoding") or "identity").lower() != "identity":
+            raise UnsupportedMediaType(
+                f"The body has Content-Encoding: {encoding}. Send it as it is, without one."
+            )
         media_type = (self.header("content-type") or "application/json").partition(";")[0].strip()
         if media_type.lower() != "application/json":
             raise UnsupportedMediaType(
                 f"The body is {media_type}: send JSON, with Content-Type: application/json."
             )
-        value = _parsed(raw)
+        raw = self.request.raw_body
+        value = parsed(raw.encode() if isinstance(raw, str) else raw)
         try:
             return msgspec.convert(value, expected)
         except msgspec.ValidationError:
@@ -236,43 +253,3 @@ def base_of(request: Request, public_url: str | None) -> str:
     inside = [segment for segment in context["resourcePath"].split("/") if segment]
     path = context["path"].rstrip("/").split("/")  # API Gateway takes a trailing slash, too
     return f"https://{context['domainName']}{'/'.join(path[: len(path) - len(inside)])}"
-
-
-def _parsed(raw: bytes) -> Any:
-    try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        raise MalformedRequest(f"The body is not JSON: {error}.") from None
-    except RecursionError:
-        raise MalformedRequest("The body is nested too deeply.") from None
-    refuse_any("The body holds what cannot be stored.", _tidied(value, "", DEPTH_AT_MOST))
-    return value
-
-
-def _tidied(value: Any, at: Place | str, levels: int) -> Iterator[FieldError]:
-    """What a parsed body may not hold; found in one walk, which also makes an int of every whole
-    number that a double says exactly: JSON has numbers of one kind, and to a JSON Schema 1.0 is
-    an integer."""
-    members: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, dict):
-        members = value.items()
-    elif isinstance(value, list):
-        members = enumerate(value)
-    for step, member in members:
-        if levels == 1:
-            raise MalformedRequest(f"The body is nested more than {DEPTH_AT_MOST} levels deep.")
-        if isinstance(step, str) and len(step) > NAME_AT_MOST:
-            yield FieldError(
-                at,
-                f"has a member whose name has {len(step)} characters; {NAME_AT_MOST} are allowed",
-            )
-            continue
-        if isinstance(step, str) and "\x00" in step:
-            yield FieldError(Place(at, step), HOLDS_NUL)
-        if isinstance(member, str):
-            if "\x00" in member:
-                yield FieldError(Place(at, step), HOLDS_NUL)
-        elif isinstance(member, (dict, list)):
-            yield from _tidied(member, Place(at, step), levels - 1)
-        elif isinstance(member, float) and abs(member) < EXACT_BELOW and member.is_integer():
-            value[step] = int(member)

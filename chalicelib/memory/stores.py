@@ -176,6 +176,23 @@ class MemoryPayloads:
         return len(found) <= at_most
 
 
+@dataclass
+class MemoryHeldRequests:
+    """Implements ports.HeldRequests; by owner, until when each counts."""
+
+    holds: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def begin(self, owner: str, hold: str, until: int, now: int, at_most: int) -> bool:
+        current = {one: end for one, end in self.holds.get(owner, {}).items() if end > now}
+        if hold not in current and len(current) >= at_most:
+            return False
+        self.holds[owner] = {**current, hold: until}
+        return True
+
+    def end(self, owner: str, hold: str, until: int) -> None:
+        self.holds.get(owner, {}).pop(hold, None)
+
+
 @dataclass(frozen=True)
 class MemorySecrets:
     """Implements ports.SecretStore."""

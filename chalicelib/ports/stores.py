@@ -104,6 +104,17 @@ class PayloadStore(Protocol):
         """Delete the objects under a prefix, about `at_most` at once: False while some are left."""
 
 
+class HeldRequests(Protocol):
+    """How many requests each owner has held at the moment, in all processes of the stage."""
+
+    def begin(self, owner: str, hold: str, until: int, now: int, at_most: int) -> bool:
+        """Count a request that is held until `until` at the latest (epoch ms; it then counts no
+        longer, whatever became of its process). False where that is one more than `at_most`."""
+
+    def end(self, owner: str, hold: str, until: int) -> None:
+        """Count it no longer."""
+
+
 class SecretStore(Protocol):
     def stage_secret(self) -> bytes:
         """256 random bits, the same for every process of the stage and as long as its jobs are

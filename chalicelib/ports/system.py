@@ -12,6 +12,7 @@ from chalicelib.ports.outbound import Web
 from chalicelib.ports.push import Pushing
 from chalicelib.ports.runtime import Beats, Clock, Interrupts
 from chalicelib.ports.stores import (
+    HeldRequests,
     JobStore,
     MessageQueue,
     PayloadStore,
@@ -26,6 +27,7 @@ class Rules:
 
     lease: int = 60_000
     retention: int = 30 * 86_400_000
+    held_at_most: int = 20  # requests of one owner at once
     ending_margin: int = 20_000  # what a task gets to stop before Lambda stops it
 
 
@@ -41,6 +43,7 @@ class System:
     new_id: Callable[[], str]  # an id, nonce or token nobody can guess: 32 hex digits
     random: Callable[[], float]  # from [0, 1)
     tasks: Callable[[], Mapping[str, Task]]
+    held: HeldRequests
     secrets: SecretStore
     signing_secrets: SigningSecrets
     interrupts: Callable[[], Interrupts]

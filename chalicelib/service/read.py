@@ -5,9 +5,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import JobNotFinished, JobNotSucceeded, NotFound
+from chalicelib.domain.errors import (
+    JobNotFinished,
+    JobNotSucceeded,
+    NotFound,
+    OvertimeError,
+    Unavailable,
+)
 from chalicelib.domain.events import Event, Transitioned, event_position
 from chalicelib.domain.job import ID, LIVE, Artifact, Entry, JobRecord, Status, Stored
 from chalicelib.domain.transitions import Stamp
@@ -49,21 +56,45 @@ def find(system: System, owner: str, job_id: str) -> JobRecord:
 
 
 def wait(
-    system: System,
-    owner: str,
-    job_id: str,
-    seconds: int,
-    enough: Callable[[JobRecord], bool],
+    system: System, owner: str, job_id: str, until: int, enough: Callable[[JobRecord], bool]
 ) -> JobRecord:
-    """The job as soon as it is `enough`, or as it is when `seconds` have passed."""
-    until = system.clock.now() + seconds * 1_000
-    for pause in _pauses():
-        record = get(system, owner, job_id)
-        left = until - system.clock.now()
-        if left <= 0 or enough(record):
-            return record
-        system.clock.sleep(min(pause, left / 1_000))
-    raise AssertionError("the pauses do not end")
+    """The job as soon as it is `enough`, or as it is at `until` (epoch ms); at once where the
+    owner has as many requests held as one may."""
+    record = get(system, owner, job_id)
+    if enough(record) or system.clock.now() >= until:
+        return record
+    with _held(system, owner, until) as held:
+        for pause in _pauses() if held else ():
+            left = until - system.clock.now()
+            if left <= 0 or enough(record):
+                break
+            system.clock.sleep(min(pause, left / 1_000))
+            record = get(system, owner, job_id)
+    return record
+
+
+def until_finished(system: System, record: JobRecord, until: int) -> JobRecord:
+    """The job once it is finished, or as it is at `until` (epoch ms). A look that fails does not
+    undo what the request has stored by then."""
+    if not record.finished and system.clock.now() < until:
+        with suppress(OvertimeError):
+            return wait(system, record.owner, record.id, until, lambda job: job.finished)
+    return record
+
+
+@contextmanager
+def _held(system: System, owner: str, until: int) -> Iterator[bool]:
+    """Counts a held request: each keeps an invocation of the API busy, and one owner alone could
+    keep all of them. Where they cannot be counted now, none is held."""
+    hold, now, held = system.new_id(), system.clock.now(), False
+    with suppress(Unavailable):
+        held = system.held.begin(owner, hold, until, now, system.rules.held_at_most)
+    try:
+        yield held
+    finally:
+        if held:
+            with suppress(Unavailable):  # then it counts until `until`
+                system.held.end(owner, hold, until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def connect(system: System, connection_id: str, ticket_text: str | None) -> None
     logger.info("connected", extra={"connection": connection_id, "owner": ticket.owner})
 
 
-def receive(system: System, connection_id: str, body: str) -> None:
+def receive(system: System, connection_id: str, body: str | bytes) -> None:
     """Do what a message asks for, and answer it; a refusal is an answer, too."""
     pushing, job = _pushing(system), None
     try:
@@ -116,7 +116,7 @@ def _job_of(channel: str) -> str:
     return found[1]
 
 
-def _parse(body: str) -> ClientMessage:
+def _parse(body: str | bytes) -> ClientMessage:
     try:
         return msgspec.json.decode(body, type=ClientMessage)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

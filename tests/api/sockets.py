@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import itertools
 import json
@@ -59,6 +60,11 @@ class Browser:
         text = body if isinstance(body, str) else json.dumps(body)
         answer = self._event("MESSAGE", body=text)
         assert answer["statusCode"] == 200
+
+    def say_in_bytes(self, body: Any) -> None:
+        """A binary frame."""
+        text = base64.b64encode(json.dumps(body).encode()).decode()
+        assert self._event("MESSAGE", body=text, isBase64Encoded=True)["statusCode"] == 200
 
     def subscribe(self, *jobs: str) -> None:
         for job in jobs:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
 import pytest
 
-from chalicelib.http.requests import BODY_AT_MOST
+from chalicelib.http.bodies import BODY_AT_MOST
 from chalicelib.tasks import Job, task
 from tests.api.harness import Service, is_problem, pointers
 
@@ -42,7 +43,7 @@ def echo(params: str) -> bytes:
         b'{"task": "echo", "params": {"text": "\\ud800"}}',
         b'{"task": "echo", "params": {"text": "\\udc00\\ud800"}}',
         b'{"task": "echo", "params": {"text": "\xed\xa0\x80"}}',
-        b'\xef\xbb\xbf{"task": "echo", "params": {}}',
+        b'\xef\xbb\xbf\xef\xbb\xbf{"task": "echo", "params": {}}',
         '{"task": "echo", "params": {}}'.encode("utf-16"),
         b"task=echo",
         b"\x00",
@@ -51,6 +52,28 @@ def echo(params: str) -> bytes:
 def test_what_is_not_json_is_refused(service: Service, body: bytes) -> None:
     assert is_problem(raw(service, body), 400, "malformed-request")
     assert service.nothing_is_stored()
+
+
+def test_a_byte_order_mark_before_json_is_taken(service: Service) -> None:
+    assert raw(service, b"\xef\xbb\xbf" + echo("{}")).status_code == 202
+
+
+@pytest.mark.parametrize("text", [b"caf\xe9", "caf\ufffd".encode()])
+def test_a_body_that_is_not_utf_8_is_named_as_such(service: Service, text: bytes) -> None:
+    """What API Gateway hands on has U+FFFD in the place of such bytes."""
+    answer = raw(service, b'{"task": "echo", "params": {"text": "%s"}}' % text)
+    assert is_problem(answer, 400, "malformed-request")
+    assert "UTF-8" in answer.json_body["detail"]
+    assert service.nothing_is_stored()
+    assert raw(service, echo('{"text": "\\ufffd"}')).status_code == 202
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip"])
+def test_a_compressed_body_is_refused_by_name(service: Service, encoding: str) -> None:
+    answer = raw(service, gzip.compress(echo("{}")), Content_Encoding=encoding)
+    assert is_problem(answer, 415, "unsupported-media-type")
+    assert f"Content-Encoding: {encoding}" in answer.json_body["detail"]
+    assert raw(service, echo("{}"), Content_Encoding="identity").status_code == 202
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,17 @@ def test_a_held_read_looks_once_a_second(service: Service) -> None:
     job_id = service.submitted()
     with calls() as made:
         service.get(f"/jobs/{job_id}", Prefer="wait=10")
-    assert made == ["dynamodb.GetItem"] * 13  # at 0, 0.25, 0.75, 1.75, … 9.75 and 10 s
+    held, no_more = ["dynamodb.UpdateItem"], ["dynamodb.UpdateItem"]  # only these pay for the count
+    look = ["dynamodb.GetItem"]  # at 0, 0.25, 0.75, 1.75, … 9.75 and 10 s
+    assert made == [*look, *held, *look * 12, *no_more]
+
+
+def test_a_wait_for_a_job_that_is_finished_is_one_read(service: Service) -> None:
+    job_id = service.submitted()
+    service.work()
+    with calls() as made:
+        service.get(f"/jobs/{job_id}", Prefer="wait=10")
+    assert made == ["dynamodb.GetItem"]
 
 
 def test_an_upload_is_signed_without_a_call(service: Service) -> None:

@@ -48,6 +48,14 @@ def test_a_subscriber_is_told_at_once_how_the_job_stands(
     ]
 
 
+def test_json_in_a_binary_message_is_taken(service: Service, sockets: Sockets) -> None:
+    job = service.submitted()
+    browser = sockets.connected()
+    browser.say_in_bytes({"action": "subscribe", "job": job})
+    [answer] = browser.take()
+    assert (answer["type"], answer["job"]["id"]) == ("job.updated", job)
+
+
 def test_every_change_of_status_is_told(service: Service, sockets: Sockets) -> None:
     job = service.submitted()
     browser = sockets.watching(job)

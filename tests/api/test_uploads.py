@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from chalicelib.http.representation import rfc3339
+from chalicelib.memory.stores import MemoryPayloads
 from chalicelib.service.uploads import upload_key
 from tests.api.harness import Service, is_problem, pointers
 
@@ -115,6 +117,21 @@ def test_an_upload_may_have_up_to_5_gib(service: Service, size: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "signed"),
+    [
+        ("text/csv;charset=utf-8", "text/csv;charset=utf-8"),
+        ('multipart/form-data; boundary="a;b"', 'multipart/form-data; boundary="a;b"'),
+        ("", "application/octet-stream"),  # of a file whose type the browser does not know
+        (" text/csv ", "text/csv"),
+    ],
+)
+def test_a_type_is_taken_as_browsers_name_it(service: Service, given: str, signed: str) -> None:
+    answer = service.post("/uploads", {"size": 1, "content_type": given})
+    assert answer.status_code == 201
+    assert answer.json_body["upload"]["headers"]["Content-Type"] == signed
+
+
+@pytest.mark.parametrize(
     ("body", "pointer"),
     [
         ({}, "/size"),
@@ -126,12 +143,13 @@ def test_an_upload_may_have_up_to_5_gib(service: Service, size: int) -> None:
         ({"size": None}, "/size"),
         ({"size": 1, "filename": "x" * 256}, "/filename"),
         ({"size": 1, "filename": 1}, "/filename"),
-        ({"size": 1, "content_type": ""}, "/content_type"),
         ({"size": 1, "content_type": "text"}, "/content_type"),
-        ({"size": 1, "content_type": "text/plain\n"}, "/content_type"),
+        ({"size": 1, "content_type": "text/plain\nx"}, "/content_type"),
+        ({"size": 1, "content_type": "text/plain; charset"}, "/content_type"),
+        ({"size": 1, "content_type": 'text/plain; a="\n"'}, "/content_type"),
         ({"size": 1, "content_type": "text/plain\r\nX-Evil: 1"}, "/content_type"),
         ({"size": 1, "content_type": "té/x"}, "/content_type"),
-        ({"size": 1, "content_type": "a/" + "b" * 65}, "/content_type"),
+        ({"size": 1, "content_type": "a/" + "b" * 254}, "/content_type"),
         ({"size": 1, "type": "text/plain"}, "/type"),
         ([], ""),
     ],
@@ -140,3 +158,25 @@ def test_what_is_no_upload_is_refused(service: Service, body: Any, pointer: str)
     refused = service.post("/uploads", body)
     assert is_problem(refused, 422, "invalid-request")
     assert pointers(refused) == [pointer]
+
+
+def test_many_uploads_are_looked_for_eight_at_once(service: Service) -> None:
+    """One after the other, 500 of them could take longer than API Gateway waits."""
+    all_eight = threading.Barrier(8, timeout=20)
+
+    class Counting(MemoryPayloads):
+        def size(self, key: str) -> int | None:
+            all_eight.wait()
+            return 1
+
+    service.replace(payloads=Counting())
+    uploads = [f"upload:{number:032x}" for number in range(16)]
+    assert service.submit("echo", {"files": uploads}).status_code == 202
+
+
+def test_each_upload_that_is_missing_is_named_wherever_it_stands(service: Service) -> None:
+    there, missing = service.upload(b"x"), "upload:" + "0" * 32
+    params = {"files": [there, missing, f"no {missing}", f'"{missing}"'], "text": missing}
+    answer = service.submit("echo", params)
+    assert is_problem(answer, 422, "invalid-request")
+    assert pointers(answer) == ["/params/files/1", "/params/text"]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+import app as app_module
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.job import Status
+from chalicelib.memory.stores import MemoryHeldRequests, MemoryJobs
 from chalicelib.tasks import Job, task
-from tests.api.harness import Service
+from tests.api import gateway
+from tests.api.harness import Context, Service
+
+JSON = (("Content-Type", "application/json"),)
+BODY = b'{"task": "echo", "params": {}}'
 
 
 def later(service: Service, seconds: float, happens: object) -> None:
@@ -188,3 +198,99 @@ def test_after_a_wait_the_client_is_told_how_long_it_is_from_then(service: Servi
     service.clock.sleep(550)  # 25 s are left
     answer = service.get(f"/jobs/{job_id}", Prefer="wait=20")
     assert answer.headers["Retry-After"] == "5"
+
+
+# ── on a cancel ──
+
+
+def test_a_cancel_is_held_and_answers_202_when_the_time_is_up(service: Service) -> None:
+    answers = []
+
+    @task("walk")
+    def walk(job: Job) -> None:
+        answers.append(service.post(f"/jobs/{job.id}/cancel", Prefer="wait=2"))
+
+    service.does(walk)
+    service.submitted("walk")
+    service.work()
+    [still] = answers
+    assert (still.status_code, still.json_body["status"]) == (202, "running")
+    assert still.headers["Preference-Applied"] == "wait=2"
+    assert service.clock.elapsed == 2
+
+
+def test_a_cancel_answers_200_as_soon_as_the_job_is_canceled(service: Service) -> None:
+    job_id = service.submitted()
+    record = service.record(job_id)
+    running = dataclasses.replace(record, status=Status.RUNNING, lease_token="t")
+
+    jobs = MemoryJobs({job_id: running})
+    service.replace(jobs=jobs)
+
+    def stops() -> None:
+        jobs.records[job_id] = dataclasses.replace(jobs.records[job_id], status=Status.CANCELED)
+
+    later(service, 1.75, stops)
+    answer = service.post(f"/jobs/{job_id}/cancel", Prefer="wait=10")
+    assert (answer.status_code, answer.json_body["status"]) == (200, "canceled")
+    assert service.clock.elapsed == 1.75
+
+
+# ── how many, and how long ──
+
+
+def test_the_twenty_first_request_is_answered_at_once_and_others_owners_are_not_touched(
+    service: Service,
+) -> None:
+    job_id, now = service.submitted(), service.clock.now()
+    for number in range(20):
+        assert service.system.held.begin("local", str(number), now + 20_000, now, 20)
+    answer = service.get(f"/jobs/{job_id}", Prefer="wait=10")
+    assert (answer.status_code, service.clock.elapsed) == (200, 0)
+    assert answer.headers["Retry-After"] == "1"
+    service.system.held.end("local", "7", now + 20_000)
+    service.get(f"/jobs/{job_id}", Prefer="wait=10")
+    assert service.clock.elapsed == 10
+
+
+def test_a_request_that_was_held_counts_no_longer_also_if_it_failed(service: Service) -> None:
+    job_id = service.submitted()
+
+    def gone() -> None:
+        service.post(f"/jobs/{job_id}/cancel")
+        service.delete(f"/jobs/{job_id}")
+
+    service.replace(held=MemoryHeldRequests())
+    later(service, 0.25, gone)
+    assert service.get(f"/jobs/{job_id}", Prefer="wait=9").status_code == 404
+    assert service.system.held.holds == {"local": {}}  # type: ignore[attr-defined]
+
+
+def test_where_requests_cannot_be_counted_none_is_held(service: Service) -> None:
+    class Away:
+        def begin(self, *_: object) -> bool:
+            raise Unavailable("away")
+
+    service.replace(held=Away())
+    answer = service.submit(Prefer="wait=10")
+    assert (answer.status_code, service.clock.elapsed) == (202, 0)
+
+
+def test_a_wait_ends_before_api_gateway_hangs_up(service: Service) -> None:
+    """It counts from when it took the request; a cold start and uploads take of that time."""
+    context = Context(29)
+    asked = gateway.event(app_module.app.routes, "POST", "/jobs", JSON, BODY)
+    asked["headers"]["Prefer"] = "wait=25"
+    asked["multiValueHeaders"]["Prefer"] = ["wait=25"]
+    asked["requestContext"]["requestTimeEpoch"] = service.clock.now() - 12_000
+    answer = app_module.app(asked, context)
+    assert answer["statusCode"] == 202
+    assert service.clock.elapsed == 15  # and 2 s are left to answer
+
+
+def test_a_wait_ends_before_lambda_ends_the_invocation(service: Service) -> None:
+    asked = gateway.event(app_module.app.routes, "POST", "/jobs", JSON, BODY)
+    asked["multiValueHeaders"]["Prefer"] = ["wait=25"]
+    answer = app_module.app(asked, Context(10))
+    assert answer["statusCode"] == 202
+    assert service.clock.elapsed == 8

@@ -13,6 +13,7 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
+from chalicelib.aws import held_requests
 from chalicelib.aws import signing_secrets as table_of_secrets
 from chalicelib.aws.items import Shards
 from chalicelib.aws.jobs_queue import JobsQueue
@@ -22,6 +23,7 @@ from chalicelib.aws.secrets import Secrets
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.memory.identity import MemoryTokens
 from chalicelib.memory.stores import (
+    MemoryHeldRequests,
     MemoryJobs,
     MemoryPayloads,
     MemoryQueue,
@@ -30,6 +32,7 @@ from chalicelib.memory.stores import (
 )
 from chalicelib.ports.identity import TokenStore
 from chalicelib.ports.stores import (
+    HeldRequests,
     JobStore,
     MessageQueue,
     PayloadStore,
@@ -65,6 +68,7 @@ class Stores:
     secrets: Callable[[Callable[[], bytes]], SecretStore]
     """Of one more process, whose fresh random bytes are these."""
     signing: SigningSecrets
+    held: HeldRequests
     tokens: TokenStore
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
@@ -77,6 +81,7 @@ def _aws(dynamodb: Any, table: str, sqs: Any = None, s3: Any = None) -> Stores:
         JobsTable(lambda: dynamodb, table, SHARDS),
         lambda fresh: Secrets(lambda: dynamodb, table, fresh),
         table_of_secrets.SigningSecrets(lambda: dynamodb, table),
+        held_requests.HeldRequests(lambda: dynamodb, table),
         TokensTable(lambda: dynamodb, table),
         table_client=dynamodb,
         table=table,
@@ -104,6 +109,7 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
                 MemoryJobs(),
                 lambda fresh: secrets,
                 MemorySigningSecrets(),
+                MemoryHeldRequests(),
                 MemoryTokens(),
                 MemoryQueue(),
                 MemoryPayloads(),

@@ -34,6 +34,16 @@ def test_what_was_put_is_got(payloads: PayloadStore, tmp_path: Path) -> None:
     assert payloads.size("a") == 5
 
 
+def test_what_was_deleted_is_there_no_more_and_nothing_else_is_missing(
+    payloads: PayloadStore,
+) -> None:
+    for number in range(3):
+        payloads.put(f"jobs/{number}", b"x", "text/plain")
+    payloads.delete(["jobs/0", "jobs/2", "jobs/never"])
+    payloads.delete([])
+    assert [payloads.size(f"jobs/{number}") for number in range(3)] == [None, 1, None]
+
+
 def standing_at(position: int, file: io.BytesIO) -> io.BytesIO:
     file.seek(position)
     return file

@@ -16,7 +16,13 @@ from chalicelib.domain.task import HttpResponse, Task
 from chalicelib.domain.values import encode
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.outbound import MemoryWeb
-from chalicelib.memory.stores import MemoryJobs, MemoryPayloads, MemorySecrets, MemorySigningSecrets
+from chalicelib.memory.stores import (
+    MemoryHeldRequests,
+    MemoryJobs,
+    MemoryPayloads,
+    MemorySecrets,
+    MemorySigningSecrets,
+)
 from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.interrupts import PendingInterrupt
@@ -141,6 +147,7 @@ class World:
             new_id=self.new_id,
             random=self.random.random,
             tasks=self._registered,
+            held=MemoryHeldRequests(),
             secrets=MemorySecrets(),
             signing_secrets=self.signing_secrets,
             interrupts=_Interrupts,

@@ -135,6 +135,7 @@ def test_a_list_of_tags_names_a_tag_if_one_of_them_is_it(
 
 def test_a_tag_is_not_found_inside_another() -> None:
     assert not matches('"xa"', '"a"')
+    assert not matches('"a-x"', '"a"')
     assert not matches('"x,a,"', '"a"')
     assert not matches('"A"', '"a"')
 
@@ -175,3 +176,9 @@ def test_no_header_takes_long_to_read(value: str) -> None:
         with suppress(MalformedRequest):
             parse(value)
     assert time.process_time() - began < 0.5  # seconds of computing, whatever else runs here
+
+
+@pytest.mark.parametrize("suffix", ["-gzip", "--gzip", "-br", "-zstd", "-deflate"])
+def test_a_tag_that_a_proxy_suffixed_still_matches(suffix: str) -> None:
+    assert matches(f'"x", W/"a{suffix}"', '"a"')
+    assert not matches(f'"b{suffix}"', '"a"')

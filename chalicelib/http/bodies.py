@@ -1,0 +1,68 @@
+"""A request's body: JSON in UTF-8, within bounds, of values that can be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain.errors import BodyTooLarge, FieldError, MalformedRequest, refuse_any
+from chalicelib.domain.values import Place
+
+BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
+DEPTH_AT_MOST = 64
+TOO_DEEP = f"The body is nested more than {DEPTH_AT_MOST} levels deep."
+NAME_AT_MOST = 256  # characters of a member's name: errors and links repeat names
+HOLDS_NUL = "holds a NUL character, which cannot be stored"
+EXACT_BELOW = 2**53  # up to there a double says exactly which integer is meant (RFC 8259, 6)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+REPLACED = "\ufffd".encode()  # what a text that is not UTF-8 holds once API Gateway has passed it
+
+
+def parsed(raw: bytes) -> Any:
+    """The body's JSON value, its whole numbers as int. Raises what bad bodies deserve."""
+    if len(raw) > BODY_AT_MOST:
+        raise BodyTooLarge("A body may have 2.5 MiB: use POST /uploads for what is larger.")
+    if REPLACED in raw:
+        raise MalformedRequest(
+            "The body holds U+FFFD, which stands in the place of bytes that are not UTF-8. Send "
+            "UTF-8; where you mean the character itself, write it as \\ufffd."
+        )
+    try:
+        value = msgspec.json.decode(raw.removeprefix(BYTE_ORDER_MARK))
+    except UnicodeError:
+        raise MalformedRequest("The body is not UTF-8, as JSON has to be.") from None
+    except msgspec.MsgspecError as error:
+        raise MalformedRequest(f"The body is not JSON: {error}.") from None
+    except RecursionError:
+        raise MalformedRequest(TOO_DEEP) from None
+    refuse_any("The body holds what cannot be stored.", _tidied(value, "", DEPTH_AT_MOST))
+    return value
+
+
+def _tidied(value: Any, at: Place | str, levels: int) -> Iterator[FieldError]:
+    """What a parsed body may not hold; found in one walk, which also makes an int of every whole
+    number that a double says exactly: JSON has numbers of one kind, and to a JSON Schema 1.0 is
+    an integer."""
+    members: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for step, member in members:
+        if levels == 1:
+            raise MalformedRequest(TOO_DEEP)
+        if isinstance(step, str) and len(step) > NAME_AT_MOST:
+            said = f"has a member whose name has {len(step)} characters; {NAME_AT_MOST} are allowed"
+            yield FieldError(at, said)
+            continue
+        if isinstance(step, str) and "\x00" in step:
+            yield FieldError(Place(at, step), HOLDS_NUL)
+        if isinstance(member, str):
+            if "\x00" in member:
+                yield FieldError(Place(at, step), HOLDS_NUL)
+        elif isinstance(member, (dict, list)):
+            yield from _tidied(member, Place(at, step), levels - 1)
+        elif isinstance(member, float) and abs(member) < EXACT_BELOW and member.is_integer():
+            value[step] = int(member)
