@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.domain.errors import BodyTooLarge, FieldError, MalformedRequest, refuse_any
-from chalicelib.domain.values import Place
+from chalicelib.domain.values import Place, decode_json
 
 BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
 DEPTH_AT_MOST = 64
@@ -30,7 +30,7 @@ def parsed(raw: bytes) -> Any:
             "UTF-8; where you mean the character itself, write it as \\ufffd."
         )
     try:
-        value = msgspec.json.decode(raw.removeprefix(BYTE_ORDER_MARK))
+        value = decode_json(raw.removeprefix(BYTE_ORDER_MARK))
     except UnicodeError:
         raise MalformedRequest("The body is not UTF-8, as JSON has to be.") from None
     except msgspec.MsgspecError as error:

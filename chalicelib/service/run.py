@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-import msgspec
-
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.events import LogLine, event_position
 from chalicelib.domain.job import DAY, Artifact, JobRecord, Progress, Stored
@@ -21,6 +19,7 @@ from chalicelib.domain.params import UPLOAD_ID
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Job
 from chalicelib.domain.text import printable
+from chalicelib.domain.values import decode_json
 from chalicelib.domain.verbs import PendingOutput
 from chalicelib.ports.system import System
 from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, json_text, stash
@@ -74,7 +73,7 @@ class Run(Job):
         if self.record.checkpoint is not None:
             gone = "The checkpoint to go on from is not kept any more."
             self._saved = fetch(self.system, self.record.checkpoint, gone)
-            self.state = msgspec.json.decode(self._saved)
+            self.state = decode_json(self._saved)
 
     # ── what a task calls ──
 
@@ -141,7 +140,7 @@ class Run(Job):
                 raise PermanentError(f"The result of step {step!r} is over 300 KiB: attach it.")
             with self.interrupts.shielded():
                 stored = self.system.jobs.store_once(self.record, step, text, self._keep_until)
-        result: T = msgspec.json.decode(stored)
+        result: T = decode_json(stored)
         return result
 
     def checkpoint(self, state: Any) -> None:

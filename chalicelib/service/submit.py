@@ -8,8 +8,6 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import (
     ConditionFailed,
@@ -22,7 +20,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.job import DAY, JobRecord, Status, Webhook, payload_prefix
 from chalicelib.domain.params import decode
 from chalicelib.domain.task import Task
-from chalicelib.domain.values import differences, digest, encode
+from chalicelib.domain.values import decode_json, differences, digest, encode
 from chalicelib.domain.writes import Verb
 from chalicelib.ports.system import System
 from chalicelib.service import uploads
@@ -193,7 +191,7 @@ def _replay(
 ) -> Accepted:
     bind(**log_fields(existing))
     if existing.request_digest != body_digest:
-        params = msgspec.json.decode(fetch(system, existing.params))
+        params = decode_json(fetch(system, existing.params))
         before = _body(existing.task, params, existing.run_at, existing.webhook)
         raise KeyReused(
             "This Idempotency-Key belongs to another request: use a fresh key for a new one.",

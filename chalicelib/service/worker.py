@@ -36,6 +36,7 @@ from chalicelib.domain.params import decode
 from chalicelib.domain.retry import backoff_seconds
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Stamp
+from chalicelib.domain.values import decode_json
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.ports.system import System
 from chalicelib.service.heartbeat import Heartbeat
@@ -137,7 +138,7 @@ def _run(run: Run, task: Task | None) -> Outcome:
         return UNKNOWN_TASK
     try:
         gone = "The job's params are not kept any more."
-        params = msgspec.json.decode(fetch(run.system, run.record.params, gone))
+        params = decode_json(fetch(run.system, run.record.params, gone))
         run.resume()
         with run.interrupts.armed():
             value = task(run, decode(task.params_type, params))
