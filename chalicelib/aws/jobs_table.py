@@ -151,6 +151,7 @@ class JobsTable:
                         **key(record.id, _log(record, line.position)),
                         "at": {"N": str(line.at)},
                         "attempt": {"N": str(line.attempt)},
+                        "run": {"N": str(line.run)},
                         "message": {"S": line.message},
                         "ttl": ttl(expires_at),
                     }
@@ -175,6 +176,7 @@ class JobsTable:
                 attempt=int(item["attempt"]["N"]),
                 message=item["message"]["S"],
                 position=item["sk"]["S"][prefix:],
+                run=int(item["run"]["N"]),
             )
             for item in islice(items, limit)
         ]

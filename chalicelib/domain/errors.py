@@ -158,7 +158,7 @@ class ConditionFailed(OvertimeError):
 
 class PermanentError(OvertimeError):
     """Raised by a task: no further attempt can help. The message reaches the client, and so
-    does a `headline` in place of the class's name, where an error has one."""
+    does a `headline` in place of the title, where an error has one."""
 
     slug, title = "permanent-error", "The task cannot be done"
 

@@ -95,7 +95,7 @@ class Entry:
     verb: str
     status: Status
     attempt: int | None = None
-    detail: str | None = None
+    error: Problem | None = None  # why the attempt failed; its detail is cut short
     left_out: int = 0
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import (
     LONGEST_DELAY,
+    Busy,
     DeadlineExceeded,
     Interrupted,
     InvalidRequest,
     InvocationEnding,
     JobCanceled,
+    OvertimeError,
     PermanentError,
     RetryLater,
 )
@@ -72,7 +74,7 @@ def outcome_of(error: BaseException, pending: BaseException | None) -> Outcome:
         error = pending
     match error:
         case Interrupted() if error is not pending:
-            return Retry(_problem("attempt-failed", error))
+            return Retry(_attempt_failed(error))
         case JobCanceled():
             return Canceled()
         case DeadlineExceeded():
@@ -84,11 +86,13 @@ def outcome_of(error: BaseException, pending: BaseException | None) -> Outcome:
         case InvalidRequest():
             return Failed(_params_no_longer_fit(error))
         case PermanentError():
-            return Failed(_problem(PermanentError.slug, error))
+            return Failed(_problem(PermanentError, error))
+        case Busy():
+            return Retry(_problem(Busy, error), _delay(error))
         case RetryLater():
-            return Retry(_problem(RetryLater.slug, error), _delay(error))
+            return Retry(_problem(RetryLater, error), _delay(error))
         case _:
-            return Retry(_problem("attempt-failed", error))
+            return Retry(_attempt_failed(error))
 
 
 UNKNOWN_TASK = Retry(
@@ -108,10 +112,16 @@ OUT_OF_TIME = Retry(
 )
 
 
-def _problem(slug: str, error: BaseException) -> Problem:
-    """The client sees type and message, never the traceback."""
-    title = getattr(error, "headline", type(error).__name__)
-    return Problem(type=f"/problems/{slug}", title=_text(title), detail=_text(error))
+def _problem(kind: type[OvertimeError], error: BaseException) -> Problem:
+    """Of an error whose message the task wrote for the client."""
+    title = getattr(error, "headline", kind.title)
+    return Problem(type=f"/problems/{kind.slug}", title=_text(title), detail=_text(error))
+
+
+def _attempt_failed(error: BaseException) -> Problem:
+    """Of any other: the client sees the class and the message, never the traceback."""
+    named = ": ".join(filter(None, [type(error).__name__, _text(error)]))
+    return Problem("/problems/attempt-failed", "The task failed", named[:DETAIL_AT_MOST])
 
 
 def _text(thing: object) -> str:

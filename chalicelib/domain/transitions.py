@@ -17,6 +17,7 @@ REMIND_AFTER = 2 * MINUTE
 LONGEST_MESSAGE_DELAY = 15 * MINUTE  # SQS quota on DelaySeconds
 DISPATCH_AHEAD = 90 * SECOND  # a sweep a minute finds a scheduled job in time
 HISTORY_HEAD, HISTORY_TAIL = 8, 24
+DETAIL_AT_MOST = 300  # characters of an error in the history: every write pays for the whole record
 
 
 class Mark(StrEnum):
@@ -180,7 +181,7 @@ def write(
         verb=verb,
         status=end,
         attempt=record.attempt if record else None,
-        detail=error.title if error else None,
+        error=replace(error, detail=error.detail[:DETAIL_AT_MOST]) if error else None,
     )
     if record is not None and len(record.history) >= HISTORY_HEAD + HISTORY_TAIL:
         # The list is rewritten short; what was appended meanwhile must not be lost by it. Its

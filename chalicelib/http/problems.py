@@ -56,11 +56,14 @@ class FieldProblem(msgspec.Struct, frozen=True):
 
 
 class ErrorView(msgspec.Struct, frozen=True):
-    """Why a job's last attempt failed."""
+    """Why an attempt of a job failed. `code` and `message` say it once more, for clients of
+    long-running operations, which look for these."""
 
-    type: str
-    title: str
-    detail: str
+    type: Annotated[str, msgspec.Meta(examples=["/problems/attempt-failed"])]
+    title: Annotated[str, msgspec.Meta(examples=["The task failed"])]
+    detail: Annotated[str, msgspec.Meta(examples=["ValueError: The file has no header."])]
+    code: Annotated[str, msgspec.Meta(examples=["attempt-failed"])]
+    message: Annotated[str, msgspec.Meta(description="`title: detail`")]
 
 
 class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,4 +152,7 @@ def _request_id(app: Chalice) -> str | None:
 
 
 def error_view(error: Problem | None) -> ErrorView | None:
-    return None if error is None else ErrorView(error.type, error.title, error.detail)
+    if error is None:
+        return None
+    code, message = error.type.removeprefix("/problems/"), f"{error.title}: {error.detail}"
+    return ErrorView(error.type, error.title, error.detail, code, message)

@@ -92,10 +92,11 @@ class EventView(msgspec.Struct, frozen=True, omit_defaults=True):
 
     at: Time
     type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["transition", "log", "webhook"]})]
+    run: Annotated[int | None, msgspec.Meta(description="1, and one more for each retry.")] = None
     attempt: int | None = None
     verb: str | None = None
     status: Visible | None = None
-    detail: str | None = None
+    error: Annotated[ErrorView | None, msgspec.Meta(description="Why it failed, cut short.")] = None
     left_out: Annotated[int, msgspec.Meta(description="Transitions not kept before it.")] = 0
     message: str | None = None
 
@@ -253,15 +254,16 @@ def _raw(text: str | None) -> Any:
 def event_view(event: Event) -> EventView:
     at = rfc3339(event.at)
     if isinstance(event, LogLine):
-        return EventView(at, "log", event.attempt, message=event.message)
+        return EventView(at, "log", event.run, event.attempt, message=event.message)
     entry = event.entry
     return EventView(
         at,
         "webhook" if event.of_webhook else "transition",
+        event.run,
         entry.attempt,
         verb=entry.verb,
         status=entry.status,
-        detail=entry.detail,
+        error=error_view(entry.error),
         left_out=entry.left_out,
     )
 

@@ -4,7 +4,7 @@ passed writes that down first."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ from chalicelib.domain.job import ID, LIVE, Artifact, Entry, JobRecord, Status, 
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.verbs import expire
 from chalicelib.domain.webhooks import webhook_job_ids
-from chalicelib.domain.writes import Write
+from chalicelib.domain.writes import Verb, Write
 from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.ports.system import System
 from chalicelib.service.measures import log_fields
@@ -189,31 +189,32 @@ def events(
 def transitions(record: JobRecord) -> Iterator[Transitioned]:
     """The history in its true order, though clocks differ, with the attempts filled in that a
     claim could not know: what ended the attempt does."""
-    latest, number = 0, 0
+    latest, number, run = 0, 0, 1
     for index, entry in enumerate(record.history):
         latest, number = max(latest, entry.at), number + 1 + entry.left_out
         attempt = entry.attempt
         if attempt is None and entry.status is Status.RUNNING:
             later = (e.attempt for e in record.history[index + 1 :] if e.attempt is not None)
             attempt = next(later, record.attempt)
-        known = Entry(entry.at, entry.verb, entry.status, attempt, entry.detail, entry.left_out)
-        yield Transitioned(entry.at, event_position(latest, f"0{number:06d}"), known)
+        if entry.left_out:  # retries may be among what fell out; those that follow are all there
+            run = record.generation + 1 - _retries(record.history[index:])
+        run += _retries((entry,))
+        known = replace(entry, attempt=attempt)
+        yield Transitioned(entry.at, event_position(latest, f"0{number:06d}"), known, run)
+
+
+def _retries(entries: Iterable[Entry]) -> int:
+    return sum(entry.verb == Verb.RETRY for entry in entries)
 
 
 def webhook_transitions(system: System, record: JobRecord) -> Iterator[Transitioned]:
-    """What became of the last webhooks: the transitions of the jobs that deliver them. Why the
-    last attempt failed is told in full."""
+    """What became of the last webhooks: the transitions of the jobs that deliver them."""
     latest = webhook_job_ids(record)[-WEBHOOKS_AT_MOST:]
     for webhook in system.jobs.read_many(latest) if latest else ():
-        known = list(transitions(webhook))
-        failed = [number for number, one in enumerate(known) if one.entry.detail is not None]
-        for number, one in enumerate(known):
-            entry = one.entry
-            if failed and number == failed[-1] and webhook.error is not None:
-                entry = replace(entry, detail=f"{entry.detail}: {webhook.error.detail}")
+        for one in transitions(webhook):
             at, _, rest = one.position.partition("-")
             position = f"{at}-2{rest}{webhook.id}"
-            yield Transitioned(one.at, position, entry, of_webhook=True)
+            yield Transitioned(one.at, position, one.entry, of_webhook=True)
 
 
 def _deadline_passed(record: JobRecord, now: int) -> bool:

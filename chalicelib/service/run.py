@@ -96,7 +96,8 @@ class Run(Job):
                 message = "(further lines of this attempt are in the service's log only)"
             now = self.system.clock.now()
             position = event_position(now, f"1{self._new_name()}")
-            self._lines.append(LogLine(now, self.attempt, message[:LINE_AT_MOST], position))
+            text, run = message[:LINE_AT_MOST], self.record.generation + 1
+            self._lines.append(LogLine(now, self.attempt, text, position, run))
 
     def attach(
         self, name: str, data: bytes | str | Path | BinaryIO, content_type: str | None = None

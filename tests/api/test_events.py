@@ -36,6 +36,7 @@ def test_a_job_tells_its_transitions_and_its_log_in_order(service: Service) -> N
     assert told[0] == {
         "at": begun,
         "type": "transition",
+        "run": 1,
         "verb": "submit",
         "status": "queued",
     }
@@ -43,11 +44,12 @@ def test_a_job_tells_its_transitions_and_its_log_in_order(service: Service) -> N
     assert claim == {
         "at": begun,
         "type": "transition",
+        "run": 1,
         "attempt": 1,
         "verb": "claim",
         "status": "running",
     }
-    assert log == {"at": spoke, "type": "log", "attempt": 1, "message": "begun"}
+    assert log == {"at": spoke, "type": "log", "run": 1, "attempt": 1, "message": "begun"}
     assert (succeed["verb"], succeed["status"], succeed["attempt"]) == ("succeed", "succeeded", 1)
     assert succeed["at"] == done
 
@@ -59,7 +61,39 @@ def test_every_attempt_is_told_with_why_it_ended(service: Service) -> None:
     assert told(service, job_id) == ["submit", "claim", "retry_later", "claim", "fail"]
     told_events = events(service, job_id)
     assert [event.get("attempt") for event in told_events] == [None, 1, 1, 2, 2]
-    assert told_events[2]["detail"] == "ValueError"
+    assert told_events[2]["error"] == told_events[4]["error"] == service.job(job_id)["error"]
+
+
+def test_an_events_error_is_cut_short_and_the_jobs_is_not(service: Service) -> None:
+    @task("wordy", max_attempts=1)
+    def wordy(job: Job) -> None:
+        raise ValueError("x" * 5_000)
+
+    service.does(wordy)
+    job_id = service.submitted("wordy")
+    service.work()
+    [told] = [event["error"]["detail"] for event in events(service, job_id) if "error" in event]
+    assert told == "ValueError: xxx".ljust(300, "x")
+    assert service.job(job_id)["error"]["detail"] == "ValueError: xxx".ljust(2_000, "x")
+
+
+def test_every_event_names_the_run_that_it_belongs_to(service: Service) -> None:
+    @task("grumbles", max_attempts=1)
+    def grumbles(job: Job) -> None:
+        service.clock.sleep(1)
+        job.log("again")
+        service.clock.sleep(1)
+        raise ValueError
+
+    service.does(grumbles)
+    job_id = service.submitted("grumbles")
+    service.work()
+    service.post(f"/jobs/{job_id}/retry")
+    service.work()
+    assert told(service, job_id)[:4] == ["submit", "claim", "again", "fail"]
+    assert told(service, job_id)[4:] == ["retry", "claim", "again", "fail"]
+    found = [(event["run"], event.get("attempt")) for event in events(service, job_id)]
+    assert found == [(1, None), (1, 1), (1, 1), (1, 1), (2, 1), (2, 1), (2, 1), (2, 1)]
 
 
 def test_what_clients_did_is_told_as_well(service: Service) -> None:
@@ -130,6 +164,8 @@ def test_a_long_history_says_how_much_of_it_is_left_out(service: Service) -> Non
     assert sum(1 + event.get("left_out", 0) for event in told) == 51
     [gap] = [event for event in told if "left_out" in event]
     assert told.index(gap) == 8
+    assert [event["run"] for event in told[:8]] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert [event["run"] for event in told[-3:]] == [25, 25, 26]
 
 
 def test_events_take_the_parameters_of_lists_without_filters(service: Service) -> None:

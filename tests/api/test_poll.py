@@ -73,8 +73,10 @@ def test_a_job_that_waits_for_another_attempt_says_why_and_how_long(service: Ser
     assert job["next_attempt_at"] == rfc3339(service.clock.time + 600_000)
     assert job["error"] == {
         "type": "/problems/retry-later",
-        "title": "RetryLater",
+        "title": "The task asked to be tried again later",
         "detail": "come back later",
+        "code": "retry-later",
+        "message": "The task asked to be tried again later: come back later",
     }
     service.clock.sleep(600)
     service.run(job_id)
@@ -90,8 +92,10 @@ def test_a_failed_job_shows_type_and_message_of_its_error_and_no_more(service: S
     assert (job["status"], job["attempt"], job["max_attempts"]) == ("failed", 2, 2)
     assert job["error"] == {
         "type": "/problems/attempt-failed",
-        "title": "ValueError",
-        "detail": "the moon is in the wrong house",
+        "title": "The task failed",
+        "detail": "ValueError: the moon is in the wrong house",
+        "code": "attempt-failed",
+        "message": "The task failed: ValueError: the moon is in the wrong house",
     }
 
 

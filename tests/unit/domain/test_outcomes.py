@@ -9,8 +9,16 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain import errors
 from chalicelib.domain.errors import InvocationEnding, JobCanceled, RetryLater
-from chalicelib.domain.outcomes import Canceled, Continue, Outcome, Retry, outcome_of
+from chalicelib.domain.outcomes import (
+    DETAIL_AT_MOST,
+    Canceled,
+    Continue,
+    Outcome,
+    Retry,
+    outcome_of,
+)
 from chalicelib.domain.task import Job
 from chalicelib.testing import Bench
 from tests.unit.harness import ended, raising
@@ -21,7 +29,10 @@ class Mute(Exception):
         return self.args[0]  # type: ignore[no-any-return]
 
 
-class Numbered(Exception):
+FAILED, LATER = "The task failed", "The task asked to be tried again later"
+
+
+class Numbered(RetryLater):
     headline = 404
 
 
@@ -38,16 +49,19 @@ class Odd(BaseException):
 @pytest.mark.parametrize(
     ("error", "title", "detail"),
     [
-        (Mute(404), "Mute", "(Mute has no text)"),
-        (Numbered("no"), "404", "no"),
-        (Odd("no"), "Odd", "no"),
-        (asyncio.CancelledError(), "CancelledError", ""),
-        (BaseExceptionGroup("two", [Odd(), ValueError()]), "BaseExceptionGroup", "two (2 sub-"),
-        (BaseExceptionGroup("one", [JobCanceled()]), "BaseExceptionGroup", "one (1 sub-exception)"),
-        (Busy(), "Busy", "busy"),
-        (Busy(delay_seconds="soon"), "Busy", "busy"),
-        (Busy(delay_seconds=math.nan), "Busy", "busy"),
-        (Busy(delay_seconds=1e300), "Busy", "busy"),
+        (Mute(404), FAILED, "Mute: (Mute has no text)"),
+        (ValueError("x" * 9_999), FAILED, "ValueError: xxx"),
+        (Odd("no"), FAILED, "Odd: no"),
+        (asyncio.CancelledError(), FAILED, "CancelledError"),
+        (BaseExceptionGroup("two", [Odd(), ValueError()]), FAILED, "BaseExceptionGroup: two (2 s"),
+        (BaseExceptionGroup("one", [JobCanceled()]), FAILED, "BaseExceptionGroup: one (1 sub-ex"),
+        (Numbered(7, "no"), "404", "no"),
+        (errors.Busy(9, "no"), "A third party cannot answer now", "no"),
+        (RetryLater(9), LATER, LATER),
+        (Busy(), LATER, "busy"),
+        (Busy(delay_seconds="soon"), LATER, "busy"),
+        (Busy(delay_seconds=math.nan), LATER, "busy"),
+        (Busy(delay_seconds=1e300), LATER, "busy"),
     ],
 )
 def test_whatever_a_task_raises_is_a_failed_attempt(
@@ -58,6 +72,7 @@ def test_whatever_a_task_raises_is_a_failed_attempt(
     assert record.error is not None
     assert record.error.title == title
     assert record.error.detail.startswith(detail)
+    assert len(record.error.detail) <= DETAIL_AT_MOST
 
 
 def test_a_pause_that_a_subclass_chose_is_obeyed() -> None:

@@ -74,11 +74,13 @@ def test_what_passes_of_itself_says_when_to_come_again(
 
 
 def test_a_job_without_a_result_says_why() -> None:
-    why = Problem("/problems/attempt-failed", "ValueError", "no")
+    why = Problem("/problems/attempt-failed", "The task failed", "no")
     assert document(problem(errors.JobNotSucceeded("It failed.", why)))["error"] == {
         "type": "/problems/attempt-failed",
-        "title": "ValueError",
+        "title": "The task failed",
         "detail": "no",
+        "code": "attempt-failed",
+        "message": "The task failed: no",
     }
     assert "error" not in document(problem(errors.JobNotSucceeded("It was canceled.", None)))
 

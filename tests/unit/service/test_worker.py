@@ -46,7 +46,7 @@ def test_an_exception_is_tried_again_after_a_pause_drawn_from_the_backoff() -> N
     assert after.not_before - after.updated_at == 4 * SECOND
     assert bench.queue.lanes["default"][-1] == Message(after.id, 0, 4)
     assert after.error is not None
-    assert (after.error.title, after.error.detail) == ("ValueError", "no")
+    assert (after.error.title, after.error.detail) == ("The task failed", "ValueError: no")
 
 
 def test_the_last_attempts_exception_ends_the_job() -> None:
