@@ -15,7 +15,7 @@ run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/deploy --ignore=tests/e2e
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients
 	@$(BIN)/python -m pytest tests/contract # in one process: its servers are started once
 
 e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enforced, and driven
@@ -56,13 +56,13 @@ redrive: app ## say why messages of STAGE=dev are dead letters; send back or del
 rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy
 	@$(BIN)/python -m pytest tests/deploy
 
-check: app aws ## style, types, import and layout rules, licenses, the CloudFormation template
+check: app aws ## style, types, import and layout rules, licenses, the CloudFormation template, generated clients
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m ops.template.declared dev | $(BIN)/cfn-lint # make deploy lints the whole template
-	@$(BIN)/python -m pytest tests/unit/test_layout.py tests/unit/test_licenses.py
+	@$(BIN)/python -m pytest tests/unit/test_layout.py tests/unit/test_licenses.py tests/clients
 
 fix: app ## repair what can be repaired of style
 	@$(BIN)/ruff check --fix .

@@ -12,6 +12,7 @@ from tests.aws import ROOT
 PERMISSIVE = {
     *("MIT", "MIT-0", "MIT-CMU", "MIT License", "MIT license"),
     *("BSD-2-Clause", "BSD-3-Clause", "BSD", "BSD License"),
+    *("ISC", "ISC License (ISCL)"),
     *("Apache-2.0", "Apache Software License"),
     *("PSF-2.0", "CNRI-Python", "Python Software Foundation License"),
 }
