@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from chalice.app import Request
@@ -25,6 +26,7 @@ from chalicelib.http.representation import EPOCH
 
 T = TypeVar("T")
 
+THIS_MACHINE = frozenset({"127.0.0.1", "localhost"})
 LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
 ANSWER_WITHIN = 29_000  # milliseconds: API Gateway's quota on an integration
 TO_ANSWER = 2_000  # milliseconds that an answer may take once a wait is over
@@ -246,10 +248,19 @@ def base_of(request: Request, public_url: str | None) -> str:
     which API Gateway took the request, stage path and custom domain included. Headers that
     a client may forge have no say."""
     if public_url:
-        return public_url.rstrip("/")
+        return _as_called(urlsplit(public_url.rstrip("/")), request.headers.get("host", ""))
     context = request.context
     if "domainName" not in context:
         return f"http://{request.headers.get('host', 'localhost')}"  # chalice local
     inside = [segment for segment in context["resourcePath"].split("/") if segment]
     path = context["path"].rstrip("/").split("/")  # API Gateway takes a trailing slash, too
     return f"https://{context['domainName']}{'/'.join(path[: len(path) - len(inside)])}"
+
+
+def _as_called(public: SplitResult, host: str) -> str:
+    """A service on this machine is called by either name of the machine, and a page at one name may
+    not read what lies at the other: its links keep the name that the request came by."""
+    port = f":{public.port}" if public.port else ""
+    if public.hostname in THIS_MACHINE and host in {f"{name}{port}" for name in THIS_MACHINE}:
+        public = public._replace(netloc=host)
+    return public.geturl()

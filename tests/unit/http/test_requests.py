@@ -206,6 +206,25 @@ def test_on_this_machine_links_begin_with_the_host_that_was_asked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("public", "host", "found"),
+    [
+        ("http://127.0.0.1:8000", "localhost:8000", "http://localhost:8000"),
+        ("http://localhost:8000/", "127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost/api", "127.0.0.1", "http://127.0.0.1/api"),
+        ("http://127.0.0.1:8000", "localhost:8001", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000", "evil.example:8000", "http://127.0.0.1:8000"),
+        ("https://jobs.example.com", "localhost", "https://jobs.example.com"),
+    ],
+)
+def test_links_keep_the_name_by_which_this_machine_was_called(
+    public: str, host: str, found: str
+) -> None:
+    assert base(public, {"Host": host}) == found
+    forwarded = {"X-Forwarded-Host": "localhost:8000", "Forwarded": "host=localhost:8000"}
+    assert base(public, forwarded) == public.rstrip("/")
+
+
+@pytest.mark.parametrize(
     ("resource", "path", "found"),
     [
         ("/", "/", ""),
