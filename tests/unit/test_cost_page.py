@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from chalicelib.aws.items import Shards
 from chalicelib.domain.job import DuePartition
 from chalicelib.domain.task import LANES
+from chalicelib.service.read import LONG_POLL_SECONDS
 from tests.aws import ROOT, TEMPLATE
 
 TABLE = TEMPLATE["Resources"]["JobsTable"]["Properties"]
@@ -16,6 +18,7 @@ SHARDS = Shards().due
 INDEXES = len(TABLE["GlobalSecondaryIndexes"])
 PAGE = (ROOT / "docs" / "cost.md").read_text()
 JOBS, IDLE = "A million jobs, by line", "A month in which nothing happens"
+HELD = "Poll, wait or push"
 LINE = re.compile(r"^\| (.+?) \| ([\d.]+) \| \$([\d.]+) \| \$([\d.]+) \|$", re.MULTILINE)
 
 
@@ -36,6 +39,24 @@ def test_every_line_is_its_quantity_times_its_price(heading: str) -> None:
 def test_the_sum_is_that_of_the_lines(heading: str, name: str) -> None:
     [total] = re.findall(rf"\*\*{name}\*\* \|.*\*\*\$([\d.]+)\*\*", PAGE)
     assert round(sum(float(amount) for *_, amount in lines_of(heading)), 2) == float(total)
+
+
+def test_a_held_request_costs_what_the_page_says_in_polls() -> None:
+    held = sum(round(float(n) * float(price), 2) for _, n, price, _ in lines_of(HELD))
+    assert f"| **held** | | | **${held:.2f}** |" in PAGE
+    prices = {what: float(price) for what, _, price, _ in lines_of(HELD)}
+    function = next(price for what, price in prices.items() if "GB-seconds" in what)
+    poll = sum(prices.values()) - function + 0.02 * 0.5 * function  # 20 ms at 512 MB
+    assert f"A million polls cost ${poll:.2f}" in PAGE
+    assert f"as much as {held / poll:.0f} polls" in PAGE
+    assert round(held / poll / 20) == 2  # a second held, in polls
+
+
+def test_reads_of_a_held_request_are_as_many_as_the_page_says() -> None:
+    *first, each = LONG_POLL_SECONDS
+    later = math.ceil((20 - sum(first)) / each)
+    [said] = [float(n) for what, n, *_ in lines_of(HELD) if "read units" in what]
+    assert said == 1 + len(first) + later
 
 
 def test_an_idle_stage_is_as_large_as_it_is_configured() -> None:
