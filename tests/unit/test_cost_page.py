@@ -45,8 +45,9 @@ def test_a_held_request_costs_what_the_page_says_in_polls() -> None:
     held = sum(round(float(n) * float(price), 2) for _, n, price, _ in lines_of(HELD))
     assert f"| **held** | | | **${held:.2f}** |" in PAGE
     prices = {what: float(price) for what, _, price, _ in lines_of(HELD)}
-    function = next(price for what, price in prices.items() if "GB-seconds" in what)
-    poll = sum(prices.values()) - function + 0.02 * 0.5 * function  # 20 ms at 512 MB
+    function = next(prices.pop(what) for what in [*prices] if "GB-seconds" in what)
+    poll = 0.02 * 0.5 * function  # 20 ms at 512 MB
+    poll += sum(price for what, price in prices.items() if "write" not in what)
     assert f"A million polls cost ${poll:.2f}" in PAGE
     assert f"as much as {held / poll:.0f} polls" in PAGE
     assert round(held / poll / 20) == 2  # a second held, in polls
