@@ -22,7 +22,10 @@ from tests.deploy.project import Project
 MODULE_FLAGS = slice(4, 8)  # of a .pyc, PEP 552
 ELF_MACHINE, AARCH64 = slice(18, 20), b"\xb7\0"  # of a shared library
 UNCHECKED_HASH = 0b01
-PACKAGES = ("chalice", "chalicelib", "msgspec", "PIL", "jwt", "cryptography", "cffi", "pycparser")
+PACKAGES = (
+    *("chalice", "chalicelib", "msgspec", "PIL", "h11"),
+    *("jwt", "cryptography", "cffi", "pycparser"),
+)
 
 
 @pytest.fixture(scope="module")
