@@ -15,8 +15,7 @@ run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 
 	@$(BIN)/python -m local
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/contract --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients
-	@$(BIN)/python -m pytest tests/contract # in one process: its servers are started once
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients
 
 e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enforced, and driven
 	@$(BIN)/python -m pytest tests/e2e

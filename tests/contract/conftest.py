@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore.config import Config
-from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 from chalicelib.aws import held_requests
 from chalicelib.aws import signing_secrets as table_of_secrets
@@ -97,6 +98,22 @@ def _aws(dynamodb: Any, table: str, sqs: Any = None, s3: Any = None) -> Stores:
     return stores
 
 
+def _emulated(dynamodb: Any, sqs: Any, s3: Any) -> Stores:
+    table = f"jobs-{records.new_id()}"  # one for each test
+    create_table(dynamodb, table)
+    return _aws(dynamodb, table, sqs, s3)
+
+
+@contextmanager
+def _moto() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request is none of ours
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
     """Started when first asked for, stopped at the end."""
@@ -115,20 +132,12 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
                 MemoryPayloads(),
             )
 
-        def emulated(dynamodb: Any, sqs: Any, s3: Any) -> Stores:
-            table = f"jobs-{records.new_id()}"  # one for each test
-            create_table(dynamodb, table)
-            return _aws(dynamodb, table, sqs, s3)
-
-        def moto() -> Stores:
-            return emulated(client("dynamodb"), client("sqs"), client("s3"))
-
-        def mini() -> Stores:
-            if "mini" not in started:
-                url = running.enter_context(ministack())
-                clients = [client(name, url) for name in ("dynamodb", "sqs", "s3")]
-                started["mini"] = lambda: emulated(*clients)
-            return started["mini"]()
+        def emulated(name: str, emulator: Callable[[], AbstractContextManager[str]]) -> Stores:
+            if name not in started:
+                url = running.enter_context(emulator())
+                clients = [client(service, url) for service in ("dynamodb", "sqs", "s3")]
+                started[name] = lambda: _emulated(*clients)
+            return started[name]()
 
         def endpoint() -> Stores:
             if "endpoint" not in started:
@@ -137,7 +146,12 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
                 started["endpoint"] = lambda: _aws(dynamodb, table)
             return started["endpoint"]()
 
-        yield {"memory": memory, "moto": moto, "ministack": mini, "endpoint": endpoint}
+        yield {
+            "memory": memory,
+            "moto": lambda: emulated("moto", _moto),
+            "ministack": lambda: emulated("ministack", ministack),
+            "endpoint": endpoint,
+        }
 
 
 def required(reason: str | None) -> None:
@@ -152,13 +166,10 @@ def required(reason: str | None) -> None:
 def _opened(name: str, backends: dict[str, Callable[[], Stores]]) -> Iterator[Stores]:
     if name == "ministack":
         required(not_installed())
-    with ExitStack() as around:
-        if name == "moto":
-            around.enter_context(mock_aws())
-        stores = backends[name]()
-        if name == "endpoint":
-            around.callback(named.empty, stores.table_client, stores.table)
-        yield stores
+    stores = backends[name]()
+    yield stores
+    if name == "endpoint":
+        named.empty(stores.table_client, stores.table)
 
 
 @pytest.fixture(params=["memory", *DYNAMODB])
