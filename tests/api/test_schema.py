@@ -16,7 +16,7 @@ from moto import mock_aws
 
 import app as app_module
 from chalicelib.domain.job import DAY
-from chalicelib.memory.stores import MemorySecrets
+from chalicelib.memory.stores import MemoryJobs, MemorySecrets
 from tests.api import gateway
 from tests.api.description import description
 from tests.api.harness import Context, Service, begin
@@ -47,6 +47,7 @@ class World:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        service.replace(jobs=MemoryJobs())  # moto's queries take longer with each job
         self.upload = service.upload(b"a picture")
         service.system.signing_secrets.replace("local", None, "whsec_c2VjcmV0", 0)
         self.states: Iterator[Callable[[], str]] = itertools.cycle(
