@@ -77,6 +77,9 @@ class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.Meta(
             max_length=255,
             description="As browsers name it, such as `text/csv;charset=utf-8`; may be empty.",
+            extra_json_schema={
+                "pattern": r"^([A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+(;charset=[a-z0-9-]+)?)?$"
+            },
         ),
     ] = ""
 

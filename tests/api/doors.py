@@ -89,6 +89,8 @@ class Door(ABC):
         sent = {"Content-Type": "application/json", **headers}
         raw = None if body is None else msgspec.json.encode(body)
         answer = self._send(sent, method, path, raw)
+        if method == "HEAD":  # a server of HTTP leaves the body out (RFC 9110, 9.3.2)
+            answer = HTTPResponse(b"", answer.headers, answer.status_code)
         check(self.module.app, method, path, answer)
         return answer
 
@@ -273,4 +275,4 @@ def refusal(status: int, slug: str) -> HTTPResponse:
     headers = {"Content-Type": "application/problem+json"}
     headers |= {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     headers |= {"Retry-After": "2"} if status == 503 else {}
-    return HTTPResponse(msgspec.json.encode(document), headers, status)
+    return HTTPResponse(msgspec.json.encode(document) + b"\n", headers, status)

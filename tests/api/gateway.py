@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 Headers = Iterable[tuple[str, str]]
-NO_ROUTE = '{"type":"/problems/not-found","title":"Not found","status":404,"detail":"Nothing."}'
+NO_ROUTE = '{"type":"/problems/not-found","title":"Not found","status":404,"detail":"Nothing."}\n'
 DOMAIN = "a1b2c3.execute-api.eu-central-1.amazonaws.com"
 
 

@@ -251,8 +251,8 @@ def test_the_events_tell_what_became_of_it(service: Service) -> None:
         ("claim", "running", 2),
         ("retry_later", "queued", 2),
     ]
-    assert told[2]["detail"] == "answered 503"
-    assert told[4]["detail"].startswith("no answer: POST http://127.0.0.1:")
+    assert told[2]["error"]["title"] == "answered 503"
+    assert told[4]["error"]["detail"].startswith("POST http://127.0.0.1:")
     own = [e["verb"] for e in events if e["type"] == "transition"]
     assert own == ["submit", "claim", "succeed"]
     assert [e["at"] for e in events] == sorted(e["at"] for e in events)

@@ -82,7 +82,9 @@ def test_without_good_credentials_no_route_answers(door: Door) -> None:
     for why, headers in door.refused():
         for method, path in door.routes:
             answer = door.request(headers, method, filled(path, job_id))
-            assert is_problem(answer, status, slug), (why, method, path)
+            shown = method != "HEAD"  # its answer has no body
+            assert answer.status_code == status, (why, method, path)
+            assert not shown or is_problem(answer, status, slug), (why, method, path)
             assert status != 401 or answer.headers["WWW-Authenticate"] == "Bearer"
     after = [item for item in door.service.items() if item["pk"]["S"] != "tokens"]
     assert after == [item for item in before if item["pk"]["S"] != "tokens"]

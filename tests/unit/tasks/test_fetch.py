@@ -300,7 +300,7 @@ def test_a_third_party_is_asked_again_when_it_says_and_not_before(status):
 
 def test_it_gives_up_in_the_end_and_says_why():
     done, bench = run(HttpResponse(500, {}, b"out of order"))
-    assert error_of(done) == "api.example.com answered 500. out of order"
+    assert error_of(done) == "Refused: api.example.com answered 500. out of order"
     assert len(bench.web.requests) == done.attempts == 8
 
 
