@@ -66,7 +66,7 @@ def report(job: Job, params: ReportParams) -> ReportResult:
         if not state.width:
             read_header(records, params, state)
         add = adder(state.groups, result, params, state.place_of)
-        saved_at = 0.0  # so the first batch is saved: a slow source may end the invocation
+        saved_at = float("-inf")  # the first batch is saved: a slow source may come to no other
         for count, cells in enumerate(records, 1):
             if len(cells) == state.width:
                 add(cells)

@@ -76,9 +76,9 @@ def test_a_line_keeps_its_number_through_restarts():
     assert detail(done).startswith("Line 42 has text after a closing quote.")
 
 
-def test_a_checkpoint_is_saved_every_five_seconds_not_every_batch(monkeypatch):
+def test_a_checkpoint_is_saved_after_the_first_batch_and_then_every_five_seconds(monkeypatch):
     ticks = iter(range(1_000))  # a second passes at each look at the clock
     monkeypatch.setattr(f"{TASK}.time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     monkeypatch.setattr(f"{TASK}.BATCH", 1)
     done = run(b"a\n" + b"x\n" * 24)
-    assert [checkpoint["place"]["offset"] for checkpoint in done.checkpoints] == [12, 22, 32, 42]
+    assert [checkpoint["place"]["offset"] for checkpoint in done.checkpoints] == [4, 14, 24, 34, 44]
