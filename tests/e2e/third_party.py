@@ -88,8 +88,11 @@ class ThirdParty:
             def drip(self, seconds: float) -> None:
                 wanted = self.headers.get("Range", "bytes=0-")
                 outer.ranges.append(wanted)
-                data = outer.file[int(wanted.removeprefix("bytes=").rstrip("-")) :]
+                first, size = int(wanted.removeprefix("bytes=").rstrip("-")), len(outer.file)
+                data = outer.file[first:]
                 self.send_response(206 if "Range" in self.headers else 200)
+                if "Range" in self.headers:  # a 206 without it is not believed (RFC 9110, 15.3.7)
+                    self.send_header("Content-Range", f"bytes {first}-{size - 1}/{size}")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 size = max(1, round(len(outer.file) / seconds / PIECES_A_SECOND))
