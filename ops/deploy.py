@@ -13,7 +13,7 @@ from ops.cli.confirm import confirm
 from ops.cli.stage import LOCAL, ROOT, Refusal, Stage, read_stage
 from ops.stack import artifacts, local_aws
 from ops.stack.imports import take_over
-from ops.stack.quota import require_concurrency
+from ops.stack.quota import require_for_stack
 from ops.stack.stack import ChangeSet, Stack
 from ops.template.declared import Template, chosen_parameters
 from ops.template.functions import functions
@@ -33,7 +33,7 @@ def deploy(stage: Stage, yes: bool) -> None:
     stack.clear_the_way()
     template = bundle.template
     if stack.is_new:
-        require_concurrency(stage, template, parameters)
+        require_for_stack(stage, template, parameters)
         take_over(stage, stack, template)
     if endpoint := local_aws.endpoint():
         template = local_aws.adapted(template, endpoint)

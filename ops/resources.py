@@ -14,6 +14,7 @@ from ops.deploy import show_and_ask
 from ops.entry import enter
 from ops.stack import chalice_logs, recursion
 from ops.stack.imports import take_over
+from ops.stack.quota import require_for_chalice
 from ops.stack.stack import Stack
 from ops.template.declared import chosen_parameters, resources_template
 
@@ -31,6 +32,7 @@ def prepare(stage: Stage, yes: bool) -> None:
     stack = Stack(stage, stage.resources_stack)
     stack.clear_the_way()
     if stack.is_new:
+        require_for_chalice(stage)
         take_over(stage, stack, template)
     parameters = chosen_parameters(stage, template)
     proposed = stack.propose(parameters, TemplateBody=json.dumps(template))

@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-_FORM = re.compile(r"ot_([0-9a-f]{16})_[0-9a-f]{64}")
+TOKEN_FORM = re.compile(r"ot_([0-9a-f]{16})_[0-9a-f]{64}")
 OWNER = re.compile(r"[!-~]{1,128}")  # printable ASCII without blanks
 
 
@@ -36,7 +36,7 @@ def token_text(token_id: str, secret: str) -> str:
 
 def token_id(text: str) -> str | None:
     """None where `text` is no token at all."""
-    match = _FORM.fullmatch(text)
+    match = TOKEN_FORM.fullmatch(text)
     return match and match[1]
 
 

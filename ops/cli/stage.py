@@ -14,7 +14,9 @@ import botocore.session
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = ROOT / ".chalice" / "config.json"
-NAME = re.compile(r"[a-z][a-z0-9]{1,15}")  # with a '-', dev-sweep would be a function of dev
+# With these lengths the longest name, of the bucket of what is deployed, has 63 characters at most.
+APP = re.compile(r"[a-z][a-z0-9-]{1,15}")
+NAME = re.compile(r"[a-z][a-z0-9]{1,12}")  # with a '-', dev-sweep would be a function of dev
 LOCAL = "local"
 
 
@@ -88,8 +90,14 @@ class Stage:
 def read_stage(name: str) -> Stage:
     """Raises Refusal for a name that no resource could have."""
     if not NAME.fullmatch(name):
-        raise Refusal(f"STAGE={name} cannot name a stage: 2 to 16 of a-z and 0-9, a letter first.")
-    return Stage(read_config()["app_name"], name)
+        raise Refusal(f"STAGE={name} cannot name a stage: 2 to 13 of a-z and 0-9, a letter first.")
+    app = read_config().get("app_name", "")
+    if not APP.fullmatch(app):
+        raise Refusal(
+            f"app_name in .chalice/config.json is {app!r}. Use 2 to 16 of a-z, 0-9 and '-', a"
+            " letter first."
+        )
+    return Stage(app, name)
 
 
 def read_json(path: Path) -> dict[str, Any]:

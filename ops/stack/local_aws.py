@@ -31,7 +31,9 @@ def adapted(template: Template, url: str) -> Template:
     for name in [name for name, one in resources.items() if one["Type"] in ONLY_OVER_TLS]:
         if url.startswith("http://"):
             del resources[name]
-    if resources.pop("WebsocketAPIDeployment", None):
+    deployments = [one for one in resources if one.startswith("WebsocketAPIDeployment")]
+    for deployment in deployments:
+        del resources[deployment]
         stage = resources["WebsocketAPIStage"]
         path = f"_aws/execute-api/${{WebsocketAPI}}/{stage['Properties']['StageName']}"
         variables["WEBSOCKET_ENDPOINT"] = {"Fn::Sub": f"{url}/{path}"}

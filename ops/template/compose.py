@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ops.cli.stage import Stage
+from ops.template.alarms import with_alarm_on_the_reserve, with_table_alarms
 from ops.template.dashboard import with_dashboard
 from ops.template.declared import Template, merged, own_template
 from ops.template.functions import (
@@ -43,6 +44,8 @@ PASSES: tuple[Pass, ...] = (
     traced,
     with_log_groups,
     with_alarms,
+    with_alarm_on_the_reserve,
+    with_table_alarms,
     started_by_queues,
     reserving,
     told_the_public_url,

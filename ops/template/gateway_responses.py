@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from chalicelib.domain import errors
+from chalicelib.domain.token import TOKEN_FORM
 from ops.cli.stage import Stage
 from ops.template.declared import Template, merged
 
@@ -73,15 +75,25 @@ BODIES = (  # that requests come with; API Gateway answers those of another type
 )
 
 
+AUTHORIZER = "authorize"  # its name in app.py
+# By AUTH. What has not the form of a token is refused without an invocation of the authorizer.
+TOKENS = {"tokens": TOKEN_FORM.pattern, "jwt": r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"}
+
+
 def answering_by_itself(stage: Stage, template: Template) -> Template:
-    """A pass: the API's own answers, and one for what is no route."""
+    """A pass: the API's own answers, those to what is no route or not with this method too."""
     origin, auth = (stage.environment.get(name, "") for name in ("ALLOWED_ORIGIN", "AUTH"))
-    body = {
+    declared = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    paths = (*declared.get("paths", {}), NOWHERE)
+    body: dict[str, Any] = {
         "x-amazon-apigateway-gateway-responses": gateway_responses(origin, auth),
-        "paths": {NOWHERE: nothing_there(origin)},
+        "paths": {path: nothing_there(origin, path) for path in paths},
         # API Gateway's metrics know an API by its name alone
         "info": {"title": stage.stack},
     }
+    if auth in TOKENS and AUTHORIZER in declared.get("securityDefinitions", {}):
+        asks = {"identityValidationExpression": rf"^[Bb][Ee][Aa][Rr][Ee][Rr] +{TOKENS[auth]}$"}
+        body["securityDefinitions"] = {AUTHORIZER: {"x-amazon-apigateway-authorizer": asks}}
     api = {"RestAPI": {"Properties": {"DefinitionBody": body}}}
     answering: Template = merged(template, {"Resources": api})
     return answering
@@ -107,9 +119,9 @@ def gateway_responses(origin: str, auth: str = "tokens") -> dict[str, Any]:
     }
 
 
-def nothing_there(origin: str) -> dict[str, Any]:
-    """What answers under NOWHERE, asking for no credentials. Without it API Gateway would take a
-    Bearer token for a signature, and say of that what is wrong with it."""
+def nothing_there(origin: str, path: str = NOWHERE) -> dict[str, Any]:
+    """What answers to every method that a path lacks, asking for no credentials. Without it API
+    Gateway would take a Bearer token for a signature, and say of that what is wrong with it."""
     headers = _headers(origin)
     answer = {
         "statusCode": "404",
@@ -121,7 +133,10 @@ def nothing_there(origin: str) -> dict[str, Any]:
         },
     }
     method = {
-        "parameters": [{"name": "proxy", "in": "path", "required": True, "type": "string"}],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "type": "string"}
+            for name in re.findall(r"\{(\w+)\+?\}", path)
+        ],
         "responses": {
             "404": {
                 "description": NOT_FOUND[1],

@@ -5,6 +5,8 @@ A stage has one of them or none; nothing of the others is in its template.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +38,7 @@ class PushTransport:
 WEBSOCKET = PushTransport("websocket", "WEBSOCKET_ENDPOINT", "WebsocketAPI", "websocket_")
 APPSYNC = PushTransport("appsync", "APPSYNC_HTTP_DOMAIN", "EventApi", "authorize_push")
 TRANSPORTS = (WEBSOCKET, APPSYNC)
+ROUTES = ("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Integration")
 
 
 def left_out(environment: Mapping[str, str]) -> list[PushTransport]:
@@ -55,12 +58,25 @@ def with_push(stage: Stage, template: Template) -> Template:
         begins = "".join(map(str.capitalize, transport.functions.split("_")))
         if any(name.startswith(begins) for name in template["Resources"]):
             template = merged(transport.parts, template)
-    if websockets := template["Resources"].get("WebsocketAPIStage"):
-        text = variables(template)[WEBSOCKET.variable]["Fn::Sub"]
-        endpoint = at_stage(text, websockets["Properties"]["StageName"])
-        own = {"Variables": {WEBSOCKET.variable: {"Fn::Sub": endpoint}}}
-        template = merged(template, {"Globals": {"Function": {"Environment": own}}})
-    return template
+    return _with_websockets(template) if "WebsocketAPIStage" in template["Resources"] else template
+
+
+def _with_websockets(template: Template) -> Template:
+    """A deployment is a copy of the routes: other routes need another one, and so another name."""
+    text = variables(template)[WEBSOCKET.variable]["Fn::Sub"]
+    resources = dict(template["Resources"])
+    stage = dict(resources["WebsocketAPIStage"]["Properties"])
+    endpoint = at_stage(text, stage["StageName"])
+    own = {"Variables": {WEBSOCKET.variable: {"Fn::Sub": endpoint}}}
+    routes = {name: one for name, one in resources.items() if one.get("Type") in ROUTES}
+    digest = hashlib.sha256(json.dumps(routes, sort_keys=True).encode()).hexdigest()
+    deployment = f"WebsocketAPIDeployment{digest[:10]}"
+    resources[deployment] = resources.pop("WebsocketAPIDeployment")
+    stage["DeploymentId"] = {"Ref": deployment}
+    resources["WebsocketAPIStage"] = {**resources["WebsocketAPIStage"], "Properties": stage}
+    template = {**template, "Resources": resources}
+    whole: Template = merged(template, {"Globals": {"Function": {"Environment": own}}})
+    return whole
 
 
 def at_stage(endpoint: str, api_stage: str) -> str:

@@ -179,11 +179,17 @@ def test_whoever_has_no_token_is_refused(nobody: Client, method: str, path: str)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_revoked_token_is_refused(stage: Deployed) -> None:
+def test_a_revoked_token_is_refused_by_the_authorizer_which_no_other_text_reaches(
+    stage: Deployed, nobody: Client
+) -> None:
     dave = stage.owner("dave")
     assert dave.token is not None
     stage.command("ops.tokens", "revoke", stage.stage.name, dave.token)
-    assert dave.call("GET", "/jobs").problem == "unauthorized"
+    for credentials, asked in ((f"Bearer {dave.token}x", 0), (f"Bearer {dave.token}", 1)):
+        before = len(stage.log("authorize", "refused"))
+        answer = nobody.call("GET", "/jobs", Authorization=credentials)
+        assert (answer.status, answer.problem) == (401, "unauthorized")
+        assert len(stage.log("authorize", "refused")) - before == asked
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nothing/here"), ("PUT", "/jobs")])

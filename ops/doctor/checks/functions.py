@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from ops.doctor.findings import Finding, doubtful, fine, judged, wrong
 from ops.doctor.observed.functions import Account, Function, Source
 from ops.doctor.observed.resources import Queue
+from ops.template.alarms import NEAR
 from ops.template.functions import LOOPS
 
 DEPLOY = "Deploy again: make deploy STAGE=…"
@@ -99,6 +100,23 @@ def concurrency(
         )
     else:
         yield fine(f"concurrency left for functions without a reserve: {shared}")
+
+
+def held_requests(
+    functions: Mapping[str, Function], account: Account, most_requests: float
+) -> Iterator[Finding]:
+    """A request that is held takes up a place for as long as it is held."""
+    if "api_handler" not in functions:
+        return  # another check says so
+    reserved = functions["api_handler"].reserved
+    places = account.unreserved if reserved is None else reserved
+    what = f"{most_requests:.0f} requests at once in the last hour; the API has {places} places"
+    more = "Raise reserved_concurrency of api_handler in .chalice/config.json, or let clients poll:"
+    yield judged(
+        most_requests < NEAR * places,
+        what,
+        doubtful(what, f"{more} held requests (Prefer: wait) count as long as they are held."),
+    )
 
 
 def loops(recursion: Mapping[str, str]) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ops.doctor.findings import CannotBeRead
@@ -83,6 +84,22 @@ class FunctionsRead(Reading):
         self.require_functions()
         limit = self.stage.client("lambda").get_account_settings()["AccountLimit"]
         return Account(limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"])
+
+    @part
+    def most_requests(self) -> float:
+        """That the API's function answered at once in the last hour, held ones included."""
+        self.require_functions()
+        now = datetime.now(UTC)
+        points = self.stage.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="ConcurrentExecutions",
+            Dimensions=[{"Name": "FunctionName", "Value": self.stage.function("api_handler")}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return self.kept(max((point["Maximum"] for point in points), default=0.0))
 
     @part
     def sources(self) -> list[Source]:

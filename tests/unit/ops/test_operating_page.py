@@ -11,12 +11,15 @@ from ops.template.declared import own_template
 from ops.template.policies import read_policies
 
 PAGE = (ROOT / "docs" / "operating.md").read_text()
+TEMPLATE = own_template(Stage("overtime", "dev"))
 DECLARED = [
-    one
-    for one in own_template(Stage("overtime", "dev"))["Resources"].values()
-    if one.get("Type") == "AWS::CloudWatch::Alarm"
+    one for one in TEMPLATE["Resources"].values() if one.get("Type") == "AWS::CloudWatch::Alarm"
 ]
-OF_FUNCTIONS = {"<function>-errors", "<function>-throttles"}
+INDEXES = TEMPLATE["Resources"]["JobsTable"]["Properties"]["GlobalSecondaryIndexes"]
+DERIVED = {
+    *("<function>-errors", "<function>-throttles", "<index>-throttles"),
+    *("table-throttles", "api-concurrency"),
+}
 
 
 def rows(heading: str) -> dict[str, list[str]]:
@@ -36,12 +39,12 @@ def test_every_metric_is_explained_with_what_it_is_told_apart_by() -> None:
 def test_the_page_counts_the_alarms_of_a_stage_as_it_is_configured() -> None:
     functions = [name for name in read_policies() if name != "authorize_push"]
     made = [function_alarms("".join(map(str.capitalize, n.split("_"))), n) for n in functions]
-    number = len(DECLARED) + sum(map(len, made))
+    number = len(DECLARED) + sum(map(len, made)) + len(("table", *INDEXES, "reserve"))
     assert f"Alarms that tell nobody: all {number}\n" in PAGE
 
 
 def test_every_alarm_is_explained() -> None:
     own = [one["Properties"]["AlarmName"]["Fn::Sub"] for one in DECLARED]
     names = {re.sub(r"^.*-dead$", "<lane>-dead", one[len("${App}-${Stage}-") :]) for one in own}
-    assert set(rows("Alarms")) == names | OF_FUNCTIONS
+    assert set(rows("Alarms")) == names | DERIVED
     assert all(row[-1] for row in rows("Alarms").values())

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from ops.cli.stage import Refusal
-from ops.stack.quota import require_concurrency
+from ops.cli import stage
+from ops.cli.stage import Refusal, Stage, read_config
+from ops.stack.quota import require_for_chalice, require_for_stack
+from ops.template import declared
 
 RESERVED = {"Fn::If": ["Reserves", 150, {"Ref": "AWS::NoValue"}]}
 TEMPLATE = {
@@ -37,7 +39,7 @@ class Account:
 
 
 def require(account: Account, **parameters: str) -> None:
-    require_concurrency(account, TEMPLATE, parameters)  # type: ignore[arg-type]
+    require_for_stack(account, TEMPLATE, parameters)  # type: ignore[arg-type]
 
 
 def test_what_is_left_after_lambdas_own_hundred_can_be_reserved() -> None:
@@ -57,3 +59,20 @@ def test_more_than_that_is_refused_with_the_ways_out(account: Account, left: int
 
 def test_who_reserves_nothing_needs_nothing() -> None:
     require(Account(10, 10), ReserveConcurrency="false")
+
+
+@pytest.mark.parametrize(("push", "needed"), [({}, 222), ({"PUSH": "websocket"}, 312)])
+def test_what_chalice_deploy_would_reserve_is_refused_before_it_stops_half_way(
+    monkeypatch: pytest.MonkeyPatch, push: dict[str, str], needed: int
+) -> None:
+    config = {**read_config(), "stages": {"dev": {"environment_variables": push}}}
+    for module in (stage, declared):
+        monkeypatch.setattr(module, "read_config", lambda: config)
+    enough, short = Account(1000, 100 + needed), Account(1000, 99 + needed)
+    for account in (enough, short):
+        monkeypatch.setattr(Stage, "client", lambda self, service, it=account: it)
+        if account is short:
+            with pytest.raises(Refusal, match=f"of {needed}, .* remove reserved_concurrency there"):
+                require_for_chalice(Stage("overtime", "dev"))
+        else:
+            require_for_chalice(Stage("overtime", "dev"))

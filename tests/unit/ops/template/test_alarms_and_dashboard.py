@@ -98,14 +98,18 @@ def test_alarms_on_our_metrics_ask_for_what_is_emitted(template: dict[str, Any])
         assert named(dimension["Value"]) == "overtime-dev"  # another app may have a stage dev
 
 
-def test_a_sweeper_that_says_nothing_is_an_alarm(template: dict[str, Any]) -> None:
-    assert alarms(template)["OldestDueAlarm"]["TreatMissingData"] == "breaching"
+def test_a_sweeper_that_says_nothing_for_some_minutes_is_an_alarm(template: dict[str, Any]) -> None:
+    """CloudWatch looks back over a few periods more than an alarm evaluates, and takes a period as
+    missing only once too few of them have data. So periods are as short as the schedule's."""
+    alarm = alarms(template)["OldestDueAlarm"]
+    assert (alarm["TreatMissingData"], alarm["Period"]) == ("breaching", 60)
+    assert alarm["EvaluationPeriods"] == 5
 
 
 def test_one_late_job_seen_once_is_an_alarm(template: dict[str, Any]) -> None:
     """Of a backlog that came at once, the sweeper sees nothing again for up to an hour."""
     alarm = alarms(template)["OldestDueAlarm"]
-    assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Maximum", 1)
+    assert (alarm["Statistic"], alarm["DatapointsToAlarm"]) == ("Maximum", 1)
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (900, "GreaterThanThreshold")
 
 
@@ -161,26 +165,40 @@ def indexes(template: dict[str, Any]) -> set[str]:
     return {index["IndexName"] for index in table["GlobalSecondaryIndexes"]}
 
 
-def test_writes_turned_away_are_counted_on_the_table_and_on_every_index(
+def test_writes_turned_away_are_watched_on_the_table_and_on_every_index(
     template: dict[str, Any],
 ) -> None:
-    """Without FILL a time in which nothing is turned away has no data, and an alarm on DynamoDB's
-    metrics stays as it was while there is none."""
-    total, *metrics = alarms(template)["TableThrottlesAlarm"]["Metrics"]
-    watched = set()
-    for one in metrics:
-        metric = one["MetricStat"]["Metric"]
-        assert (metric["Namespace"], metric["MetricName"]) == (
-            "AWS/DynamoDB",
-            "WriteThrottleEvents",
-        )
-        by = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
-        assert by["TableName"] == {"Ref": "JobsTable"}
-        watched.add(by.get("GlobalSecondaryIndexName"))
-        assert one["ReturnData"] is False
-    assert watched == {None, *indexes(template)}
-    filled = [f"FILL({one['Id']}, 0)" for one in metrics]
-    assert total["Expression"] == " + ".join(filled)
+    """One by one, since a metric that never counted would leave a sum without a value. Filled,
+    since an alarm on DynamoDB's metrics stays as it was while there is no data."""
+    watched = {}
+    for properties in alarms(template).values():
+        if "Metrics" in properties:
+            filled, counted = properties["Metrics"]
+            assert (filled["Expression"], counted["ReturnData"]) == (
+                f"FILL({counted['Id']}, 0)",
+                False,
+            )
+            metric = counted["MetricStat"]["Metric"]
+            assert (metric["Namespace"], metric["MetricName"]) == (
+                "AWS/DynamoDB",
+                "WriteThrottleEvents",
+            )
+            by = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+            assert by["TableName"] == {"Ref": "JobsTable"}
+            watched[named(properties["AlarmName"])] = by.get("GlobalSecondaryIndexName")
+    of_indexes = {f"overtime-dev-{index}-throttles": index for index in indexes(template)}
+    assert watched == {"overtime-dev-table-throttles": None, **of_indexes}
+
+
+def test_requests_near_the_apis_reserve_are_an_alarm() -> None:
+    made = generated()
+    api = {"Type": "AWS::Serverless::Function", "Properties": {"ReservedConcurrentExecutions": 100}}
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 30}}
+    made["Resources"] |= {"APIHandler": api, "ApiHandlerLogGroup": group}
+    alarm = alarms(compose(STAGE, made))["ApiConcurrencyAlarm"]
+    assert alarm["Threshold"] == {"Fn::If": ["Reserves", 80, 8]}  # or of ten, as a new account has
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("ConcurrentExecutions", "Maximum")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "APIHandler"}}]
 
 
 def test_the_dashboard_shows_what_each_index_turns_away(template: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
@@ -99,6 +100,47 @@ def test_the_routes_bring_their_gateway_responses_along(generated: dict[str, Any
     body = properties(compose(DEV, generated), "RestAPI")["DefinitionBody"]
     assert body["x-amazon-apigateway-gateway-responses"]["THROTTLED"]["statusCode"] == "429"
     assert {"/jobs", "/{proxy+}"} == body["paths"].keys()
+
+
+def test_a_method_that_a_path_lacks_is_answered_as_a_path_that_is_not_there(
+    generated: dict[str, Any],
+) -> None:
+    """API Gateway would read a Bearer token as a signature, and answer 400 about its form."""
+    api = generated["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    api["paths"]["/jobs/{job_id}/artifacts/{name}"] = {"get": {"produces": ["application/json"]}}
+    paths = properties(compose(DEV, generated), "RestAPI")["DefinitionBody"]["paths"]
+    for path, methods in paths.items():
+        other = methods["x-amazon-apigateway-any-method"]
+        assert other["x-amazon-apigateway-integration"]["responses"].keys() == {"404"}
+        assert "security" not in other
+        named = [parameter["name"] for parameter in other["parameters"]]
+        assert named == re.findall(r"\{(\w+)", path)
+    assert paths["/jobs/{job_id}/artifacts/{name}"]["get"] == {"produces": ["application/json"]}
+
+
+@pytest.mark.parametrize(
+    ("auth", "good", "bad"),
+    [
+        ("tokens", f"ot_{'0' * 16}_{'a' * 64}", "ot_1_2"),
+        ("jwt", "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln-_", "eyJhbGciOiJSUzI1NiJ9"),
+    ],
+)
+def test_the_gateway_itself_refuses_what_has_not_the_form_of_a_token(
+    generated: dict[str, Any], config: dict[str, Any], auth: str, good: str, bad: str
+) -> None:
+    config["environment_variables"] = {"AUTH": auth}
+    api = generated["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    authorizer = {"type": "token", "authorizerResultTtlInSeconds": 60}
+    declared = {"in": "header", "x-amazon-apigateway-authorizer": authorizer}
+    api["securityDefinitions"] = {"authorize": declared}
+    body = properties(compose(DEV, generated), "RestAPI")["DefinitionBody"]
+    asked = body["securityDefinitions"]["authorize"]["x-amazon-apigateway-authorizer"]
+    form = re.compile(asked.pop("identityValidationExpression"))
+    assert asked == authorizer
+    assert form.match(f"Bearer {good}")
+    assert form.match(f"bearer  {good}")
+    for other in (f"Bearer {bad}", f"Basic {good}", f"Bearer {good} x", good, ""):
+        assert not form.match(other)
 
 
 def test_the_api_has_no_stage_but_the_one_that_is_throttled(generated: dict[str, Any]) -> None:

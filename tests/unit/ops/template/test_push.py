@@ -63,6 +63,30 @@ def test_functions_of_a_stage_that_pushes_know_where_and_may(
     assert "Push" in rights(with_websockets)
 
 
+def deployment(template: dict[str, Any]) -> str:
+    """The name of the one that the WebSocket API's stage shows."""
+    [name] = [
+        name
+        for name, one in template["Resources"].items()
+        if one["Type"] == "AWS::ApiGatewayV2::Deployment"
+    ]
+    shown = template["Resources"]["WebsocketAPIStage"]["Properties"]["DeploymentId"]
+    assert shown == {"Ref": name}
+    return str(name)
+
+
+def test_other_routes_of_the_websocket_api_are_another_deployment(
+    with_websockets: dict[str, Any],
+) -> None:
+    """CloudFormation makes a deployment once: the copy of the routes that there were then."""
+    made = generated()
+    made["Resources"] |= copy.deepcopy(WEBSOCKETS)
+    assert deployment(compose(STAGE, made)) == deployment(with_websockets)
+    route = {"Type": "AWS::ApiGatewayV2::Route", "Properties": {"RouteKey": "news"}}
+    made["Resources"]["NewsRoute"] = route
+    assert deployment(compose(STAGE, made)) != deployment(with_websockets)
+
+
 def test_functions_push_by_the_stage_that_the_websocket_api_has() -> None:
     made = generated()
     made["Resources"] |= copy.deepcopy(WEBSOCKETS)
@@ -87,7 +111,7 @@ def test_on_the_local_aws_it_lies_behind_the_one_port(with_websockets: dict[str,
     local = adapted(with_websockets, "http://127.0.0.1:4566")
     endpoint = environment(local)["WEBSOCKET_ENDPOINT"]["Fn::Sub"]
     assert endpoint == "http://127.0.0.1:4566/_aws/execute-api/${WebsocketAPI}/api"
-    assert "WebsocketAPIDeployment" not in local["Resources"]
+    assert "AWS::ApiGatewayV2::Deployment" not in json.dumps(local)
 
 
 def test_a_stage_that_chose_appsync_has_an_event_api_whose_authorizer_it_is() -> None:
