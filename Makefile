@@ -4,6 +4,10 @@ PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
+# What the command line sets is text: make would run the commands of a $(shell …) in it.
+$(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),\
+  $(eval override export $(name) := $$(value $(name)))))
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
 
@@ -23,16 +27,16 @@ e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enf
 smoke: app aws ## one job through all of `make run`, over HTTP
 	@$(BIN)/python -m pytest tests/smoke
 
-SEEDS ?= 30000
+export SEEDS ?= 30000
 simulate: app ## break things at random in SEEDS=30000 scenarios (REPLAY='seed=…' for one again)
-	@$(BIN)/python -m tests.simulation $(if $(REPLAY),replay $(REPLAY),$(SEEDS))
+	@$(BIN)/python -m tests.simulation $(if $(REPLAY),replay $$REPLAY,"$$SEEDS")
 
 mutants: app ## plant defects, one after another, and see the simulation catch them
 	@$(BIN)/python -m tests.simulation.mutants
 
-JOBS ?= 2000
+export JOBS ?= 2000
 faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 clients
-	@$(BIN)/python -m tests.faults $(JOBS) 16
+	@$(BIN)/python -m tests.faults "$$JOBS" 16
 
 STAGE ?= dev
 OVERLAP ?= 24h

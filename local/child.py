@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from local.lines import readable
 from local.settings import ROOT
+from ops.cli.terminal import shown
 
 WIDTH = 8  # of the longest name, so that the lines of all children align
 # ANSI: cyan, green, yellow, blue, magenta, light blue
@@ -88,6 +89,7 @@ class Child:
 def say(text: str, of: str | None = None) -> None:
     """Prints a line; that of a child bears its name, in colour on a terminal."""
     if of is not None:
+        text = shown(text)  # a task may log what anybody wrote
         prefix = f"{of:<{WIDTH}} |"
         if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
             prefix = f"\033[{COLOURS.get(of, 37)}m{prefix}\033[0m"

@@ -13,20 +13,20 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.token import OWNER, Token, token_id
 from chalicelib.identity.tokens import Tokens
+from ops.cli.command import run
 from ops.cli.duration import milliseconds
 from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
 
 LONGEST_LABEL = 100
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: list[str]) -> None:
     asked = _parser().parse_args(arguments)
     stage = read_stage(asked.stage)
     try:
@@ -118,4 +118,4 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # a refusal says what failed, once and in words
-    main()
+    run(main, sys.argv[1:])

@@ -12,12 +12,12 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from chalicelib.aws.signing_secrets import SigningSecrets
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import DAY
+from ops.cli.command import run
 from ops.cli.duration import milliseconds
 from ops.cli.stage import Refusal, Stage, read_stage
 
@@ -26,7 +26,7 @@ LONGEST_OVERLAP = 30 * DAY
 SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m ops.webhook_secret", description=__doc__)
     parser.add_argument("stage")
     parser.add_argument("owner", help="whose webhooks are signed with it")
@@ -80,4 +80,4 @@ def overlap(text: str) -> int:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # a refusal says what failed, once and in words
-    main()
+    run(main, sys.argv[1:])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ops.cli.stage import Refusal
+from ops.cli.terminal import Terminal
 
 
 def asked(prog: str, purpose: str | None, arguments: list[str], **flags: str) -> argparse.Namespace:
@@ -21,8 +22,10 @@ def asked(prog: str, purpose: str | None, arguments: list[str], **flags: str) ->
 
 
 def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:
-    """Lines appear as they are printed, into a pipe or a file, too."""
+    """Lines appear as they are printed, into a pipe or a file, too. What the command prints, its
+    last sentence included, has no control characters."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout, sys.stderr = Terminal(sys.stdout), Terminal(sys.stderr)
     try:
         main(arguments)
     except ClientError as error:

@@ -19,8 +19,15 @@ from tests.contract.ministack import ministack, not_installed
 FOR_A_STACK = "apigateway,apigatewayv2,events,execute-api,lambda,logs,sns"
 
 
+# ── what moto lacks ──
+
 RECURSION: dict[str, str] = {}
-"""What moto lacks: RecursiveLoop, by the names of functions."""
+"""RecursiveLoop, by the names of functions."""
+QUOTA = {"ConcurrentExecutions": 1_000, "UnreservedConcurrentExecutions": 1_000}
+
+
+def account_settings(request: Any, full_url: str, headers: Any) -> Any:
+    return 200, {}, json.dumps({"AccountLimit": QUOTA})
 
 
 def recursion_config(request: Any, full_url: str, headers: Any) -> Any:
@@ -37,6 +44,7 @@ def recursion_config(request: Any, full_url: str, headers: Any) -> Any:
 
 
 FUNCTION = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)"
+url_paths[r"{0}/(?P<api_version>[^/]+)/account-settings/?$"] = account_settings
 url_paths[FUNCTION + "/recursion-config$"] = recursion_config
 
 

@@ -251,3 +251,13 @@ def test_make_resources_refuses_a_stage_that_make_deploy_has(project: Project, m
     cloudformation.create_stack(StackName="overtime-qa", TemplateBody=json.dumps(topic))
     complaint = project.run("ops.resources", "qa").refused()
     assert "The stage qa is deployed by `make deploy`" in complaint
+
+
+def test_an_account_with_a_small_quota_is_refused_before_chalice_stops_half_way(
+    moto: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_account = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    monkeypatch.setattr("tests.deploy.conftest.QUOTA", new_account)
+    assert "this account has 0 left to reserve" in project.run("ops.resources", "small").refused()
+    stacks = client(moto, "cloudformation").describe_stacks()["Stacks"]
+    assert "overtime-small-resources" not in [stack["StackName"] for stack in stacks]

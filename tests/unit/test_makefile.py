@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.aws import ROOT
 
 
-def recipe(*arguments: str) -> str:
-    """What make would do; it does nothing."""
+def recipe(*arguments: str, run: bool = False) -> str:
+    """What make would do; or what that prints."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DATA", "YES")}
-    ran = subprocess.run(
-        ["make", "-n", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    command = ["make", *(() if run else ("-n",)), *arguments]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
+
+
+def test_make_expands_nothing_of_what_it_is_given(tmp_path: Path) -> None:
+    """An owner's name, say, comes from elsewhere."""
+    ran = tmp_path / "ran"
+    evil = f"ada$(shell touch {ran})${{HOME}}#$$x"
+    (tmp_path / "show.mk").write_text('include Makefile\nshow:\n\t@printf %s "$$OWNER"\n')
+    shown = recipe("-s", "-f", str(tmp_path / "show.mk"), "show", f"OWNER={evil}", run=True)
+    assert shown == evil
+    given = {"token": "OWNER", "destroy": "DATA", "simulate": "SEEDS", "faults": "JOBS"}
+    for target, variable in given.items():
+        assert "touch" not in recipe(target, f"{variable}={evil}")
+    assert not ran.exists()
 
 
 @pytest.mark.parametrize(

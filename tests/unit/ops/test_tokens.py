@@ -35,7 +35,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """What a command says on standard output."""
 
     def main(*arguments: str) -> str:
-        tokens.main(arguments)
+        tokens.main(list(arguments))
         return capsys.readouterr().out
 
     return main
