@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from local.lines import readable
 from local.settings import ROOT
-from ops.cli.terminal import shown
+from local.terminal import shown
 
 WIDTH = 8  # of the longest name, so that the lines of all children align
 # ANSI: cyan, green, yellow, blue, magenta, light blue

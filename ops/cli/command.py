@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from local.terminal import Terminal
 from ops.cli.stage import Refusal
-from ops.cli.terminal import Terminal
 
 
 def asked(prog: str, purpose: str | None, arguments: list[str], **flags: str) -> argparse.Namespace:

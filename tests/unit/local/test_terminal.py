@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from local.child import say
-from ops.cli.terminal import TURNING, shown
+from local.terminal import TURNING, shown
 from tests.aws import ROOT
 
 RED = "\x1b[31m"
