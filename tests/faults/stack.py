@@ -23,7 +23,7 @@ STOP_SECONDS = 60
 class Stack:
     def __init__(self, folder: Path, workers: int) -> None:
         self.home = folder / "overtime"
-        for name in ("chalicelib", "local", ".chalice"):
+        for name in ("chalicelib", "local", "ops", ".chalice"):
             ignored = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
             shutil.copytree(ROOT / name, self.home / name, ignore=ignored)
         shutil.copy(ROOT / "app.py", self.home)
