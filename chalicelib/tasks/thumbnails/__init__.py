@@ -11,8 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chalicelib.tasks import Job, PermanentError, task
-from chalicelib.tasks.thumbnails.decoder import Decoder, Format
+from chalicelib.tasks import Job, PermanentError, RetryLater, task
+from chalicelib.tasks.thumbnails.decoder import Decoder, Format, Temporary
 from chalicelib.tasks.thumbnails.imaging.jpeg import LIMIT, LIMIT_IN_SCANS, MAX_SCANS
 from chalicelib.tasks.thumbnails.imaging.stripped import MAX_PIXELS
 
@@ -69,27 +69,37 @@ def thumbnails(job: Job, params: ThumbnailParams) -> list[Picture]:
 
     Attaches 1-200.jpg and so on: the picture's place in `images`, and the size. It looks as a
     browser shows the picture, of an animation its first frame, and has none of its metadata but
-    a colour profile. A picture that cannot be read is reported; if none can, the job fails.
+    a colour profile. A picture that cannot be read is reported; if none can, the job fails. One
+    that cannot be fetched is tried again, once the others are made, as long as there are attempts.
     """
     # A checkpoint, not `job.once`: what `once` stores stays although the worker crashes, and
     # the files attached since the last heartbeat do not. Checkpoint and files are recorded in
     # one write, so a picture that is in the checkpoint has its files.
-    done = msgspec.convert(job.state or [], list[Picture])
+    done = msgspec.convert(job.state or [], list[Picture | None])  # None: to be tried again
+    waiting = [place for place, picture in enumerate(done) if picture is None]
+    last = job.attempt >= job.max_attempts
+    failures: list[Temporary] = []
     with Decoder() as decoder:
-        for number, source in enumerate(params.images[len(done) :], len(done) + 1):
-            share = (number - 1) / len(params.images)
-            job.progress(share, f"Picture {number} of {len(params.images)}")
-            picture = Picture(source)
+        for place in [*range(len(done), len(params.images)), *waiting]:
+            share = sum(picture is not None for picture in done) / len(params.images)
+            job.progress(share, f"Picture {place + 1} of {len(params.images)}")
+            picture, settled = Picture(params.images[place]), True
             try:
-                make(job, decoder, number, picture, params)
+                make(job, decoder, place + 1, picture, params)
             except PermanentError as error:
                 picture.error = str(error)
-            done.append(picture)
+            except Temporary as error:
+                picture.error, settled = str(error), last
+                failures.append(error)
+            done[place : place + 1] = [picture if settled else None]
             job.checkpoint(done)
-    if all(picture.error for picture in done):
+    if failures and not last:
+        raise again(failures)
+    pictures = [picture for picture in done if picture is not None]
+    if all(picture.error for picture in pictures):
         job.checkpoint([])  # should the client retry, it is to begin anew
-        raise PermanentError(f"No picture could be read. The first: {done[0].error}")
-    return done
+        raise PermanentError(f"No picture could be read. The first: {pictures[0].error}")
+    return pictures
 
 
 def make(
@@ -103,8 +113,20 @@ def make(
 
 
 def read(job: Job, source: str) -> bytes:
-    with io.BufferedReader(job.open(source)) as stream:
-        data = stream.read(MAX_BYTES + 1)
+    try:
+        with io.BufferedReader(job.open(source)) as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except PermanentError:
+        raise
+    except Exception as error:  # of the network, the other side or the bucket
+        raise Temporary(str(error), getattr(error, "delay_seconds", None)) from error
     if len(data) > MAX_BYTES:
         raise PermanentError(f"The file is over {MAX_BYTES >> 20} MiB.")
     return data
+
+
+def again(failures: list[Temporary]) -> Exception:
+    """When the last of those that named a time is ready, or else by the task's backoff."""
+    message = f"Pictures that wait for another attempt: {len(failures)}. The first: {failures[0]}"
+    delays = [one.delay for one in failures if one.delay is not None]
+    return RetryLater(max(delays), message) if delays else Temporary(message)

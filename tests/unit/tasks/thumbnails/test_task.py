@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.tasks import HttpResponse, PermanentError
+from chalicelib.tasks import HttpResponse, PermanentError, RetryLater
 from chalicelib.tasks.thumbnails import thumbnails
-from chalicelib.tasks.thumbnails.decoder import Decoder, Format, Reply
+from chalicelib.tasks.thumbnails.decoder import Decoder, Format, Reply, Temporary
 from chalicelib.tasks.thumbnails.imaging import scale
 from chalicelib.tasks.thumbnails.imaging.stripped import Unreadable
 from chalicelib.testing import Bench, Done
@@ -187,15 +187,102 @@ def test_params_that_cannot_be_meant_are_refused_at_submit(wrong):
         Bench().run(thumbnails, params | wrong)
 
 
+# ── what may be there later ──
+
+DEAD, BUSY, SLOW = (f"https://{name}.example.com/a" for name in ("dead", "busy", "slow"))
+
+
+def asked(bench: Bench) -> list[str]:
+    return [url for _, url, _, _ in bench.web.requests]
+
+
+def test_one_dead_host_costs_the_others_nothing_and_is_reported_in_the_end(in_this_process):
+    bench = Bench()
+    bench.answers("GET", DEAD, OSError("timed out"))
+    bench.answers("GET", BUSY, HttpResponse(200, {}, GOOD))
+    images = [bench.upload(GOOD), DEAD, BUSY]
+    done = bench.run(thumbnails, {"images": images, "sizes": [40]})
+    assert (done.status, done.attempts) == ("succeeded", 5)
+    assert [one["error"] for one in done.result] == [None, "timed out", None]
+    assert list(done.artifacts) == ["1-40.png", "3-40.png"]
+    assert asked(bench) == [DEAD, BUSY, DEAD, DEAD, DEAD, DEAD]
+
+
+def test_a_host_that_recovers_has_its_picture_made_after_all(in_this_process):
+    bench = Bench()
+    bench.answers("GET", DEAD, OSError("timed out"))
+    bench.answers("GET", DEAD, HttpResponse(200, {}, GOOD))
+    done = bench.run(thumbnails, {"images": [DEAD, bench.upload(b"broken")], "sizes": [40]})
+    assert (done.status, done.attempts) == ("succeeded", 2)
+    assert [bool(one["error"]) for one in done.result] == [False, True]
+    assert list(done.artifacts) == ["1-40.png"]
+
+
+def test_the_next_attempt_waits_as_long_as_any_host_asks_for(in_this_process):
+    bench = Bench()
+    for url, error in ((DEAD, OSError()), (BUSY, RetryLater(900)), (SLOW, RetryLater(300))):
+        bench.answers("GET", url, error)
+        bench.answers("GET", url, HttpResponse(200, {}, GOOD))
+    begun = bench.clock.now()
+    done = bench.run(thumbnails, {"images": [DEAD, BUSY, SLOW], "sizes": [40]})
+    assert (done.status, done.attempts, len(done.artifacts)) == ("succeeded", 2, 3)
+    assert 900_000 <= bench.clock.now() - begun < 1_000_000
+
+
+def test_if_all_hosts_are_dead_the_job_fails_with_its_last_attempt(in_this_process):
+    bench = Bench()
+    bench.answers("GET", DEAD, OSError("timed out"))
+    done = bench.run(thumbnails, {"images": [DEAD], "sizes": [40]})
+    assert (done.status, done.attempts) == ("failed", 5)
+    assert done.error is not None
+    assert done.error.detail == "No picture could be read. The first: timed out"
+    assert done.checkpoints[-1] == []
+
+
+def test_what_was_not_tried_yet_comes_before_what_has_failed(in_this_process):
+    """Or dead hosts at the head of a list would use up each invocation."""
+    bench = Bench()
+    good = [f"https://pics.example.com/{number}" for number in range(3)]
+    bench.answers("GET", DEAD, OSError("timed out"))
+    for url in good:
+        bench.answers("GET", url, HttpResponse(200, {}, GOOD))
+    images = [DEAD, *good]
+    done = bench.run(thumbnails, {"images": images, "sizes": [40]}, end_invocations_after=9)
+    assert (done.status, len(done.artifacts)) == ("succeeded", 3)
+    again = asked(bench).index(DEAD, 1)
+    assert set(asked(bench)[1:again]) == set(good)
+
+
+def test_a_picture_whose_decoder_was_killed_is_made_by_the_next_attempt(monkeypatch):
+    deaths = iter([Temporary("killed")])
+
+    class Killed(InThisProcess):
+        def thumbnails(self, *asked: Any) -> Iterator[tuple[int, Reply, bytes]]:
+            for death in deaths:
+                raise death
+            return super().thumbnails(*asked)
+
+    monkeypatch.setattr(f"{MODULE}.Decoder", Killed)
+    done = run(GOOD, GOOD)
+    assert (done.status, done.attempts, list(done.artifacts)) == (
+        "succeeded",
+        2,
+        ["2-40.png", "1-40.png"],
+    )
+
+
 # ── restarts ──
 
 
-@pytest.mark.parametrize("crash", range(1, 40))
+@pytest.mark.parametrize("crash", range(1, 60))
 def test_no_crash_loses_a_thumbnail(crash, in_this_process):
     def made(**more: int) -> Done:
         bench = Bench()
+        bench.answers("GET", BUSY, OSError("timed out"))
+        bench.answers("GET", BUSY, HttpResponse(200, {}, GOOD))
         uploads = [bench.upload(data) for data in (GOOD, b"broken", encoded(half_red(), "JPEG"))]
-        return bench.run(thumbnails, {"images": uploads, "sizes": [40, 20]}, **more)
+        images = [uploads[0], BUSY, *uploads[1:]]
+        return bench.run(thumbnails, {"images": images, "sizes": [40, 20]}, **more)
 
     whole, cut = made(), made(crash_after=crash)
     assert (cut.status, cut.result) == ("succeeded", whole.result)
@@ -210,8 +297,7 @@ def test_a_picture_that_was_done_is_not_read_again(in_this_process):
     # a picture takes five steps: each invocation does two, and breaks off in the third
     done = bench.run(thumbnails, {"images": urls, "sizes": [40]}, end_invocations_after=13)
     assert (done.status, done.attempts) == ("succeeded", 1)
-    asked = [url for _, url, _, _ in bench.web.requests]
-    assert asked == [urls[number] for number in (0, 1, 2, 2, 3, 4, 4, 5)]
+    assert asked(bench) == [urls[number] for number in (0, 1, 2, 2, 3, 4, 4, 5)]
 
 
 def test_pillow_is_imported_by_the_job_that_needs_it_alone():
