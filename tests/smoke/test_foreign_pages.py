@@ -151,7 +151,8 @@ def machine(
     project.configure(stages=config["stages"])
     api, aws, push = free_ports(3)
     run = Run(folder / "state", api, aws, push, home=project.folder)
-    run.wait_for(lambda: run.get(f"/jobs/{submit_report(run)}"))
+    job = submit_report(run)
+    run.wait_for(lambda: run.get(f"/jobs/{job}")["finished_at"])  # its artifacts are there, too
     urls = [f"http://127.0.0.1:{port}" for port in (api, aws, push)]
     yield Machine(run, browser, folder / "state", pages, *urls)
     run.stop()
