@@ -30,7 +30,7 @@ from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
-from chalicelib.settings import read_settings
+from chalicelib.settings import ByAppSync, ByWebSocket, read_settings
 from chalicelib.tasks import registered
 from chalicelib.telemetry import logs
 
@@ -269,7 +269,7 @@ def sweep(event: CloudWatchEvent) -> None:
     sweeper.sweep(system(), ends_at(event, system().clock) - 5_000)  # ms, to end of its own accord
 
 
-if settings.by_websocket:
+if isinstance(settings.transport, ByWebSocket):
     app.experimental_feature_flags.update(["WEBSOCKETS"])
 
     @app.on_ws_connect()
@@ -287,7 +287,7 @@ if settings.by_websocket:
         subscribe.disconnect(system(), event.connection_id)
 
 
-if settings.by_appsync:
+if isinstance(settings.transport, ByAppSync):
 
     @app.lambda_function(name="authorize_push")
     def authorize_push(event: dict[str, Any], context: Any) -> dict[str, Any]:

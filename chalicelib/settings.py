@@ -40,6 +40,34 @@ class LaneSettings(msgspec.Struct, frozen=True):
     """How many invocations at once the queue may start; as many as Lambda lets it, if None."""
 
 
+class ByWebSocket(msgspec.Struct, frozen=True):
+    """Clients are told over API Gateway's WebSockets."""
+
+    endpoint: str | None
+    """The management API; None until the first deployment has made it."""
+    connect_at: str | None
+    host: None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where clients connect; None where they cannot yet."""
+        return self.endpoint and (self.connect_at or f"ws{self.endpoint.removeprefix('http')}")
+
+
+class ByAppSync(msgspec.Struct, frozen=True):
+    """Clients are told over an AppSync Event API."""
+
+    host: str | None
+    """Its HTTP domain, which clients name as they connect; None until it is deployed."""
+    realtime_domain: str | None
+
+    @property
+    def url(self) -> str | None:
+        """Where clients connect; None where they cannot yet."""
+        there = self.host and self.realtime_domain
+        return f"wss://{self.realtime_domain}/event/realtime" if there else None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """Each field is an environment variable of the same name in upper case; `lanes` are several."""
 
@@ -129,20 +157,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
             raise ValueError("JWT_ISSUER must be a URL without query and fragment")
 
     @property
-    def by_websocket(self) -> bool:
-        return self.push == "websocket" or (self.push is None and bool(self.websocket_endpoint))
-
-    @property
-    def by_appsync(self) -> bool:
-        return self.push == "appsync"
-
-    @property
-    def push_url(self) -> str | None:
-        """Where clients connect to be told of changes; None where they cannot."""
-        if self.by_appsync and self.appsync_realtime_domain and self.appsync_http_domain:
-            return f"wss://{self.appsync_realtime_domain}/event/realtime"
-        if self.by_websocket and self.websocket_endpoint:
-            return self.websocket_url or f"ws{self.websocket_endpoint.removeprefix('http')}"
+    def transport(self) -> ByWebSocket | ByAppSync | None:
+        """How clients are told of changes, on a stage that tells them."""
+        if self.push == "appsync":
+            return ByAppSync(self.appsync_http_domain, self.appsync_realtime_domain)
+        if self.push == "websocket" or (self.push is None and self.websocket_endpoint):
+            return ByWebSocket(self.websocket_endpoint, self.websocket_url)
         return None
 
     @property

@@ -10,7 +10,7 @@ import random
 import secrets
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from chalicelib import __version__
 from chalicelib.domain.task import Task
@@ -26,7 +26,7 @@ from chalicelib.runtime.clock import RealClock
 from chalicelib.runtime.interrupts import SignalInterrupts
 from chalicelib.runtime.outbox import ThreadedOutbox
 from chalicelib.service.webhook_task import send_webhook
-from chalicelib.settings import LOCAL, Auth, Settings
+from chalicelib.settings import LOCAL, Auth, ByAppSync, ByWebSocket, Settings
 from chalicelib.tasks import registered
 
 if TYPE_CHECKING:
@@ -100,30 +100,31 @@ def _web(guard: Guard) -> Web:
 def _pushing(settings: Settings) -> Pushing | None:
     from chalicelib.aws.push_connections import Subscriptions
 
-    if settings.push_url is None:
+    transport = settings.transport
+    if transport is None or transport.url is None:
         return None
     return Pushing(
-        url=settings.push_url,
-        host=settings.appsync_http_domain if settings.by_appsync else None,
+        url=transport.url,
+        host=transport.host,
         connections=Subscriptions(functools.partial(client, "dynamodb"), settings.table),
-        push=_event_api(settings) if settings.by_appsync else _websockets(settings),
+        push=_push(transport),
         outbox=outbox,
         updated=frames.updated,
         refused=frames.refused,
     )
 
 
-def _websockets(settings: Settings) -> Push:
-    from chalicelib.aws.push_websocket import WebSockets
+def _push(transport: ByWebSocket | ByAppSync) -> Push:
+    match transport:
+        case ByWebSocket(endpoint=endpoint):
+            from chalicelib.aws.push_websocket import WebSockets
 
-    endpoint = settings.websocket_endpoint
-    return WebSockets(functools.partial(client, "apigatewaymanagementapi", endpoint))
+            return WebSockets(functools.partial(client, "apigatewaymanagementapi", endpoint))
+        case ByAppSync(host=host):
+            from chalicelib.aws.push_appsync import EventApi
 
-
-def _event_api(settings: Settings) -> Push:
-    from chalicelib.aws.push_appsync import EventApi
-
-    return EventApi(_signer, f"https://{settings.appsync_http_domain}/event")
+            return EventApi(_signer, f"https://{host}/event")
+    assert_never(transport)
 
 
 @functools.cache

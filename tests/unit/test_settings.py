@@ -7,7 +7,7 @@ import json
 import pytest
 
 from chalicelib.domain.task import LANES
-from chalicelib.settings import BOUNDS, SettingsError, read_settings
+from chalicelib.settings import BOUNDS, ByAppSync, ByWebSocket, SettingsError, read_settings
 from tests.aws import ROOT
 
 ENVIRONMENT = {
@@ -204,8 +204,28 @@ ENDPOINT = "https://w1x2y3.execute-api.eu-central-1.amazonaws.com/prod"
 def test_a_stage_pushes_where_there_is_an_endpoint_unless_it_says_otherwise(
     changes: dict[str, str], declared: bool, url: str | None
 ) -> None:
-    settings = read_settings(with_(**changes))
-    assert (settings.by_websocket, settings.push_url) == (declared, url)
+    transport = read_settings(with_(**changes)).transport
+    assert isinstance(transport, ByWebSocket) == declared
+    assert (transport and transport.url) == url
+
+
+@pytest.mark.parametrize(
+    ("domains", "url"),
+    [
+        ({}, None),
+        ({"APPSYNC_HTTP_DOMAIN": "a.example.com"}, None),
+        (
+            {"APPSYNC_HTTP_DOMAIN": "a.example.com", "APPSYNC_REALTIME_DOMAIN": "r.example.com"},
+            "wss://r.example.com/event/realtime",
+        ),
+    ],
+)
+def test_a_stage_with_appsync_pushes_as_soon_as_both_domains_are_known(
+    domains: dict[str, str], url: str | None
+) -> None:
+    transport = read_settings(with_(PUSH="appsync", **domains)).transport
+    assert isinstance(transport, ByAppSync)
+    assert transport.url == url
 
 
 @pytest.mark.parametrize(
