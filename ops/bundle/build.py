@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.bundle.contents import collect
-from ops.bundle.trial_import import lint, runs_here, try_bundle
+from ops.bundle.trial_import import HERE, lint, try_bundle
 from ops.cli.stage import ROOT, Refusal, Stage
 from ops.template.compose import compose
 from ops.template.declared import Template, promised_environment
@@ -50,12 +50,12 @@ def build(stage: Stage) -> Bundle:
         architecture = generated["Resources"]["APIHandler"]["Properties"]["Architectures"][0]
         template = compose(stage, generated)
         code = Path(folder) / "code"
-        collect(code, architecture)
-        _compile(code)
-        if runs_here(architecture):
-            try_bundle(code, template, environment | stage.environment)
+        _collect(code, architecture)
+        if sys.platform == "linux":
+            tried = code if architecture == HERE else _collect(Path(folder) / "tried", HERE)
+            try_bundle(tried, template, environment | stage.environment)
         else:
-            print(f"  not imported here: it is for Linux on {architecture}, which this is not")
+            print("  not imported here: Lambda's wheels are for Linux, which this is not")
         _pack(code, archive)
     (out / "template.json").write_text(json.dumps(template, indent=1))
     lint(out / "template.json")
@@ -84,6 +84,12 @@ def _generate(stage: Stage, environment: dict[str, str], file: Path) -> Template
         raise Refusal(f"{ran.stdout}{ran.stderr}\nChalice could not package the app; see above.")
     generated: Template = json.loads(file.read_text())
     return generated
+
+
+def _collect(code: Path, architecture: str) -> Path:
+    collect(code, architecture)
+    _compile(code)
+    return code
 
 
 def _compile(code: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
@@ -21,7 +22,9 @@ from chalice.package import ResourceBuilder, SAMTemplateGenerator
 from chalice.utils import serialize_to_json
 
 from chalicelib.settings import SettingsError
+from ops.bundle.trial_import import HERE
 from ops.cli.stage import ROOT
+from ops.stack.local_aws import endpoint
 
 NO_ROLE = "ops/template/compose.py makes the roles"
 
@@ -34,7 +37,9 @@ class NameTheZip(BaseDeployStep):
 def main(stage: str, file: str) -> None:
     factory = CLIFactory(str(ROOT), environ=os.environ)
     # not Chalice's roles: it would ask for a policy file that every stage and function shares
-    ours = {"manage_iam_role": False, "iam_role_arn": NO_ROLE, "automatic_layer": False}
+    ours: dict[str, Any] = {"manage_iam_role": False, "iam_role_arn": NO_ROLE, "automatic_layer": False}
+    if endpoint():
+        ours["lambda_architecture"] = HERE  # the local AWS runs functions on this machine
     config = factory.create_config_obj(stage, user_provided_params=ours)
     validate_configuration(config)
     validate_resource_policy(config)

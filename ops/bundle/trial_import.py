@@ -10,7 +10,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ops.bundle.contents import MACHINES
 from ops.cli.stage import Refusal
 from ops.template.declared import Template
 from ops.template.functions import FUNCTION
@@ -48,9 +47,8 @@ importlib.import_module("chalicelib.tasks").registered()  # it loads them when f
 """
 
 
-def runs_here(architecture: str) -> bool:
-    """Whether this machine can import what is compiled for Lambda on that architecture."""
-    return sys.platform == "linux" and platform.machine() == MACHINES[architecture]
+HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+"""This machine's architecture, as Lambda names it."""
 
 
 def try_bundle(code: Path, template: Template, environment: dict[str, str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import platform
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from ops.bundle.trial_import import lint
+from ops.bundle.trial_import import HERE, lint
 from ops.cli.stage import Refusal
 from ops.template.declared import merged
 from tests.aws import ROOT
 from tests.deploy.project import Project
 
 MODULE_FLAGS = slice(4, 8)  # of a .pyc, PEP 552
-ELF_MACHINE, AARCH64 = slice(18, 20), b"\xb7\0"  # of a shared library
+ELF_MACHINE = slice(18, 20)  # of a shared library
+ELF = {"arm64": b"\xb7\0", "x86_64": b"\x3e\0"}
 UNCHECKED_HASH = 0b01
 PACKAGES = (
     *("chalice", "chalicelib", "msgspec", "PIL", "h11"),
@@ -93,15 +93,24 @@ def test_two_builds_are_the_same_bytes(
     assert first in again
 
 
-def test_an_arm64_stage_gets_what_runs_there(quick: Project) -> None:
-    quick.configure(lambda_architecture="arm64")
-    said = quick.run("ops.bundle", "arm").well()
-    if platform.machine() != "aarch64":
-        assert "not imported here: it is for Linux on arm64, which this is not" in said
-    with zipfile.ZipFile(quick.path("build/arm/bundle.zip")) as bundle:
+@pytest.mark.parametrize("architecture", ELF)
+def test_a_stage_gets_what_runs_on_its_processor(quick: Project, architecture: str) -> None:
+    quick.configure(lambda_architecture=architecture)
+    quick.run("ops.bundle", "dev").well()
+    assert _machines(quick) == {ELF[architecture]}
+
+
+def test_a_stage_on_the_local_aws_gets_what_runs_on_this_machine(quick: Project) -> None:
+    [other] = ELF.keys() - {HERE}
+    quick.configure(lambda_architecture=other)
+    quick.run("ops.bundle", "dev", AWS_ENDPOINT_URL="http://127.0.0.1:1").well()
+    assert _machines(quick) == {ELF[HERE]}
+
+
+def _machines(project: Project) -> set[bytes]:
+    with zipfile.ZipFile(project.path("build/dev/bundle.zip")) as bundle:
         native = [name for name in bundle.namelist() if name.endswith(".so")]
-        machines = {bundle.read(name)[ELF_MACHINE] for name in native}
-    assert machines == {AARCH64}
+        return {bundle.read(name)[ELF_MACHINE] for name in native}
 
 
 def test_the_environment_is_by_reference_not_by_text(project: Project, built: str) -> None:

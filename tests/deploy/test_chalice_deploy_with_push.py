@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ops.bundle.trial_import import HERE
 from ops.stack.local_aws import ONLY_OVER_TLS
 from tests.api import gateway
 from tests.deploy.conftest import client
@@ -29,7 +30,9 @@ def project(local_aws: str, tmp_path_factory: pytest.TempPathFactory) -> Project
     stages = project.config["stages"]
     own = {"environment_variables": {**OWN, "AWS_ENDPOINT_URL": local_aws}}
     # without a size, Chalice sends an empty one, which the local AWS keeps and cannot tell again
-    project.configure(stages={**stages, "dev": own}, minimum_compression_size=1024)
+    project.configure(
+        stages={**stages, "dev": own}, minimum_compression_size=1024, lambda_architecture=HERE
+    )
     over_plain_http(project)
     return project
 

@@ -53,6 +53,18 @@ def test_a_held_request_costs_what_the_page_says_in_polls() -> None:
     assert round(held / poll / 20) == 2  # a second held, in polls
 
 
+def test_the_first_table_says_what_the_others_come_to() -> None:
+    first = PAGE.partition("## ")[0]
+    sums = dict(re.findall(r"\*\*(sum|in all|held)\*\* \|.*\*\*\$([\d.]+)\*\*", PAGE))
+    [ours] = re.findall(r"^\| Overtime \|.*\$([\d.]+) \|$", PAGE, re.MULTILINE)
+    [poll] = re.findall(r"A million polls cost \$([\d.]+)", PAGE)
+    [second] = [price for what, _, price, _ in lines_of(JOBS) if "worker function, GB" in what]
+    task = 10 * 0.5 * float(second)
+    for amount in (*sums.values(), ours, poll, f"{task:.2f}"):
+        assert f"${amount}" in first
+    assert len(sums) == 3
+
+
 def test_reads_of_a_held_request_are_as_many_as_the_page_says() -> None:
     *first, each = LONG_POLL_SECONDS
     later = math.ceil((20 - sum(first)) / each)
