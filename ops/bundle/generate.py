@@ -37,7 +37,8 @@ class NameTheZip(BaseDeployStep):
 def main(stage: str, file: str) -> None:
     factory = CLIFactory(str(ROOT), environ=os.environ)
     # not Chalice's roles: it would ask for a policy file that every stage and function shares
-    ours: dict[str, Any] = {"manage_iam_role": False, "iam_role_arn": NO_ROLE, "automatic_layer": False}
+    ours: dict[str, Any] = {"manage_iam_role": False, "iam_role_arn": NO_ROLE}
+    ours["automatic_layer"] = False
     if endpoint():
         ours["lambda_architecture"] = HERE  # the local AWS runs functions on this machine
     config = factory.create_config_obj(stage, user_provided_params=ours)
