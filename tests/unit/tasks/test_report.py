@@ -201,11 +201,11 @@ def test_the_name_of_a_group_has_500_characters_at_most():
 def test_the_estimate_of_memory_covers_what_groups_take(cells):
     params = ReportParams("", ["a"], ["sum(n)", "mean(m)"])
     own = tracemalloc.Filter(True, __file__, all_frames=True)  # not what other threads allocate
-    tracemalloc.start(25)
+    tracemalloc.start(10)
     try:
         groups = Groups()
         add = adder(groups, ReportResult(), params, {"a": 0, "n": 1, "m": 2})
-        for n in range(1_000, 1_100):
+        for n in range(1_000, 1_020):
             for cell in cells:
                 add([f"group {n}", cell.format(n=n), cell.format(n=n)])
         taken = tracemalloc.take_snapshot().filter_traces([own])

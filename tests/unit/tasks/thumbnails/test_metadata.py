@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -48,8 +49,11 @@ BAD_EXIF = [
 ]
 
 
+plainly = functools.cache(thumbnail)
+
+
 def same(data: bytes, plain: bytes) -> bool:
-    one, other = thumbnail(data), thumbnail(plain)
+    one, other = thumbnail(data), plainly(plain)
     profiles = [image.info.get("icc_profile") for image in (one, other)]
     return one.tobytes() == other.tobytes() and profiles[0] == profiles[1]
 
