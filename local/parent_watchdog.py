@@ -33,4 +33,6 @@ def _wait_for_the_end() -> None:
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # what its task has started, too
     os._exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -14,15 +15,17 @@ from local.child import Child, say
 from local.settings import HOST, Refusal, Settings
 from local.sources import TEMPLATE, Sources
 from local.stage import read_bucket, read_function, read_gate, without_aws
+from local.work import FINISH_SECONDS
 
 TICK_SECONDS = 0.2
-GRACE_SECONDS = 5  # for running jobs; one that is cut off is rescued once its lease has run out
+SAVING_SECONDS = 3  # for a job to save and tidy up; one that is cut off waits for its lease's end
+GRACE_SECONDS = FINISH_SECONDS + SAVING_SECONDS
 LISTEN_SECONDS = 30
 RESTART_SECONDS = 1  # at least, between two starts of a child that keeps ending
 
 
 class Stop(Exception):
-    """Ctrl-C or SIGTERM came."""
+    """Ctrl-C or SIGTERM came, or `make` is gone."""
 
 
 class Supervisor:
@@ -32,17 +35,17 @@ class Supervisor:
         self.aws = LocalAws(settings)
         self.sources = Sources()
         self.stops = 0  # how often it was told to stop; the second time nothing is waited for
+        self.make = os.getppid() if "MAKELEVEL" in os.environ else None
         self.hopeless = False  # the code does not load: nothing starts before it changes
         self.api = Child("api", "api_handler", "local.serve")
         self.push = Child("push", "websocket_message", "local.sockets")
-        self.others = [
+        self.workers = [
             *(
                 Child(lane, f"{lane}_worker", "local.work", lane)
                 for lane in LANES
                 for _ in range(settings.workers_of(lane))
             ),
             Child("sweep", "sweep", "local.sweep"),
-            self.push,
         ]
 
     def run(self) -> int:
@@ -78,7 +81,7 @@ class Supervisor:
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
-        if self.stops:
+        if self.stops or self.make not in (None, os.getppid()):  # a killed make sends no signal
             raise Stop
 
     def start(self) -> bool:
@@ -89,8 +92,9 @@ class Supervisor:
             self.end(self.api)
             self.start_child(self.api)
             self.wait_until_listening(self.api, self.settings.port)
-            self.end(*self.others)
-            for child in self.others:
+            self.end(*self.workers)
+            self.end(self.push)
+            for child in (self.push, *self.workers):
                 self.start_child(child)
             self.wait_until_listening(self.push, self.settings.ws_port)
         except Refusal as refusal:  # config.json may be damaged as well
@@ -111,13 +115,13 @@ class Supervisor:
 
     def wait_for_a_change(self, reason: str) -> None:
         self.hopeless = True
-        self.end(self.api, *self.others)
+        self.end_all()
         say(f"\n{reason}\nWaiting for the next change.")
 
     def reload(self, apply: bool) -> None:
         say("\nThe sources have changed: reloading.")
-        for child in self.others:
-            child.terminate()  # they finish their jobs while the API starts anew
+        for child in self.workers:
+            child.terminate()  # their jobs come to an end while the API starts anew
         try:
             if apply:
                 apply_resources(self.aws)
@@ -129,7 +133,7 @@ class Supervisor:
 
     def replace_the_dead(self) -> None:
         try:
-            for child in (self.api, *self.others):
+            for child in (self.api, self.push, *self.workers):
                 if child.dead and child.age > RESTART_SECONDS:
                     say(f"{child.name} ended ({child.end}): starting it again.")
                     child.kill()  # what its task had started
@@ -137,8 +141,12 @@ class Supervisor:
         except Refusal as refusal:
             self.wait_for_a_change(str(refusal))
 
+    def end_all(self) -> None:
+        self.end(self.api, *self.workers)
+        self.end(self.push)  # what the workers push at their end still leaves
+
     def end(self, *children: Child) -> None:
-        """They take up nothing more, and get some seconds for what they are doing."""
+        """They take up nothing more, and get GRACE_SECONDS for what they are doing."""
         for child in children:
             child.terminate()
         deadline, stops = time.monotonic() + GRACE_SECONDS, self.stops
@@ -148,12 +156,18 @@ class Supervisor:
             time.sleep(0.05)
         for child in children:
             if child.alive:
-                say(f"{child.name} is cut off; a job that it ran is rescued after its lease.")
+                say(
+                    f"{child.name} did not stop in {GRACE_SECONDS} s and is cut off."
+                    " A job that it ran goes on once its lease has run out, as after a crash."
+                )
             child.kill()
 
     def stop(self, exit_code: int) -> int:
-        say("\nStopping (Ctrl-C again: at once).")
-        self.end(self.api, *self.others)
+        say(
+            "\nStopping. Running jobs save a checkpoint, or get"
+            f" {FINISH_SECONDS} s to finish (Ctrl-C again: at once)."
+        )
+        self.end_all()
         if not self.aws.stop():
             say("The local AWS did not stop by itself: what it held since its start is lost.")
             return 1

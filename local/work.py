@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.runtime.beating import end_invocation
 from chalicelib.settings import read_settings as read_stage_settings
 from local import parent_watchdog
 from local.invocation import ACCOUNT, REGION, Context
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 1  # a long poll delays the end by as much; Lambda's own pollers use 20
 PAUSE_SECONDS = 2  # while the local AWS is away
+FINISH_SECONDS = 3  # for a job without a new checkpoint, once the worker has to stop
+TICK_SECONDS = 0.1
 
 
 class Worker:
@@ -54,7 +57,10 @@ class Worker:
                 ).get("Messages", [])
                 self.away = False
                 for message in messages:
-                    self.work(message)
+                    if stopping():
+                        self.put_back(message)
+                    else:
+                        self.work(message)
             except (BotoCoreError, ClientError) as error:
                 if not self.away:
                     print(f"The queue does not answer; trying again. {error}", flush=True)
@@ -75,6 +81,13 @@ class Worker:
         finally:
             watch.cancel()
         self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def put_back(self, message: MessageTypeDef) -> None:
+        """For the next worker, without its visibility timeout."""
+        handle = message["ReceiptHandle"]
+        self.sqs.change_message_visibility(
+            QueueUrl=self.queue_url, ReceiptHandle=handle, VisibilityTimeout=0
+        )
 
     def time_out(self) -> None:
         """What Lambda does: the supervisor starts a fresh process."""
@@ -103,9 +116,21 @@ class Worker:
         }
 
 
+def end_jobs(stopping: Callable[[], bool]) -> None:
+    """Once the worker has to stop, ends a job's invocation as its time on Lambda would: at its
+    next checkpoint, which costs no attempt, or after FINISH_SECONDS."""
+    while not stopping():
+        time.sleep(TICK_SECONDS)
+    finish_until = time.monotonic() + FINISH_SECONDS
+    while True:  # a job may have been claimed a moment ago
+        end_invocation(at_once=time.monotonic() > finish_until)
+        time.sleep(TICK_SECONDS)
+
+
 def main(lane: str) -> None:
     parent_watchdog.hold()
     stopping = parent_watchdog.stop_on_sigterm()
+    threading.Thread(target=end_jobs, args=[stopping], daemon=True).start()
     function = read_function(f"{lane}_worker", read_settings())
     handler = load_app().handler_map[function.name]
     sqs = boto3.client("sqs")

@@ -67,6 +67,10 @@ class Subscriptions:
         message: Message = json.loads(self.connection.recv(timeout=seconds))
         return message
 
+    def until_closed(self) -> list[Message]:
+        """Everything that comes until the server closes the connection."""
+        return [json.loads(text) for text in self.connection]
+
     def until_finished(self, *jobs: str, seconds: float = 60) -> list[Message]:
         """Everything that comes until all of these jobs have been told to be finished."""
         told, open_jobs, deadline = [], set(jobs), time.monotonic() + seconds

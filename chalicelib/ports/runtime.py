@@ -50,3 +50,7 @@ class Beats(Protocol):
     def beat(self) -> None:
         """Renew the lease, store what there is to show, and interrupt the task where it must
         stop."""
+
+    def end(self, *, at_once: bool) -> None:
+        """End the invocation before its time. Without `at_once` only if the task has saved a new
+        checkpoint, so that this costs the job no attempt. May be called again and again."""

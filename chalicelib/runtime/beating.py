@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from chalicelib.ports.runtime import Beats
 
 logger = logging.getLogger(__name__)
+_under_way: list[Beats] = []
 
 
 @contextmanager
@@ -34,9 +35,18 @@ def beating_in_a_thread(beats: Beats) -> Iterator[None]:
         target=in_this_context, args=[beat_until_stopped], name="heartbeat", daemon=True
     )
     thread.start()
+    _under_way.append(beats)
     try:
         yield
     finally:
+        _under_way.remove(beats)
         stopped = True
         beats.news.set()
         thread.join()
+
+
+def end_invocation(*, at_once: bool) -> None:
+    """Ends the invocation under way in this process before its time, as Beats.end says. For a
+    process that has to stop. Called from another thread than the task's."""
+    for beats in tuple(_under_way):
+        beats.end(at_once=at_once)

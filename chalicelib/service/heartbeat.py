@@ -65,6 +65,11 @@ class Heartbeat:
             logger.warning("heartbeat_failed")
         self.run.store_logs()
 
+    def end(self, *, at_once: bool) -> None:
+        if at_once or self.run.moved:
+            self.run.ends_at = min(self.run.ends_at, self.system.clock.now())
+            self.news.set()
+
     def _renew(self) -> None:
         found, before = self._pending_output(), self.run.record
         try:

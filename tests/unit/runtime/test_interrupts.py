@@ -19,7 +19,7 @@ from chalicelib.domain.job import Hint, JobRecord
 from chalicelib.domain.task import Job, Task, task
 from chalicelib.domain.values import encode
 from chalicelib.ports.system import Rules, System
-from chalicelib.runtime.beating import beating_in_a_thread
+from chalicelib.runtime.beating import beating_in_a_thread, end_invocation
 from chalicelib.runtime.clock import RealClock
 from chalicelib.runtime.interrupts import SignalInterrupts
 from chalicelib.service import control
@@ -299,3 +299,13 @@ print("alive")
 """
     late = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (late.returncode, late.stdout) == (0, "alive\n")
+
+
+def test_a_process_that_stops_ends_its_jobs_invocation_at_the_checkpoint() -> None:
+    def save_and_wait(job: Job) -> None:
+        job.checkpoint({"rows": 7})
+        threading.Thread(target=end_invocation, kwargs={"at_once": False}).start()
+        threading.Event().wait(60)
+
+    record = run(save_and_wait)
+    assert (record.status, record.wait_reason, record.attempt) == ("queued", "continuing", 0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import verbs
-from chalicelib.domain.errors import DeadlineExceeded, Unavailable
+from chalicelib.domain.errors import DeadlineExceeded, InvocationEnding, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, JobRecord
 from chalicelib.domain.task import Job
 from chalicelib.service.heartbeat import Heartbeat
@@ -113,3 +113,23 @@ def test_a_deadline_and_an_invocations_end_that_are_both_past_do_not_keep_it_bea
     heartbeat.beat()
     assert isinstance(heartbeat.run.interrupts.pending, DeadlineExceeded)
     assert heartbeat.next_at() == bench.clock.time + 20 * SECOND
+
+
+def test_an_invocation_that_may_end_early_ends_with_the_next_new_checkpoint() -> None:
+    heartbeat = begun(Bench())
+    heartbeat.end(at_once=False)
+    heartbeat.beat()
+    assert heartbeat.run.interrupts.pending is None, "the job would lose an attempt"
+    heartbeat.run.checkpoint(1)
+    heartbeat.end(at_once=False)
+    assert heartbeat.due_in() <= 0
+    heartbeat.beat()
+    assert isinstance(heartbeat.run.interrupts.pending, InvocationEnding)
+
+
+def test_an_invocation_that_must_end_at_once_waits_for_no_checkpoint() -> None:
+    heartbeat = begun(Bench())
+    heartbeat.end(at_once=True)
+    heartbeat.beat()
+    assert isinstance(heartbeat.run.interrupts.pending, InvocationEnding)
+    assert heartbeat.run.time_left() == 0

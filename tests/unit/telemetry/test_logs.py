@@ -89,6 +89,8 @@ class OneBeat:
         logger.info("beat")
         self.over.set()
 
+    def end(self, *, at_once: bool) -> None: ...
+
 
 def test_the_heartbeats_thread_speaks_of_the_job_of_the_thread_that_runs_it() -> None:
     def run() -> None:
