@@ -29,6 +29,23 @@ def test_the_table_of_transitions_is_the_one_in_the_code() -> None:
     assert set(TABLE) == set(Verb)
 
 
+def state_diagram() -> str:
+    """TABLE as Mermaid: one arrow for all the verbs that lead from one status to another."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for verb, row in TABLE.items():
+        for start in [str(s) for s in Status if s in row.start] or ["[*]"]:
+            for end in (s for s in Status if s in row.end):
+                arrows.setdefault((start, str(end)), []).append(str(verb))
+    lines = [f"    {start} --> {end}: {', '.join(verbs)}" for (start, end), verbs in arrows.items()]
+    left = {start for start, _ in arrows}
+    lines += [f"    {s} --> [*]" for s in Status if str(s) not in left]
+    return "\n".join(["stateDiagram-v2", *lines, ""])
+
+
+def test_the_drawn_state_machine_is_the_one_in_the_table() -> None:
+    assert re.findall(r"^```mermaid\n(.*?)^```$", PAGE, re.M | re.S) == [state_diagram()]
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_the_page_names_what_exists(name: str) -> None:
     package, *rest = name.split(".")

@@ -1,4 +1,4 @@
-"""The README says what is so: its picture is the table's, its commands exist, its task runs."""
+"""The README says what is so: its commands and links exist, its task runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from types import ModuleType
 import pytest
 
 import chalicelib.tasks
-from chalicelib.domain.job import Status
-from chalicelib.domain.transitions import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -23,29 +21,20 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def state_diagram() -> str:
-    """TABLE as Mermaid: one arrow for all the verbs that lead from one status to another."""
-    arrows: dict[tuple[str, str], list[str]] = {}
-    for verb, row in TABLE.items():
-        for start in [str(s) for s in Status if s in row.start] or ["[*]"]:
-            for end in (s for s in Status if s in row.end):
-                arrows.setdefault((start, str(end)), []).append(str(verb))
-    lines = [f"    {start} --> {end}: {', '.join(verbs)}" for (start, end), verbs in arrows.items()]
-    left = {start for start, _ in arrows}
-    lines += [f"    {s} --> [*]" for s in Status if str(s) not in left]
-    return "\n".join(["stateDiagram-v2", *lines, ""])
-
-
-def test_the_drawn_state_machine_is_the_one_in_the_table():
-    drawn = [block for block in blocks("mermaid") if block.startswith("stateDiagram")]
-    assert drawn == [state_diagram()]
-
-
 def test_every_make_command_exists():
     named = set(re.findall(r"(?:`|^ *)make ([a-z]+)", README, re.MULTILINE))
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"run", "test"} <= named
     assert named <= targets
+
+
+LINK = r"\]\((?!https?://|mailto:)([^)#\s]*)(#([^)\s]+))?\)"
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
 PAGES = [
@@ -57,8 +46,10 @@ PAGES = [
     "page", [*PAGES, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )
 def test_every_link_to_a_file_leads_somewhere(page: Path):
-    links = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    for path, _, heading in re.findall(LINK, page.read_text()):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        assert not heading or heading in anchors(target), f"{path}#{heading}"
 
 
 @pytest.fixture
