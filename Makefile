@@ -78,6 +78,19 @@ clean: ## forget the local AWS's data and all caches (the environments stay)
 	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
+export LIMIT ?= 100
+jobs: app ## the live jobs of all owners, or all of OWNER=ada (STAGE=dev STATUS=failed LIMIT=100 JSON=1)
+	@$(BIN)/python -m ops.jobs list "$$STAGE" --owner="$$OWNER" --status="$$STATUS" --limit="$$LIMIT" $(if $(filter 1,$(JSON)),--json)
+
+job: app ## one job whole, with its events (STAGE=dev ID=… JSON=1)
+	@$(BIN)/python -m ops.jobs show "$$STAGE" "$$ID" $(if $(filter 1,$(JSON)),--json)
+
+cancel: app ## cancel a job of any owner (STAGE=dev ID=…)
+	@$(BIN)/python -m ops.jobs cancel "$$STAGE" "$$ID" $(if $(filter 1,$(YES)),--yes)
+
+retry: app ## run a failed or canceled job of any owner again (STAGE=dev ID=…)
+	@$(BIN)/python -m ops.jobs retry "$$STAGE" "$$ID" $(if $(filter 1,$(YES)),--yes)
+
 webhook-secret: app ## sign OWNER=ada's webhooks with a new secret, shown once (STAGE=dev OVERLAP=24h)
 	@$(BIN)/python -m ops.webhook_secret "$$STAGE" "$$OWNER" --overlap="$$OVERLAP" $(if $(filter 1,$(YES)),--yes)
 

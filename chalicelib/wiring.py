@@ -9,7 +9,7 @@ import functools
 import random
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, assert_never
 
 from chalicelib import __version__
@@ -50,6 +50,12 @@ def tasks() -> Mapping[str, Task]:
 
 @functools.cache
 def system(settings: Settings) -> System:
+    return system_with(settings, client)
+
+
+def system_with(settings: Settings, client: Callable[..., Any]) -> System:
+    """On the clients of AWS that `client(service, endpoint)` returns; the endpoint may be left
+    out."""
     from chalicelib.aws.held_requests import HeldRequests
     from chalicelib.aws.items import Shards
     from chalicelib.aws.jobs_queue import JobsQueue
@@ -87,7 +93,7 @@ def system(settings: Settings) -> System:
             lease=settings.lease_seconds * 1_000,
             retention=settings.retention_days * 86_400_000,
         ),
-        pushing=_pushing(settings),
+        pushing=_pushing(settings, client),
     )
 
 
@@ -97,7 +103,7 @@ def _web(guard: Guard) -> Web:
     return OutboundClient(guard, f"overtime/{__version__}")
 
 
-def _pushing(settings: Settings) -> Pushing | None:
+def _pushing(settings: Settings, client: Callable[..., Any]) -> Pushing | None:
     from chalicelib.aws.push_connections import Subscriptions
 
     transport = settings.transport
@@ -107,14 +113,14 @@ def _pushing(settings: Settings) -> Pushing | None:
         url=transport.url,
         host=transport.host,
         connections=Subscriptions(functools.partial(client, "dynamodb"), settings.table),
-        push=_push(transport),
+        push=_push(transport, client),
         outbox=outbox,
         updated=frames.updated,
         refused=frames.refused,
     )
 
 
-def _push(transport: ByWebSocket | ByAppSync) -> Push:
+def _push(transport: ByWebSocket | ByAppSync, client: Callable[..., Any]) -> Push:
     match transport:
         case ByWebSocket(endpoint=endpoint):
             from chalicelib.aws.push_websocket import WebSockets

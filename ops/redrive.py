@@ -21,10 +21,9 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.jobs_table import JobsTable
-from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Hint, JobRecord, Status
 from chalicelib.domain.task import LANES
-from ops.cli.command import asked, run
+from ops.cli.command import asked, reaching, run
 from ops.cli.confirm import confirm
 from ops.cli.stage import Refusal, Stage, read_stage
 
@@ -175,10 +174,9 @@ def _hint(message: dict[str, Any]) -> Hint | None:
 
 def main(arguments: list[str]) -> None:
     chosen = asked("ops.redrive", __doc__, arguments, yes="do not ask")
-    try:
-        redrive(read_stage(chosen.stage), chosen.yes)
-    except Unavailable as error:
-        raise Refusal(str(error)) from None
+    stage = read_stage(chosen.stage)
+    with reaching(stage):
+        redrive(stage, chosen.yes)
 
 
 if __name__ == "__main__":

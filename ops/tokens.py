@@ -16,12 +16,12 @@ import time
 from datetime import UTC, datetime
 
 from chalicelib.aws.tokens_table import TokensTable
-from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.token import OWNER, Token, token_id
 from chalicelib.identity.tokens import Tokens
-from ops.cli.command import run
+from ops.cli.command import reaching, run
 from ops.cli.duration import milliseconds
 from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
+from ops.cli.table import print_table
 
 LONGEST_LABEL = 100
 
@@ -29,7 +29,7 @@ LONGEST_LABEL = 100
 def main(arguments: list[str]) -> None:
     asked = _parser().parse_args(arguments)
     stage = read_stage(asked.stage)
-    try:
+    with reaching(stage):
         match asked.command:
             case "issue":
                 issue(stage, asked.owner, asked.expires, asked.label)
@@ -37,12 +37,6 @@ def main(arguments: list[str]) -> None:
                 show(stage)
             case "revoke":
                 revoke(stage, asked.token)
-    except Unavailable as error:
-        raise Refusal(
-            f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
-            " `make run` running, for STAGE=local, with this AWS_PORT), and do your AWS credentials"
-            " reach it?"
-        ) from None
 
 
 def issue(stage: Stage, owner: str, expires: str, label: str) -> None:
@@ -59,11 +53,8 @@ def issue(stage: Stage, owner: str, expires: str, label: str) -> None:
 
 
 def show(stage: Stage) -> None:
-    rows = [("ID", "OWNER", "CREATED", "EXPIRES", "LABEL")]
-    rows += [_row(token) for token in tokens(stage).issued()]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    head = ("ID", "OWNER", "CREATED", "EXPIRES", "LABEL")
+    print_table(head, map(_row, tokens(stage).issued()))
 
 
 def revoke(stage: Stage, named: str) -> None:

@@ -15,9 +15,8 @@ import time
 from datetime import UTC, datetime
 
 from chalicelib.aws.signing_secrets import SigningSecrets
-from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import DAY
-from ops.cli.command import run
+from ops.cli.command import reaching, run
 from ops.cli.duration import milliseconds
 from ops.cli.stage import Refusal, Stage, read_stage
 
@@ -38,14 +37,8 @@ def main(arguments: list[str]) -> None:
     )
     asked = parser.parse_args(arguments)
     stage = read_stage(asked.stage)
-    try:
+    with reaching(stage):
         make(stage, asked.owner, overlap(asked.overlap), sure=asked.yes)
-    except Unavailable as error:
-        raise Refusal(
-            f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
-            " `make run` running, for STAGE=local, with this AWS_PORT), and do your AWS credentials"
-            " reach it?"
-        ) from None
 
 
 def make(stage: Stage, owner: str, overlap: int, *, sure: bool) -> None:

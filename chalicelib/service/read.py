@@ -177,7 +177,13 @@ def events(
 ) -> tuple[list[Event], str | None]:
     """Transitions, log lines and what became of webhooks, oldest first, and the position where
     the next page begins."""
-    record = get(system, owner, job_id)
+    return events_of(system, get(system, owner, job_id), limit, after)
+
+
+def events_of(
+    system: System, record: JobRecord, limit: int, after: str
+) -> tuple[list[Event], str | None]:
+    """As `events`, of a job that was read already, whatever its task."""
     lines = system.jobs.lines(record, after, limit + 1)
     entries = itertools.chain(transitions(record), webhook_transitions(system, record))
     happened: list[Event] = [*lines, *(one for one in entries if one.position > after)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from chalicelib.domain.errors import Unavailable
 from local.terminal import Terminal
-from ops.cli.stage import Refusal
+from ops.cli.stage import Refusal, Stage
 
 
 def asked(prog: str, purpose: str | None, arguments: list[str], **flags: str) -> argparse.Namespace:
@@ -19,6 +21,21 @@ def asked(prog: str, purpose: str | None, arguments: list[str], **flags: str) ->
     for flag, meaning in flags.items():
         parser.add_argument(f"--{flag}", action="store_true", help=meaning)
     return parser.parse_args(arguments)
+
+
+@contextmanager
+def reaching(stage: Stage) -> Iterator[None]:
+    """Raises Refusal, with the cause, where AWS does not answer what the block asks of a stage."""
+    try:
+        yield
+    except Unavailable as error:
+        if error.__cause__ is None:
+            raise Refusal(str(error)) from None
+        raise Refusal(
+            f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
+            " `make run` running, for STAGE=local, with this AWS_PORT), and do your AWS credentials"
+            " reach it?"
+        ) from None
 
 
 def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:

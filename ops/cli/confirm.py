@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from local.terminal import shown
 from ops.cli.stage import Refusal
 
 
@@ -15,5 +16,6 @@ def confirm(question: str, yes: bool, otherwise: str = "Nothing was changed.") -
         return
     if not sys.stdin.isatty():
         raise Refusal(f"{question} No terminal to confirm on. Pass YES=1 to proceed. {otherwise}")
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+    # input() writes its prompt past sys.stdout, and so past its Terminal
+    if input(f"{shown(question)} [y/N] ").strip().lower() not in ("y", "yes"):
         raise Refusal(otherwise)

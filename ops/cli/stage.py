@@ -82,9 +82,9 @@ class Stage:
     def account(self) -> str:
         return _account(self.name == LOCAL)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, endpoint: str | None = None) -> Any:
         """Of the AWS account that the shell's environment names; of the local AWS for `local`."""
-        return _client(service, self.name == LOCAL)
+        return _client(service, self.name == LOCAL, endpoint)
 
 
 def read_stage(name: str) -> Stage:
@@ -123,19 +123,19 @@ def _account(locally: bool) -> str:
 
 
 @functools.cache
-def _client(service: str, locally: bool) -> Any:
+def _client(service: str, locally: bool, endpoint: str | None = None) -> Any:
     session = botocore.session.get_session()
     if not locally:
         region = session.get_config_variable("region") or os.environ.get("AWS_REGION")
         if not region:
             raise Refusal("No region is set: export AWS_DEFAULT_REGION=eu-central-1, or another.")
-        return session.create_client(service, region_name=region)
+        return session.create_client(service, region_name=region, endpoint_url=endpoint)
     from local.settings import read_settings
 
     return session.create_client(
         service,
         region_name="us-east-1",
-        endpoint_url=read_settings().aws_url,
+        endpoint_url=endpoint or read_settings().aws_url,
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )

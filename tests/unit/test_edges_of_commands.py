@@ -61,7 +61,7 @@ load_app()
     assert "broken.py" in ran.stderr
 
 
-@pytest.mark.parametrize("make", ["doctor", "redrive", "deploy", "tokens"])
+@pytest.mark.parametrize("make", ["doctor", "redrive", "deploy", "tokens", "jobs", "cancel"])
 def test_what_is_said_to_make_is_never_read_by_a_shell(make: str) -> None:
     shown = subprocess.run(
         ["make", "-n", make, "STAGE=dev; echo hi"], cwd=ROOT, capture_output=True, text=True

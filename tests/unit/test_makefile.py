@@ -13,7 +13,9 @@ from tests.aws import ROOT
 
 def recipe(*arguments: str, run: bool = False) -> str:
     """What make would do; or what that prints."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("DATA", "YES")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("DATA", "YES", "JSON")
+    }
     command = ["make", *(() if run else ("-n",)), *arguments]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
@@ -35,7 +37,14 @@ def test_make_expands_nothing_of_what_it_is_given(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "variable", "flag"),
-    [("destroy", "DATA", "--data"), ("webhook-secret", "YES", "--yes")],
+    [
+        ("destroy", "DATA", "--data"),
+        ("webhook-secret", "YES", "--yes"),
+        ("cancel", "YES", "--yes"),
+        ("retry", "YES", "--yes"),
+        ("jobs", "JSON", "--json"),
+        ("job", "JSON", "--json"),
+    ],
 )
 def test_only_1_says_yes(target: str, variable: str, flag: str) -> None:
     assert flag in recipe(target, f"{variable}=1")
