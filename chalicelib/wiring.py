@@ -27,7 +27,7 @@ from chalicelib.runtime.interrupts import SignalInterrupts
 from chalicelib.runtime.outbox import ThreadedOutbox
 from chalicelib.service.webhook_task import send_webhook
 from chalicelib.settings import LOCAL, Auth, ByAppSync, ByWebSocket, Settings
-from chalicelib.tasks import registered
+from chalicelib.tasks import broken_files, registered
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -43,9 +43,9 @@ def _new_id() -> str:
 
 
 @functools.cache
-def tasks() -> Mapping[str, Task]:
+def tasks(skip_broken: bool) -> Mapping[str, Task]:
     """The users', and our own beside them."""
-    return {**registered(), send_webhook.name: send_webhook}
+    return {**registered(skip_broken=skip_broken), send_webhook.name: send_webhook}
 
 
 @functools.cache
@@ -78,7 +78,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
         clock=RealClock(),
         new_id=_new_id,
         random=random.random,
-        tasks=tasks,
+        tasks=functools.partial(tasks, settings.stage == LOCAL),
         held=HeldRequests(functools.partial(client, "dynamodb"), settings.table),
         secrets=Secrets(
             functools.partial(client, "dynamodb"),
@@ -94,6 +94,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
             retention=settings.retention_days * 86_400_000,
         ),
         pushing=_pushing(settings, client),
+        broken_tasks=broken_files,  # where they are not skipped, no code comes to ask
     )
 
 

@@ -17,7 +17,7 @@ def load_app() -> Chalice:
     sys.path.insert(0, str(ROOT))
     try:
         loaded: Any = importlib.import_module("app")
-        loaded.registered()  # a task that does not load is told now, not by the first submit
+        loaded.tasks()  # what takes long to import is ready before the first job
     except BaseException as error:  # a module may as well call sys.exit
         report = traceback.TracebackException.from_exception(error)
         # how this program came to app.py is of no help to its author

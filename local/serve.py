@@ -20,6 +20,7 @@ from typing import Any
 
 from chalice.deploy.validate import validate_routes
 
+from chalicelib.tasks import broken_files
 from local import parent_watchdog
 from local.gateway import Answer, Gateway, problem
 from local.project import load_app
@@ -168,6 +169,8 @@ class Server(ThreadingHTTPServer):
 def main() -> None:
     parent_watchdog.hold()
     app = load_app()
+    for line in broken_files():
+        print(f"{line} The other tasks can be submitted.", flush=True)
     validate_routes(app.routes)  # what `chalice deploy` would refuse
     settings = read_settings()
     server = Server(settings.port, Gateway(app, read_config(), read_gate(settings)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -51,3 +51,4 @@ class System:
     webhook_body: Callable[[JobRecord], str]  # how a job looks in a webhook; JSON text
     rules: Rules = Rules()
     pushing: Pushing | None = None  # None: this stage does not
+    broken_tasks: Callable[[], Sequence[str]] = tuple  # a sentence each, where they are skipped

@@ -114,7 +114,9 @@ def _task(system: System, name: str) -> Task:
     task = system.tasks().get(name)
     if task is None or task.internal:
         known = ", ".join(name for name, task in system.tasks().items() if not task.internal)
-        detail = f"There is no task {name!r}; there are: {known}."
+        detail = " ".join(
+            [f"There is no task {name!r}; there are: {known}.", *system.broken_tasks()]
+        )
         raise InvalidRequest(detail, errors=(FieldError("/task", detail),))
     return task
 

@@ -22,6 +22,7 @@ from chalice.package import ResourceBuilder, SAMTemplateGenerator
 from chalice.utils import serialize_to_json
 
 from chalicelib.settings import SettingsError
+from chalicelib.tasks import BrokenTasks, registered
 from ops.bundle.trial_import import HERE
 from ops.cli.stage import ROOT
 from ops.stack.local_aws import endpoint
@@ -35,6 +36,7 @@ class NameTheZip(BaseDeployStep):
 
 
 def main(stage: str, file: str) -> None:
+    registered()
     factory = CLIFactory(str(ROOT), environ=os.environ)
     # not Chalice's roles: it would ask for a policy file that every stage and function shares
     ours: dict[str, Any] = {"manage_iam_role": False, "iam_role_arn": NO_ROLE}
@@ -54,5 +56,5 @@ def main(stage: str, file: str) -> None:
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except SettingsError as error:  # a sentence already; a traceback would only hide it
+    except (SettingsError, BrokenTasks) as error:  # plain lines; a traceback would only hide them
         sys.exit(str(error))

@@ -43,7 +43,8 @@ for handler in handlers:
     if not callable(getattr(importlib.import_module(module), name, None)):
         raise SystemExit(f"there is no function {handler}")
 
-importlib.import_module("chalicelib.tasks").registered()  # it loads them when first asked
+if lines := importlib.import_module("chalicelib.tasks").broken_files():
+    raise SystemExit("\\n".join(lines))
 """
 
 

@@ -217,6 +217,16 @@ def test_an_import_of_what_is_only_installed_here_is_refused(quick: Project) -> 
     assert "The bundle cannot be imported as Lambda does it" in complaint
 
 
+def test_a_broken_task_file_is_refused_in_a_line(quick: Project) -> None:
+    file = quick.path("chalicelib/tasks/broken.py")
+    file.write_text("import json\n\nnone_such\n")
+    try:
+        complaint = quick.run("ops.bundle", "dev").refused()
+    finally:
+        file.unlink()
+    assert complaint.startswith("chalicelib/tasks/broken.py, line 3: NameError: name 'none_such'")
+
+
 def test_what_cfn_lint_finds_is_told(tmp_path: Path) -> None:
     wrong: dict[str, Any] = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"No": 1}}}
