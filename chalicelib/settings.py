@@ -166,6 +166,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         return None
 
     @property
+    def secrets_path(self) -> str:
+        """What the names of this stage's parameters in Parameter Store begin with."""
+        return f"/{self.table.removesuffix('-jobs')}/secrets/"
+
+    @property
     def queues(self) -> dict[str, str]:
         """By lane."""
         return {one.lane: one.queue for one in self.lanes}

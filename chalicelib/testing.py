@@ -13,7 +13,7 @@ which a heartbeat stores what there is to store; nothing really waits.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +34,7 @@ from chalicelib.memory.stores import (
     MemoryQueue,
     MemorySecrets,
     MemorySigningSecrets,
+    MemoryTaskSecrets,
 )
 from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import System
@@ -76,7 +77,8 @@ class VirtualClock:
 
 
 class Bench:
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, secrets: Mapping[str, str] | None = None) -> None:
+        """`secrets`: what `job.secret` gives, by name."""
         seeded = random.Random(seed)
         self.clock = VirtualClock()
         self.payloads = MemoryPayloads()
@@ -84,6 +86,7 @@ class Bench:
         self.queue = MemoryQueue()
         self.web = MemoryWeb()
         self.tasks: dict[str, Task] = {}
+        task_secrets = MemoryTaskSecrets(secrets or {})
         self._steps = _Steps(self)
         self.system = System(
             jobs=self.jobs,
@@ -97,6 +100,7 @@ class Bench:
             held=MemoryHeldRequests(),
             secrets=MemorySecrets(),
             signing_secrets=MemorySigningSecrets(),
+            task_secrets=lambda: task_secrets,
             interrupts=lambda: self._steps,
             beating=self._steps.beating,
             webhook_body=webhook_body,

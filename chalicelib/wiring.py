@@ -20,6 +20,7 @@ from chalicelib.identity.tokens import Tokens
 from chalicelib.ports.identity import Authenticator
 from chalicelib.ports.outbound import Web
 from chalicelib.ports.push import Push, Pushing
+from chalicelib.ports.stores import TaskSecrets
 from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.beating import beating_in_a_thread
 from chalicelib.runtime.clock import RealClock
@@ -86,6 +87,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
             new_id=functools.partial(secrets.token_bytes, 32),
         ),
         signing_secrets=SigningSecrets(functools.partial(client, "dynamodb"), settings.table),
+        task_secrets=functools.partial(_task_secrets, settings, client),
         interrupts=SignalInterrupts,
         beating=beating_in_a_thread,
         webhook_body=webhook_body,
@@ -96,6 +98,18 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
         pushing=_pushing(settings, client),
         broken_tasks=broken_files,  # where they are not skipped, no code comes to ask
     )
+
+
+@functools.cache
+def _task_secrets(settings: Settings, client: Callable[..., Any]) -> TaskSecrets:
+    if settings.stage == LOCAL:
+        from chalicelib.runtime.secrets_file import SecretsFile
+
+        return SecretsFile(settings.stage)
+    from chalicelib.aws import task_secrets
+
+    ssm = functools.partial(client, "ssm")
+    return task_secrets.TaskSecrets(ssm, settings.secrets_path, settings.stage)
 
 
 def _web(guard: Guard) -> Web:

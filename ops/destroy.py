@@ -7,7 +7,7 @@ import sys
 from ops.cli.command import asked, run
 from ops.cli.confirm import confirm
 from ops.cli.stage import LOCAL, ROOT, Refusal, Stage, read_json, read_stage
-from ops.stack import artifacts, chalice_logs
+from ops.stack import artifacts, chalice_logs, parameters
 from ops.stack.imports import bucket_exists, table_exists
 from ops.stack.stack import Stack
 from ops.template.policies import read_policies
@@ -23,8 +23,10 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
             f"First take away what Chalice made: chalice delete --stage {stage.name}, on the"
             f" machine that has deployed it (where .chalice/deployed/{stage.name}.json is)."
         )
+    secrets = list(parameters.set_on(stage))
     stacks = [one for one in (Stack(stage, stage.stack), by_chalice) if one.status is not None]
     kept = [name for name in (stage.table, stage.bucket) if _exists(stage, name)]
+    kept += [f"the secrets {', '.join(secrets)}"] if secrets else []
     gone = [one.name for one in stacks]
     gone += [stage.artifacts] if bucket_exists(stage, stage.artifacts) else []
     gone += ["its logs"] if not stacks and chalice_logs.left(stage) else []
@@ -42,6 +44,8 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
         print(f"{stage.artifacts} is removed.")
     if data:
         _remove_data(stage)
+        for name in secrets:
+            parameters.delete(stage, name)
     chalice_logs.forget(stage)  # of functions that Chalice made; a stack takes its own along
     if by_chalice in stacks:
         print(f"What .chalice/config.json says of the stage {stage.name} is yours to remove.")
@@ -73,7 +77,7 @@ def _remove_data(stage: Stage) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    flags = {"data": "table and bucket, too", "yes": "do not ask"}
+    flags = {"data": "table, bucket and secrets, too", "yes": "do not ask"}
     chosen = asked("ops.destroy", __doc__, arguments, **flags)
     destroy(read_stage(chosen.stage), chosen.data, chosen.yes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import (
@@ -20,6 +21,7 @@ from chalicelib.domain.job import Problem
 from chalicelib.domain.text import printable
 
 DETAIL_AT_MOST = 2_000  # characters: the record has to stay small
+Shown = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +65,23 @@ class Lost:
 Outcome = Succeeded | Failed | Retry | Continue | Canceled | Expired | Lost
 
 
-def outcome_of(error: BaseException, pending: BaseException | None) -> Outcome:
+def outcome_of(
+    error: BaseException,
+    pending: BaseException | None,
+    shown: Shown = printable,
+) -> Outcome:
     """What an exception that left the task means. Anything unknown is worth another attempt.
 
     `pending` is what the system raised in the task, alone or, by an asyncio.TaskGroup, in a group
-    with others; what a task raises in its place is its own.
+    with others; what a task raises in its place is its own. `shown` makes a text one that clients
+    may see.
     """
     if isinstance(error, BaseExceptionGroup) and error.subgroup(lambda one: one is pending):
         assert pending is not None
         error = pending
     match error:
         case Interrupted() if error is not pending:
-            return Retry(_attempt_failed(error))
+            return Retry(_attempt_failed(error, shown))
         case JobCanceled():
             return Canceled()
         case DeadlineExceeded():
@@ -84,15 +91,15 @@ def outcome_of(error: BaseException, pending: BaseException | None) -> Outcome:
         case Interrupted():
             return Lost()
         case InvalidRequest():
-            return Failed(_params_no_longer_fit(error))
+            return Failed(_params_no_longer_fit(error, shown))
         case PermanentError():
-            return Failed(_problem(PermanentError, error))
+            return Failed(_problem(PermanentError, error, shown))
         case Busy():
-            return Retry(_problem(Busy, error), _delay(error))
+            return Retry(_problem(Busy, error, shown), _delay(error))
         case RetryLater():
-            return Retry(_problem(RetryLater, error), _delay(error))
+            return Retry(_problem(RetryLater, error, shown), _delay(error))
         case _:
-            return Retry(_attempt_failed(error))
+            return Retry(_attempt_failed(error, shown))
 
 
 UNKNOWN_TASK = Retry(
@@ -112,21 +119,23 @@ OUT_OF_TIME = Retry(
 )
 
 
-def _problem(kind: type[OvertimeError], error: BaseException) -> Problem:
+def _problem(kind: type[OvertimeError], error: BaseException, shown: Shown) -> Problem:
     """Of an error whose message the task wrote for the client."""
     title = getattr(error, "headline", kind.title)
-    return Problem(type=f"/problems/{kind.slug}", title=_text(title), detail=_text(error))
+    return Problem(
+        type=f"/problems/{kind.slug}", title=_text(title, shown), detail=_text(error, shown)
+    )
 
 
-def _attempt_failed(error: BaseException) -> Problem:
+def _attempt_failed(error: BaseException, shown: Shown) -> Problem:
     """Of any other: the client sees the class and the message, never the traceback."""
-    named = ": ".join(filter(None, [type(error).__name__, _text(error)]))
+    named = ": ".join(filter(None, [type(error).__name__, _text(error, shown)]))
     return Problem("/problems/attempt-failed", "The task failed", named[:DETAIL_AT_MOST])
 
 
-def _text(thing: object) -> str:
+def _text(thing: object, shown: Shown) -> str:
     try:
-        return printable(str(thing))[:DETAIL_AT_MOST]
+        return shown(str(thing))[:DETAIL_AT_MOST]
     except Exception:
         return f"({type(thing).__name__} has no text)"
 
@@ -138,10 +147,10 @@ def _delay(error: RetryLater) -> float | None:
     return seconds if valid else None
 
 
-def _params_no_longer_fit(error: InvalidRequest) -> Problem:
+def _params_no_longer_fit(error: InvalidRequest, shown: Shown) -> Problem:
     fields = "; ".join(f"{field.pointer}: {field.detail}" for field in error.errors)
     return Problem(
         type="/problems/params-invalid",
         title="The params do not fit the task any more",
-        detail=_text(fields or error),
+        detail=_text(fields or error, shown),
     )

@@ -106,12 +106,22 @@ class Job(ABC):
 
     @abstractmethod
     def open(self, source: str, start: int = 0) -> Source:
-        """Read an upload (`upload:…`) or a URL as a stream, from byte `start` on.
+        """Read an upload (`upload:…`), a file that this job has attached (`artifact:NAME`) or a
+        URL as a stream, from byte `start` on.
 
         Raises PermanentError where it does not exist or its host is not allowed on this stage,
         OSError where another attempt may help; one that is also RetryLater where the host says
         when. Reading raises OSError where the source breaks off, or sends less than 8 KiB a
         second over a minute of waiting for it.
+        """
+
+    @abstractmethod
+    def secret(self, name: str) -> str:
+        """A secret that the stage keeps, such as the key of a third party's API.
+
+        `make secret STAGE=… NAME=…` sets it; a new value counts within five minutes. Raises
+        PermanentError where there is none. In progress messages, log lines and errors of this job
+        its value is replaced by its name; not in results, artifacts and checkpoints.
         """
 
     @abstractmethod

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from chalicelib.domain.errors import ConditionFailed, Unavailable
+from chalicelib.domain.errors import ConditionFailed, PermanentError, Unavailable
 from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DuePartition, JobRecord, Status
 from chalicelib.domain.source import Source
@@ -221,6 +221,20 @@ class MemorySigningSecrets:
             return current == new
         self.secrets[owner] = (new, old, until)
         return True
+
+
+@dataclass
+class MemoryTaskSecrets:
+    """Implements ports.TaskSecrets; values by name."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, name: str, now: int) -> str:
+        if name not in self.secrets:
+            raise PermanentError(
+                f"There is no secret {name!r}. Give the bench one: Bench(secrets={{{name!r}: …}})"
+            )
+        return self.secrets[name]
 
 
 def source_over(data: bytes) -> Source:

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DuePartition, JobRecord
 from chalicelib.domain.source import Source
 from chalicelib.domain.writes import Write
-
-if TYPE_CHECKING:
-    pass
-
 
 READ_AT_ONCE = 100  # jobs by one call of `read_many`: DynamoDB's limit on a batch read
 
@@ -120,6 +116,13 @@ class SecretStore(Protocol):
         """256 random bits, the same for every process of the stage and as long as its jobs are
         kept. Asked for only where it is needed: the first call of a process costs a read, the
         first of a stage a write."""
+
+
+class TaskSecrets(Protocol):
+    def read(self, name: str, now: int) -> str:
+        """The secret that the stage keeps for its tasks under this name, as it was some minutes
+        ago at most (`now` in epoch ms). Raises PermanentError, which says how to set it, where
+        there is none."""
 
 
 class SigningSecrets(Protocol):

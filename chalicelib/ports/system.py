@@ -18,6 +18,7 @@ from chalicelib.ports.stores import (
     PayloadStore,
     SecretStore,
     SigningSecrets,
+    TaskSecrets,
 )
 
 
@@ -46,6 +47,7 @@ class System:
     held: HeldRequests
     secrets: SecretStore
     signing_secrets: SigningSecrets
+    task_secrets: Callable[[], TaskSecrets]  # built where a task first asks
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Beats], AbstractContextManager[None]]
     webhook_body: Callable[[JobRecord], str]  # how a job looks in a webhook; JSON text

@@ -16,12 +16,15 @@ from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.events import LogLine, event_position
 from chalicelib.domain.job import DAY, Artifact, JobRecord, Progress, Stored
 from chalicelib.domain.params import UPLOAD_ID
+from chalicelib.domain.secret import NAME as SECRET_NAME
+from chalicelib.domain.secret import NAME_RULE, without_secrets
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import HttpResponse, Job
 from chalicelib.domain.text import printable
 from chalicelib.domain.values import decode_json
 from chalicelib.domain.verbs import PendingOutput
 from chalicelib.ports.system import System
+from chalicelib.service.arguments import arguments_of, attached, require
 from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, json_text, stash
 from chalicelib.service.uploads import upload_key
 
@@ -32,6 +35,7 @@ MESSAGE_AT_MOST = 500  # characters of a progress message: it is in every status
 LINE_AT_MOST = 2_000  # characters of a log line
 LINES_AT_MOST = 1_000  # stored lines of an attempt; the rest is in the service's log alone
 ARTIFACTS_AT_MOST = 100  # they are listed in the record, which has to stay small
+ARTIFACT = "artifact:"  # what a source begins with that is one
 ONCE_AT_MOST = 300 * 1024  # bytes; a DynamoDB item holds 400 KB
 STEP = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}")
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # safe in any URL
@@ -63,6 +67,7 @@ class Run(Job):
         self._lines: list[LogLine] = []
         self._numbers = itertools.count(1)
         self._logged = 0
+        self._secrets: dict[str, str] = {}  # those that the task has asked for
         # Keys of objects that the record may name until something takes their place.
         kept = record.checkpoint.key if record.checkpoint else None
         self._replaceable: set[str] = set() if kept is None else {kept}
@@ -78,15 +83,15 @@ class Run(Job):
     # ── what a task calls ──
 
     def progress(self, fraction: float, message: str = "") -> None:
-        with _arguments_of("progress"):
+        with arguments_of("progress"):
             share = min(max(0.0, float(fraction)), 1.0)  # in this order, nan is 0
-            progress = Progress(round(share * 100, 1), printable(message[:MESSAGE_AT_MOST]))
+            progress = Progress(round(share * 100, 1), self.shown(message)[:MESSAGE_AT_MOST])
         with self._news():
             self._progress = progress
 
     def log(self, message: str) -> None:
-        with _arguments_of("log"):
-            message = printable(message)
+        with arguments_of("log"):
+            message = self.shown(message)
         logger.info("job_log", extra={"text": message})
         with self._news():
             self._logged += 1
@@ -102,7 +107,7 @@ class Run(Job):
     def attach(
         self, name: str, data: bytes | str | Path | BinaryIO, content_type: str | None = None
     ) -> None:
-        with _arguments_of("attach"):
+        with arguments_of("attach"):
             if not ARTIFACT_NAME.fullmatch(name):
                 raise ValueError(
                     f"{name!r} cannot name an artifact: 1 to 128 of A-Z a-z 0-9 . _ -, a letter or"
@@ -128,7 +133,7 @@ class Run(Job):
             self._artifacts_changed = True
 
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        with _arguments_of("once"):
+        with arguments_of("once"):
             if not STEP.fullmatch(step):
                 raise ValueError(f"{step!r} cannot name a step: 1 to 200 printable characters")
             if not callable(function):
@@ -151,20 +156,32 @@ class Run(Job):
             self.moved = self.moved or text != self._saved
 
     def open(self, source: str, start: int = 0) -> Source:
-        with _arguments_of("open"):
-            _require("source", source, str)
-            _require("start", start, int)
+        with arguments_of("open"):
+            require("source", source, str)
+            require("start", start, int)
             if start < 0:
                 raise ValueError(f"start is {start}; it counts bytes from 0 on")
         with self.interrupts.shielded():
-            if not UPLOAD_ID.fullmatch(source):
+            if source.startswith(ARTIFACT):
+                key = attached(source.removeprefix(ARTIFACT), self._artifacts).key
+            elif UPLOAD_ID.fullmatch(source):
+                key = upload_key(self.record.owner, source)
+            else:
                 return self.system.web.open(source, start)
             try:
-                return self.system.payloads.open(upload_key(self.record.owner, source), start)
+                return self.system.payloads.open(key, start)
             except FileNotFoundError:
-                raise PermanentError(
-                    f"There is no {source}; uploads do not live for ever."
-                ) from None
+                raise PermanentError(f"There is no {source} any more.") from None
+
+    def secret(self, name: str) -> str:
+        with arguments_of("secret"):
+            require("name", name, str)
+            if not SECRET_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} cannot name a secret: {NAME_RULE}")
+        with self.interrupts.shielded():
+            value = self.system.task_secrets().read(name, self.system.clock.now())
+        self._secrets[name] = value
+        return value
 
     def request(
         self,
@@ -176,13 +193,13 @@ class Run(Job):
         timeout: float = 30.0,
         max_bytes: int = 5 * 1024 * 1024,
     ) -> HttpResponse:
-        with _arguments_of("request"):
-            _require("method", method, str)
-            _require("url", url, str)
-            _require("headers", headers, Mapping, type(None))
-            _require("body", body, bytes, type(None))
-            _require("timeout", timeout, int, float)
-            _require("max_bytes", max_bytes, int)
+        with arguments_of("request"):
+            require("method", method, str)
+            require("url", url, str)
+            require("headers", headers, Mapping, type(None))
+            require("body", body, bytes, type(None))
+            require("timeout", timeout, int, float)
+            require("max_bytes", max_bytes, int)
         self.interrupts.check()
         return self.system.web.request(method, url, headers or {}, body, timeout, max_bytes)
 
@@ -190,6 +207,10 @@ class Run(Job):
         return max(0.0, (self.ends_at - self.system.clock.now()) / 1_000)
 
     # ── what the heartbeat and the worker take ──
+
+    def shown(self, text: str) -> str:
+        """The text as clients and the service's log may see it."""
+        return printable(without_secrets(text, self._secrets))
 
     @property
     def has_news(self) -> bool:
@@ -276,18 +297,3 @@ class Run(Job):
             with self._lock:
                 yield
             self.on_news()
-
-
-@contextmanager
-def _arguments_of(call: str) -> Iterator[None]:
-    """An argument that is wrong now is wrong at every attempt."""
-    try:
-        yield
-    except (TypeError, ValueError, AttributeError) as error:
-        raise PermanentError(f"job.{call}: {error}") from error
-
-
-def _require(name: str, value: Any, *types: type) -> None:
-    if not isinstance(value, types):
-        allowed = " or ".join(one.__name__ for one in types)
-        raise TypeError(f"{name} is {type(value).__name__}; it must be {allowed}")

@@ -146,17 +146,17 @@ def _run(run: Run, task: Task | None) -> Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        outcome = outcome_of(error, pending=run.interrupts.pending)
+        outcome = outcome_of(error, run.interrupts.pending, run.shown)
         if isinstance(outcome, (Failed, Retry)):
-            _log_failure(error, outcome.error)
+            _log_failure(run, error, outcome.error)
         return outcome
 
 
-def _log_failure(error: BaseException, problem: Problem) -> None:
+def _log_failure(run: Run, error: BaseException, problem: Problem) -> None:
     """The traceback is for the log alone. What a task raised on purpose, or a third party that
     cannot be reached, needs none."""
     expected = isinstance(error, EXPECTED) or type(error) is OSError
-    where = None if expected else "".join(traceback.format_exception(error))
+    where = None if expected else run.shown("".join(traceback.format_exception(error)))
     detail = f"{problem.title}: {problem.detail}"
     fields = {"error": problem.type, "detail": detail, "traceback": where}
     logger.warning("attempt_failed", extra=fields)

@@ -53,6 +53,11 @@ class Stage:
         """The bucket of what is deployed, apart from the one of the jobs' data."""
         return f"{self.stack}-code-{self.account}-{self.region}"
 
+    @property
+    def secrets_path(self) -> str:
+        """What the names of its tasks' secrets in Parameter Store begin with."""
+        return f"/{self.stack}/secrets/"
+
     def queue(self, lane: str) -> str:
         return f"{self.stack}-{lane}"
 

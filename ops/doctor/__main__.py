@@ -13,7 +13,7 @@ from collections import defaultdict
 from ops.cli.command import run
 from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
 from ops.doctor.examine import every_check, examine
-from ops.doctor.findings import Grade
+from ops.doctor.findings import CannotBeRead, Grade
 from ops.doctor.observed import Observed
 
 SOME_STAGE = "STAGE=…"  # in what mends
@@ -28,6 +28,16 @@ def require_stage(stage: Stage) -> None:
         raise Refusal(
             f"There is no table {stage.table} in {stage.region}, so no stage {stage.name}: {start}"
         ) from None
+
+
+def secrets_of_tasks(observed: Observed) -> str:
+    """Those that are set, for a person to compare: a task names what it needs as it runs."""
+    try:
+        found = observed.task_secrets
+    except CannotBeRead as reason:
+        return f"The secrets of tasks cannot be read here: {reason}"
+    named = [f"{name} (set {day})" if day else name for name, day in found.items()]
+    return f"Secrets of tasks: {', '.join(named) or 'none'}"
 
 
 def main(arguments: list[str]) -> None:
@@ -46,6 +56,7 @@ def main(arguments: list[str]) -> None:
                 unreadable[finding.mend].append(finding.what)
             elif chosen.verbose or finding.grade is not Grade.FINE:
                 print(str(finding).replace(SOME_STAGE, f"STAGE={stage.name}"))
+    print(secrets_of_tasks(observed))
     for reason, names in unreadable.items():
         print(f"{Grade.UNREADABLE} cannot be read here, since {reason}: {', '.join(names)}")
     print(

@@ -37,13 +37,13 @@ class Deployed:
         said = self.command("ops.deploy", name, "--yes")
         self.url = re.findall(r"^API +(\S+)$", said, re.MULTILINE)[0]
 
-    def command(self, module: str, *arguments: str) -> str:
+    def command(self, module: str, *arguments: str, piped: str = "") -> str:
         """What one of the project's commands prints, here."""
         ran = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=self.home,
             env=dict(self.aws.environment),
-            stdin=subprocess.DEVNULL,
+            input=piped,
             capture_output=True,
             text=True,
         )

@@ -18,6 +18,7 @@ from tests.e2e.third_party import ThirdParty
 from tests.e2e.waiting import until
 from tests.websocket import Subscriptions, connected
 
+SECRET = "sk-live-of-a-third-party"  # that the stage keeps for its tasks
 LARGE = "x" * 5_000  # params over 4 KiB are kept apart
 TASKS = {"default": "steps", "heavy": "heavy-steps"}
 assert set(LANES) == {*TASKS, "webhooks"}, "each lane needs a task of tests/e2e/steps.py"

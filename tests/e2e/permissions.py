@@ -28,6 +28,7 @@ PLACES = {  # by what a resource is called anywhere, how the tests call it
     "app-stage-account-region/jobs/*": "jobs/",
     "app-stage-account-region/uploads/*": "uploads/",
     **{f"app-stage-{lane}": lane for lane in LANES},
+    "parameter/app-stage/secrets/*": "secrets",
     "*/*/POST/@connections/*": "connections",
 }
 

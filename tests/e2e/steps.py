@@ -41,6 +41,8 @@ def walk(job: Job, step: str, params: StepsParams) -> str:
         case "read":
             with job.open(params.source) as source:
                 return f"{len(source.read())} bytes"
+        case "secret":
+            return f"{len(job.secret('third-party'))} characters"
         case "fail":
             raise OSError("this attempt fails")
         case _:

@@ -41,6 +41,8 @@ def place(of: Deployed, permission: Permission) -> dict[str, Any]:
             return {"Bucket": of.variable("api_handler", "BUCKET")}
         case "jobs/" | "uploads/" as prefix:
             return {"Bucket": of.variable("api_handler", "BUCKET"), "Key": f"{prefix}nobody"}
+        case "secrets":
+            return {"Name": f"{of.stage.secrets_path}nothing"}
         case "connections":
             return {"ConnectionId": "nobody"}
         case lane:
@@ -65,6 +67,7 @@ REST: dict[str, Callable[[Permission], dict[str, Any]]] = {
     "dynamodb:UpdateItem": lambda _: {"Key": KEY, "UpdateExpression": "SET a = pk", **ONLY_HERE},
     "dynamodb:DeleteItem": lambda _: {"Key": KEY, **ONLY_HERE},
     "dynamodb:Query": query,
+    "ssm:GetParameter": lambda _: {},
     "s3:GetObject": lambda _: {},
     "s3:PutObject": lambda _: {"Body": ""},
     "s3:DeleteObject": lambda _: {},

@@ -14,7 +14,7 @@ from chalicelib.domain.task import LANES
 from ops.cli.stage import Stage
 from ops.template.policies import rendered
 from tests.e2e.deployed import Deployed
-from tests.e2e.lab import FAILURES, Lab
+from tests.e2e.lab import FAILURES, SECRET, Lab
 from tests.e2e.permissions import ANYWHERE, Permission, permissions, without
 from tests.e2e.third_party import ThirdParty
 from tests.e2e.works import work_that_needs
@@ -42,6 +42,7 @@ EXEMPT = [one for one in permissions() if one.sid in NOT_ENFORCED]
 def lab(user_stage: Deployed, third_party: ThirdParty) -> Iterator[Lab]:
     client = user_stage.owner("eve")
     user_stage.command("ops.webhook_secret", user_stage.stage.name, "eve")
+    user_stage.command("ops.secret", user_stage.stage.name, "third-party", piped=SECRET)
     with user_stage.standing_still(*LANES), user_stage.unscheduled("sweep"):
         yield Lab(user_stage, client, third_party)
 

@@ -22,6 +22,7 @@ from chalicelib.memory.stores import (
     MemoryPayloads,
     MemorySecrets,
     MemorySigningSecrets,
+    MemoryTaskSecrets,
 )
 from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import Rules, System
@@ -150,6 +151,7 @@ class World:
             held=MemoryHeldRequests(),
             secrets=MemorySecrets(),
             signing_secrets=self.signing_secrets,
+            task_secrets=MemoryTaskSecrets,
             interrupts=_Interrupts,
             beating=self._beating,
             webhook_body=webhook_body,

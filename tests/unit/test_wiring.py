@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from chalicelib import wiring
+from tests.aws import ENVIRONMENT, ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +39,21 @@ def test_presigned_urls_lead_to_the_buckets_own_region() -> None:
 def test_on_the_local_aws_the_bucket_is_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     assert presigned().startswith("http://127.0.0.1:4566/overtime-dev-1-eu-central-1/a?")
+
+
+def test_the_api_loads_nothing_of_parameter_store_and_a_worker_only_when_asked() -> None:
+    program = f"""
+import os, sys
+os.environ.update({ENVIRONMENT | {"STAGE": "dev", "AUTH": "tokens"}!r})
+import app
+system = app.system()
+assert "chalicelib.aws.task_secrets" not in sys.modules
+secrets = system.task_secrets()
+assert system.task_secrets() is secrets
+assert app.wiring._clients == {{}}
+print(secrets.path)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "/overtime-local/secrets/\n"

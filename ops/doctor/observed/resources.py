@@ -18,6 +18,7 @@ from chalicelib.settings import Settings
 from ops.doctor.findings import CannotBeRead
 from ops.doctor.observed.base import pages, part
 from ops.doctor.observed.functions import FunctionsRead
+from ops.stack import parameters
 from ops.stack.stack import Stack
 from ops.template.declared import resources_template
 from ops.template.functions import queue_names
@@ -98,6 +99,11 @@ class ResourcesRead(FunctionsRead):
     @functools.cached_property
     def expected_queues(self) -> list[str]:
         return [name for _, name in queue_names(self.stage, resources_template(self.stage))]
+
+    @part
+    def task_secrets(self) -> dict[str, str]:
+        """Names, with the day on which each was set; no values."""
+        return parameters.set_on(self.stage)
 
     @part
     def alarms(self) -> dict[str, Alarm]:

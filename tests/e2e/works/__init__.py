@@ -19,6 +19,7 @@ WORKER: dict[tuple[str, str], Callable[[str], Work]] = {
     ("s3:GetObject", "uploads/"): workers.working("read"),
     ("s3:PutObject", "jobs/"): workers.working("attach"),
     ("s3:DeleteObject", "jobs/"): workers.replacing,
+    ("ssm:GetParameter", "secrets"): workers.reading_a_secret,
     ("dynamodb:Query", "table"): push.pushing_the_work,
     ("dynamodb:DeleteItem", "table"): push.forgetting,
     ("execute-api:ManageConnections", "connections"): push.pushing_the_work,

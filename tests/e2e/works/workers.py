@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.e2e.lab import (
+    SECRET,
     Act,
     Lab,
     Work,
@@ -24,6 +25,21 @@ def working(*do: str, **more: str) -> Callable[[str], Work]:
         return prepare
 
     return of
+
+
+def reading_a_secret(lane: str) -> Work:
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit("secret", lane=lane)
+
+        def act() -> None:
+            done = succeeded(lab.deliver(job, lane))
+            expect(done["result"], [f"{len(SECRET)} characters"])
+            for name in (f"{lane}_worker", "api_handler"):
+                expect(lab.stage.log(name, SECRET), [])
+
+        return act
+
+    return prepare
 
 
 def replacing(lane: str) -> Work:

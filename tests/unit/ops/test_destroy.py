@@ -62,6 +62,19 @@ def test_what_was_cut_off_before_its_bundles_were_gone_is_finished(
         destroy(STAGE, data=False, yes=True)
 
 
+def test_secrets_of_tasks_stay_until_the_data_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    ssm = STAGE.client("ssm")
+    for stage in ("dev", "devb"):
+        name = f"/overtime-{stage}/secrets/stripe"
+        ssm.put_parameter(Name=name, Value="sk-live", Type="SecureString")
+    STAGE.client("s3").create_bucket(Bucket=STAGE.artifacts)
+    destroy(STAGE, data=False, yes=True)
+    assert "the secrets stripe stay" in capsys.readouterr().out
+    destroy(STAGE, data=True, yes=True)
+    left = [one["Name"] for one in ssm.describe_parameters()["Parameters"]]
+    assert left == ["/overtime-devb/secrets/stripe"]
+
+
 def test_logs_that_a_stage_left_are_forgotten_and_no_others() -> None:
     logs = STAGE.client("logs")
     for name in ("overtime-dev", "overtime-dev-sweep", "overtime-dev2", "overtime-dev-mine"):

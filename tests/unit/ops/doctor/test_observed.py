@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -218,6 +219,18 @@ def test_a_stage_as_it_is_deployed_is_well(capsys: pytest.CaptureFixture[str]) -
 def test_without_v_only_what_needs_attention_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     _, said = diagnosis(capsys)
     assert "✓" not in said
+
+
+def test_it_names_the_secrets_of_tasks_and_shows_no_value(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ssm = STAGE.client("ssm")
+    for name in ("dev/secrets/stripe", "dev/secrets/mail", "devb/secrets/other"):
+        ssm.put_parameter(Name=f"/overtime-{name}", Value="sk-live", Type="SecureString")
+    _, said = diagnosis(capsys)
+    [line] = [line for line in said.splitlines() if line.startswith("Secrets of tasks: ")]
+    assert re.fullmatch(r".*: mail \(set [0-9-]{10}\), stripe \(set [0-9-]{10}\)", line)
+    assert "sk-live" not in said
 
 
 def test_sources_say_how_much_they_start() -> None:
