@@ -11,7 +11,7 @@ import pytest
 from tests.aws import ROOT
 
 PACKAGE = ROOT / "chalicelib"
-PROGRAMS = [path for room in ("local", "ops") for path in (ROOT / room).rglob("*.py")]
+PROGRAMS = [path for room in ("local", "ops", "client") for path in (ROOT / room).rglob("*.py")]
 SOURCES = sorted([ROOT / "app.py", *PACKAGE.rglob("*.py"), *PROGRAMS])
 STATUS_AS_TARGET = re.compile(r"""put=\{[^}]*["']status["']|["']status["']:\s*Status\.""")
 

@@ -1,0 +1,53 @@
+"""A client for Overtime: submit slow work, watch it, fetch what it made.
+
+from overtime import Client
+
+client = Client("http://127.0.0.1:8000")
+report = client.run("report", {"group_by": ["carrier"], "metrics": ["count"]},
+                    files={"source": "flights.csv"})
+"""
+
+from overtime.aio import AsyncClient, AsyncJobHandle
+from overtime.client import Client, JobHandle
+from overtime.errors import (
+    Answered,
+    JobCanceled,
+    JobEnded,
+    JobFailed,
+    NotOvertime,
+    OvertimeError,
+    Refused,
+    TimedOut,
+    TransferFailed,
+    Unavailable,
+    Unreachable,
+    WrongResult,
+)
+from overtime.models import Artifact, Event, Job, JobError, Progress, Task
+from overtime.version import __version__
+
+__all__ = [
+    "Answered",
+    "Artifact",
+    "AsyncClient",
+    "AsyncJobHandle",
+    "Client",
+    "Event",
+    "Job",
+    "JobCanceled",
+    "JobEnded",
+    "JobError",
+    "JobFailed",
+    "JobHandle",
+    "NotOvertime",
+    "OvertimeError",
+    "Progress",
+    "Refused",
+    "Task",
+    "TimedOut",
+    "TransferFailed",
+    "Unavailable",
+    "Unreachable",
+    "WrongResult",
+    "__version__",
+]

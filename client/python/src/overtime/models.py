@@ -1,0 +1,126 @@
+"""What the service answers, as values. Members that are not named here are ignored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, TypeVar, cast
+
+import msgspec
+
+from overtime.errors import WrongResult
+
+T = TypeVar("T")
+Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
+
+
+class Progress(msgspec.Struct, frozen=True):
+    percent: float
+    """From 0 to 100."""
+    message: str = ""
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    name: str
+    content_type: str
+    size: int
+    """In bytes."""
+
+
+class JobError(msgspec.Struct, frozen=True):
+    """A problem document."""
+
+    type: str
+    title: str
+    detail: str = ""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as it was when it was read."""
+
+    id: str
+    task: str
+    status: Status
+    wait_reason: str | None = None
+    progress: Progress | None = None
+    params: Any = None
+    """None where they are over 4 KiB, and in lists."""
+    artifacts: list[Artifact] = []
+    error: JobError | None = None
+    attempt: int = 0
+    max_attempts: int = 1
+    cancel_requested: bool = False
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    updated_at: datetime
+    next_attempt_at: datetime | None = None
+    deadline: datetime | None = None
+    expires_at: datetime | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    """JSON. `null` where it is over 32 KiB, too."""
+
+    @property
+    def finished(self) -> bool:
+        return self.status in ("succeeded", "failed", "canceled")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A transition (with `verb` and `status`) or a log line (with `message`)."""
+
+    at: datetime
+    type: str
+    run: int | None = None
+    attempt: int | None = None
+    verb: str | None = None
+    status: str | None = None
+    error: JobError | None = None
+    message: str | None = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """`params` and `result` are JSON Schemas (2020-12)."""
+
+    name: str
+    description: str
+    params: dict[str, Any]
+    result: dict[str, Any]
+    max_attempts: int
+    timeout: float
+    """Seconds, all attempts together."""
+
+
+class JobPage(msgspec.Struct):
+    jobs: list[Job]
+    next: str | None = None
+
+
+class EventPage(msgspec.Struct):
+    events: list[Event]
+    next: str | None = None
+
+
+class TaskPage(msgspec.Struct):
+    tasks: list[Task]
+
+
+class UploadPlace(msgspec.Struct):
+    url: str
+    headers: dict[str, str]
+    method: str = "PUT"
+
+
+class UploadTicket(msgspec.Struct):
+    id: str
+    upload: UploadPlace
+
+
+def result_as(body: bytes, kind: type[T] | None) -> T | Any:
+    """A result's JSON as the type that the caller named: a dataclass, a Struct or whatever else
+    msgspec knows, or a pydantic model; as plain Python without one. Raises WrongResult."""
+    try:
+        if (validate := getattr(kind, "model_validate_json", None)) is not None:  # pydantic
+            return cast("T", validate(body))
+        return msgspec.json.decode(body, type=kind or Any)
+    except ValueError as error:  # of msgspec and pydantic alike
+        name = getattr(kind, "__name__", kind)
+        raise WrongResult(f"The result does not fit {name}: {error}") from error
