@@ -80,8 +80,8 @@ def current_call() -> Call:
     assert request is not None  # there is one while a view runs
     owner = owner_of(settings.auth, request.context)
     logs.bind(owner=owner)
-    base, secret = base_of(request, settings.public_url), system().secrets.stage_secret
-    return Call(request, owner, base, secret, settings.max_wait_seconds, system().clock.now)
+    base, secrets = base_of(request, settings.public_url), system().secrets.for_seals
+    return Call(request, owner, base, secrets, settings.max_wait_seconds, system().clock.now)
 
 
 def download_url(stored: Stored | Artifact) -> str:

@@ -64,6 +64,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.signing_secrets import SigningSecrets
+    from chalicelib.domain.seals import SECRET_BYTES
     from chalicelib.outbound.guard import Guard
 
     runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
@@ -84,7 +85,8 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
         secrets=Secrets(
             functools.partial(client, "dynamodb"),
             settings.table,
-            new_id=functools.partial(secrets.token_bytes, 32),
+            new_id=functools.partial(secrets.token_bytes, SECRET_BYTES),
+            now=RealClock().now,
         ),
         signing_secrets=SigningSecrets(functools.partial(client, "dynamodb"), settings.table),
         task_secrets=functools.partial(_task_secrets, settings, client),

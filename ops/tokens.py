@@ -13,13 +13,12 @@ import logging
 import secrets
 import sys
 import time
-from datetime import UTC, datetime
 
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.domain.token import OWNER, Token, token_id
 from chalicelib.identity.tokens import Tokens
 from ops.cli.command import reaching, run
-from ops.cli.duration import milliseconds
+from ops.cli.duration import milliseconds, moment
 from ops.cli.stage import LOCAL, Refusal, Stage, read_stage
 from ops.cli.table import print_table
 
@@ -47,7 +46,7 @@ def issue(stage: Stage, owner: str, expires: str, label: str) -> None:
     if len(label) > LONGEST_LABEL or not label.isprintable():
         raise Refusal(f"LABEL must be one line of at most {LONGEST_LABEL} characters.")
     token, text = tokens(stage).issue(owner, label, lifetime(expires))
-    end = f"until {_time(token.expires_at)}" if token.expires_at else "until it is revoked"
+    end = f"until {moment(token.expires_at)}" if token.expires_at else "until it is revoked"
     print(f"For {owner} on {stage.name}, {end}. It is shown this once:", file=sys.stderr)
     print(text)
 
@@ -84,12 +83,8 @@ def lifetime(text: str) -> int | None:
 
 
 def _row(token: Token) -> tuple[str, str, str, str, str]:
-    end = "never" if token.expires_at is None else _time(token.expires_at)
-    return token.id, token.owner, _time(token.created_at), end, token.label
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    end = "never" if token.expires_at is None else moment(token.expires_at)
+    return token.id, token.owner, moment(token.created_at), end, token.label
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,16 +12,13 @@ import logging
 import secrets
 import sys
 import time
-from datetime import UTC, datetime
 
 from chalicelib.aws.signing_secrets import SigningSecrets
-from chalicelib.domain.job import DAY
 from ops.cli.command import reaching, run
-from ops.cli.duration import milliseconds
+from ops.cli.duration import moment, overlap
 from ops.cli.stage import Refusal, Stage, read_stage
 
 LONGEST_OWNER = 1_024  # bytes: DynamoDB's limit on a sort key
-LONGEST_OVERLAP = 30 * DAY
 SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
 
 
@@ -56,19 +53,10 @@ def make(stage: Stage, owner: str, overlap: int, *, sure: bool) -> None:
     new = f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
     if not store.replace(owner, old[0] if old else None, new, now + overlap):
         raise Refusal(f"Somebody else has just made a secret for {owner}: ask for theirs.")
-    until = datetime.fromtimestamp((now + overlap) / 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    also = f" The old one signs beside it until {until}." if overlap else " The old one is void."
-    also = also if old else ""
+    beside = f" The old one signs beside it until {moment(now + overlap)}."
+    also = "" if not old else beside if overlap else " The old one is void."
     print(f"Signs {owner}'s webhooks on {stage.name}; shown this once.{also}", file=sys.stderr)
     print(new)
-
-
-def overlap(text: str) -> int:
-    """In milliseconds."""
-    lasts = milliseconds("OVERLAP", text)
-    if lasts > LONGEST_OVERLAP:
-        raise Refusal(f"OVERLAP={text} is too long: 30 days at most.")
-    return lasts
 
 
 if __name__ == "__main__":

@@ -1,18 +1,22 @@
-"""The secrets of a stage: items of the jobs table, made once by whoever first needs them."""
+"""The secret of a stage: an item of the jobs table, made once by whoever first needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws.errors import unavailable
-from chalicelib.aws.items import key
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.errors import code, unavailable
+from chalicelib.aws.items import Item, key
+from chalicelib.domain.seals import REREAD_AFTER, StageSecret
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STAGE_SECRET = key("stage", "secret")
+FIRST = "value"  # never changes: ids are derived from it
 
 
 @dataclass
@@ -23,29 +27,93 @@ class Secrets:
     client: Callable[[], DynamoDBClient]
     table: str
     new_id: Callable[[], bytes]  # 256 random bits
-    _stage: bytes | None = field(default=None, init=False, repr=False)
+    now: Callable[[], int]  # epoch milliseconds
+    _known: StageSecret | None = field(default=None, init=False, repr=False)
+    _read_at: int = field(default=0, init=False)
 
-    def stage_secret(self) -> bytes:
-        if self._stage is None:
-            self._stage = self._read() or self._make()
-        return self._stage
+    def for_ids(self) -> bytes:
+        return (self._known or self._learn()).for_ids
 
-    def _read(self) -> bytes | None:
+    def for_seals(self) -> tuple[bytes, ...]:
+        now = self.now()
+        known = self._known if now < self._read_at + REREAD_AFTER else None
+        return (known or self._learn()).for_seals(now)
+
+    def rotate(self, new: bytes, overlap: int, over: StageSecret) -> StageSecret | None:
+        """Have `new` seal in place of what `over` seals with. Nothing happens, and None is
+        returned, where the stage's secret is not `over`."""
+        after = over.rotated(new, self.now(), overlap)
+        values = {
+            "newest": after.newest,
+            "newest_from": after.newest_from,
+            "before": after.before,
+            "before_until": after.before_until,
+        }
+        unchanged = "attribute_not_exists(#newest)" if over.newest is None else "#newest = :over"
+        told = {} if over.newest is None else {":over": {"B": over.newest}}
+        with unavailable("jobs table"):
+            try:
+                self.client().update_item(
+                    TableName=self.table,
+                    Key=STAGE_SECRET,
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                    ConditionExpression=f"#first = :first AND {unchanged}",
+                    ExpressionAttributeNames={"#first": FIRST, **{f"#{n}": n for n in values}},
+                    ExpressionAttributeValues={
+                        ":first": {"B": over.for_ids},
+                        **{f":{name}": _attribute(value) for name, value in values.items()},
+                        **told,
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if code(error) != "ConditionalCheckFailedException":
+                    raise
+                found: Any = error.response.get("Item")
+                # the answer was lost, and the SDK has asked again: nobody else has this secret
+                return after if found and _secret(found).newest == new else None
+        return after
+
+    def _learn(self) -> StageSecret:
+        now = self.now()
+        self._known = self.read() or self._make()
+        self._read_at = now
+        return self._known
+
+    def read(self) -> StageSecret | None:
+        """None on a stage that has needed none yet."""
         with unavailable("jobs table"):
             answer = self.client().get_item(
                 TableName=self.table, Key=STAGE_SECRET, ConsistentRead=True
             )
-        return bytes(answer["Item"]["value"]["B"]) if "Item" in answer else None
+        return _secret(answer["Item"]) if "Item" in answer else None
 
-    def _make(self) -> bytes:
+    def _make(self) -> StageSecret:
         """Of those that race the first wins, and all of them get what it stored."""
         with unavailable("jobs table"):
             answer = self.client().update_item(
                 TableName=self.table,
                 Key=STAGE_SECRET,
-                UpdateExpression="SET #value = if_not_exists(#value, :fresh)",
-                ExpressionAttributeNames={"#value": "value"},
+                UpdateExpression="SET #first = if_not_exists(#first, :fresh)",
+                ExpressionAttributeNames={"#first": FIRST},
                 ExpressionAttributeValues={":fresh": {"B": self.new_id()}},
                 ReturnValues="ALL_NEW",
             )
-        return bytes(answer["Attributes"]["value"]["B"])
+        return _secret(answer["Attributes"])
+
+
+def _secret(item: Item) -> StageSecret:
+    first = bytes(item[FIRST]["B"])
+    if "newest" not in item:
+        return StageSecret(first)
+    return StageSecret(
+        first,
+        bytes(item["newest"]["B"]),
+        int(item["newest_from"]["N"]),
+        bytes(item["before"]["B"]),
+        int(item["before_until"]["N"]),
+    )
+
+
+def _attribute(value: bytes | int | None) -> Any:
+    return {"N": str(value)} if isinstance(value, int) else {"B": value}

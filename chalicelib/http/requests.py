@@ -99,7 +99,7 @@ class Call:
     request: Request
     owner: str
     base: str
-    secret: Callable[[], bytes]  # the stage's; only cursors need it
+    secrets: Callable[[], tuple[bytes, ...]]  # what seals; only cursors need them
     longest_wait: int  # seconds, of `Prefer: wait`
     now: Callable[[], int]  # epoch milliseconds
 
@@ -219,8 +219,8 @@ class Call:
         chosen = {name: given[name] for name in filters if name in given}
         scope = (self.owner, self.path, *(f"{name}={value}" for name, value in chosen.items()))
         cursor = given.get("cursor")
-        position = None if cursor is None else unseal(self.secret(), scope, cursor)
-        return ListQuery(limit, position, chosen, lambda place: seal(self.secret(), scope, place))
+        position = None if cursor is None else unseal(self.secrets(), scope, cursor)
+        return ListQuery(limit, position, chosen, lambda place: seal(self.secrets(), scope, place))
 
 
 @dataclass(frozen=True, slots=True)

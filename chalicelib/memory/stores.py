@@ -197,10 +197,14 @@ class MemoryHeldRequests:
 class MemorySecrets:
     """Implements ports.SecretStore."""
 
-    secret: bytes = b"memory"
+    ids: bytes = b"memory"
+    seals: tuple[bytes, ...] = (b"memory",)
 
-    def stage_secret(self) -> bytes:
-        return self.secret
+    def for_ids(self) -> bytes:
+        return self.ids
+
+    def for_seals(self) -> tuple[bytes, ...]:
+        return self.seals
 
 
 @dataclass

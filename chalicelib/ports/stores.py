@@ -112,10 +112,15 @@ class HeldRequests(Protocol):
 
 
 class SecretStore(Protocol):
-    def stage_secret(self) -> bytes:
-        """256 random bits, the same for every process of the stage and as long as its jobs are
-        kept. Asked for only where it is needed: the first call of a process costs a read, the
-        first of a stage a write."""
+    """The stage's, of 256 random bits each, the same for every process. Asked for only where they
+    are needed: the first call of a process costs a read, the first of a stage a write."""
+
+    def for_ids(self) -> bytes:
+        """It never changes."""
+
+    def for_seals(self) -> tuple[bytes, ...]:
+        """The first seals, any of them unseals. A process learns within 5 minutes that they were
+        rotated, by another read, and seals with none that another process does not know."""
 
 
 class TaskSecrets(Protocol):

@@ -208,7 +208,7 @@ def _replay(
 
 
 def _id_for_key(system: System, owner: str, key: str) -> str:
-    """Nobody without the stage's secret can tell which id another owner's key leads to.
+    """Without the stage's secret for ids, an id says nothing of owner and key.
     The lengths keep apart what would read alike when joined."""
     name = b"".join(len(part).to_bytes(4) + part for part in (owner.encode(), key.encode()))
-    return hmac.new(system.secrets.stage_secret(), name, hashlib.sha256).hexdigest()[:32]
+    return hmac.new(system.secrets.for_ids(), name, hashlib.sha256).hexdigest()[:32]

@@ -20,7 +20,7 @@ def issue(system: System, owner: str, base: str) -> Ticket:
     if system.pushing is None:
         raise NotFound("This stage does not push: see PUSH in docs/push.md.")
     admission = Admission(system.new_id(), owner, base, system.clock.now() + TICKET_LIVES)
-    text = seal(system.secrets.stage_secret(), SCOPE, encode(admission))
+    text = seal(system.secrets.for_seals(), SCOPE, encode(admission))
     return Ticket(text, system.pushing.url, system.pushing.host, admission.expires_at)
 
 
@@ -28,7 +28,7 @@ def examine(system: System, text: str | None) -> Admission:
     """Raises Unauthorized for one that is missing, forged or expired."""
     if not text:
         raise Unauthorized("Connect with ?ticket=, which POST /tickets gives.")
-    content = unseal(system.secrets.stage_secret(), SCOPE, text)
+    content = unseal(system.secrets.for_seals(), SCOPE, text)
     admission = None if content is None else msgspec.json.decode(content, type=Admission)
     if admission is None or admission.expires_at <= system.clock.now():
         raise Unauthorized("The ticket is not valid any more: get a fresh one from POST /tickets.")

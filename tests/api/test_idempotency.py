@@ -280,9 +280,15 @@ def test_the_same_key_of_another_owner_leads_to_another_job(service: Service) ->
     assert of("ann", "1") == ids[0]
 
 
+def test_a_key_finds_its_job_after_any_rotation_of_the_secret(service: Service) -> None:
+    ours = keyed(service).json_body["id"]
+    service.replace(secrets=MemorySecrets(seals=(b"new",)))
+    assert keyed(service).json_body["id"] == ours
+
+
 def test_an_id_says_nothing_of_its_key(service: Service) -> None:
     """Other stages, with other secrets, have other ids for the same key."""
     ours = keyed(service).json_body["id"]
-    service.replace(secrets=MemorySecrets(b"another stage's"))
+    service.replace(secrets=MemorySecrets(ids=b"another stage's"))
     assert keyed(service).json_body["id"] != ours
     assert json.dumps(KEY) not in json.dumps(service.items())

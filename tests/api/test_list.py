@@ -223,8 +223,17 @@ def test_a_cursor_of_another_owner_is_refused(
     assert is_problem(service.get(f"/jobs?cursor={cursor}"), 400, "malformed-request")
 
 
+def test_a_cursor_outlives_a_rotation_of_the_secret(service: Service) -> None:
+    submitted(service, 3)
+    cursor = cursor_of(service, "/jobs?limit=1")
+    service.replace(secrets=MemorySecrets(seals=(b"new", *service.system.secrets.for_seals())))
+    after = cursor_of(service, f"/jobs?limit=1&cursor={cursor}")
+    service.replace(secrets=MemorySecrets(seals=(b"new",)))
+    assert len(service.get(f"/jobs?cursor={after}").json_body["jobs"]) == 1
+
+
 def test_a_cursor_of_another_stage_is_refused(service: Service) -> None:
     submitted(service, 2)
     cursor = cursor_of(service, "/jobs?limit=1")
-    service.replace(secrets=MemorySecrets(b"another stage's"))
+    service.replace(secrets=MemorySecrets(seals=(b"another stage's",)))
     assert is_problem(service.get(f"/jobs?cursor={cursor}"), 400, "malformed-request")

@@ -65,9 +65,18 @@ def test_a_ticket_admits_once(sockets: Sockets) -> None:
     assert browser.connect(ticket)["statusCode"] == 200, "a repeated call is the same connection"
 
 
+def test_a_ticket_outlives_a_rotation_of_the_secret(service: Service, sockets: Sockets) -> None:
+    ticket = sockets.ticket()
+    service.replace(secrets=MemorySecrets(seals=(b"new", *service.system.secrets.for_seals())))
+    sockets.connected(ticket)
+    after = sockets.ticket()
+    service.replace(secrets=MemorySecrets(seals=(b"new",)))
+    sockets.connected(after)
+
+
 def test_a_ticket_of_another_secret_is_forged(service: Service, sockets: Sockets) -> None:
     ticket = sockets.ticket()
-    service.replace(secrets=MemorySecrets(b"another"))
+    service.replace(secrets=MemorySecrets(seals=(b"another",)))
     assert refused(sockets.browser().connect(ticket))
 
 

@@ -80,7 +80,7 @@ class Stores:
 def _aws(dynamodb: Any, table: str, sqs: Any = None, s3: Any = None) -> Stores:
     stores = Stores(
         JobsTable(lambda: dynamodb, table, SHARDS),
-        lambda fresh: Secrets(lambda: dynamodb, table, fresh),
+        lambda fresh: Secrets(lambda: dynamodb, table, fresh, lambda: 0),
         table_of_secrets.SigningSecrets(lambda: dynamodb, table),
         held_requests.HeldRequests(lambda: dynamodb, table),
         TokensTable(lambda: dynamodb, table),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.errors import MalformedRequest
 from chalicelib.http.cursors import seal, unseal
 
-SECRET = b"stage"
+SECRET = (b"stage",)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCOPE = st.lists(TEXT, max_size=4).map(tuple)
 
@@ -45,7 +45,7 @@ def test_the_end_of_a_scope_cannot_pass_for_the_beginning_of_a_position() -> Non
 
 def test_another_secret_seals_otherwise() -> None:
     with pytest.raises(MalformedRequest):
-        unseal(SECRET, ("a",), seal(b"another stage", ("a",), "p"))
+        unseal(SECRET, ("a",), seal((b"another stage",), ("a",), "p"))
 
 
 @given(st.text())

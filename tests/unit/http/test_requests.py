@@ -52,7 +52,7 @@ def request(body: str | bytes = "", **event: Any) -> Request:
 
 def call(body: str | bytes = "", **event: Any) -> Call:
     return Call(
-        request(body, **event), "ada", "https://example.com", lambda: b"secret", 25, lambda: 0
+        request(body, **event), "ada", "https://example.com", lambda: (b"secret",), 25, lambda: 0
     )
 
 

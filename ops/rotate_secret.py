@@ -1,0 +1,66 @@
+"""Replaces the secret that a stage seals cursors and tickets with.
+
+python -m ops.rotate_secret STAGE [--overlap 24h] [--yes]
+
+No new one is shown: only the stage's own functions use it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+import secrets
+import sys
+import time
+
+from chalicelib.aws.secrets import Secrets
+from chalicelib.domain.seals import SECRET_BYTES
+from ops.cli.command import reaching, run
+from ops.cli.duration import moment, overlap
+from ops.cli.stage import Refusal, Stage, read_stage
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m ops.rotate_secret", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument(
+        "--overlap", default="24h", help="how long the old one counts: 0m, 30m, 24h or 2d"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="although the one before the old one still counts"
+    )
+    asked = parser.parse_args(arguments)
+    stage = read_stage(asked.stage)
+    with reaching(stage):
+        rotate(stage, overlap(asked.overlap), sure=asked.yes)
+
+
+def rotate(stage: Stage, overlap: int, *, sure: bool) -> None:
+    fresh = functools.partial(secrets.token_bytes, SECRET_BYTES)
+    store = Secrets(functools.partial(stage.client, "dynamodb"), stage.table, fresh, _now)
+    old = store.read()
+    if old is None:
+        raise Refusal(f"{stage.name} has sealed nothing yet: its first request makes a secret.")
+    if len(old.for_seals(_now())) > 1 and not sure:
+        raise Refusal(
+            "The last rotation is not over: what the secret before it sealed is good until"
+            f" {moment(old.before_until)}. After another rotation those cursors and tickets would"
+            " be refused at once. Wait, or pass YES=1 to proceed."
+        )
+    new = store.rotate(fresh(), overlap, over=old)
+    if new is None:
+        raise Refusal("Another command has just rotated the secret. Nothing was changed.")
+    print(
+        f"{stage.stack} seals with a new secret from {moment(new.newest_from)} on. What the old"
+        f" one has sealed is good until {moment(new.before_until)}."
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # a refusal says what failed, once and in words
+    run(main, sys.argv[1:])
