@@ -1,6 +1,9 @@
 """Who may do what: a function's policy is .chalice/policy-<function>.json, but for the denials of
 secret_items.py. The workers of lanes share policy-worker.json, unless one has its own.
 
+.chalice/rights.json, which the project does not have, gives functions further rights for a user's
+tasks: an object with a list of statements for each function.
+
 Resource strings in them hold ${App}, ${Stage}, ${AWS::Region}, ${AWS::AccountId} and so on, as
 CloudFormation's Fn::Sub has them; ${Lane} is a worker's own lane, ${EachLane} every lane.
 """
@@ -17,6 +20,7 @@ from ops.cli.stage import ROOT, Refusal, Stage, read_json
 from ops.template.secret_items import denials
 
 WORKERS = ROOT / ".chalice" / "policy-worker.json"
+RIGHTS = ROOT / ".chalice" / "rights.json"
 PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
 
 
@@ -26,7 +30,7 @@ def policy_file(function: str) -> Path:
     return WORKERS if function in worker_names() and not own.exists() else own
 
 
-def read_policy(function: str) -> dict[str, Any]:
+def read_policy(function: str, *, with_rights: bool = True) -> dict[str, Any]:
     """With what no function may. Raises Refusal where there is no file: a function without a policy
     may do nothing, not even log."""
     path = policy_file(function)
@@ -37,15 +41,44 @@ def read_policy(function: str) -> dict[str, Any]:
         )
     policy = read_json(path)
     lane = function.removesuffix("_worker")
-    allowed = [{**one, "Resource": _of_lanes(one["Resource"], lane)} for one in policy["Statement"]]
+    rights = read_rights().get(function, []) if with_rights else []
+    allowed = [
+        {**one, "Resource": _of_lanes(one["Resource"], lane)}
+        for one in (*policy["Statement"], *rights)
+    ]
     return {**policy, "Statement": [*allowed, *denials(function)]}
 
 
-def read_policies() -> dict[str, dict[str, Any]]:
+def read_rights() -> dict[str, list[dict[str, Any]]]:
+    """Statements by function. Raises Refusal where the file holds something else."""
+    if not RIGHTS.exists():
+        return {}
+    rights = read_json(RIGHTS)
+    if unknown := sorted(name for name in rights if not policy_file(name).exists()):
+        raise Refusal(
+            f"{RIGHTS.relative_to(ROOT)} gives rights to {', '.join(unknown)}. There are:"
+            f" {', '.join(read_policies(with_rights=False))}."
+        )
+    for name, statements in rights.items():
+        if not isinstance(statements, list) or not all(map(_is_statement, statements)):
+            raise Refusal(
+                f"{RIGHTS.relative_to(ROOT)}: {name} must be a list of statements, each an object"
+                ' with "Effect", "Action" and "Resource".'
+            )
+    return rights
+
+
+def _is_statement(value: Any) -> bool:
+    return isinstance(value, dict) and {"Effect", "Action", "Resource"} <= value.keys()
+
+
+def read_policies(*, with_rights: bool = True) -> dict[str, dict[str, Any]]:
     """All there are, by function."""
     files = (ROOT / ".chalice").glob("policy-*.json")
     names = {path.stem.removeprefix("policy-") for path in files if path != WORKERS}
-    return {name: read_policy(name) for name in sorted(names | worker_names())}
+    return {
+        name: read_policy(name, with_rights=with_rights) for name in sorted(names | worker_names())
+    }
 
 
 def worker_names() -> set[str]:

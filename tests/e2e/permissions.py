@@ -69,7 +69,7 @@ def permissions() -> list[Permission]:
 
 
 def _allowed() -> Iterator[tuple[str, dict[str, Any]]]:
-    for function, policy in read_policies().items():
+    for function, policy in read_policies(with_rights=False).items():
         for statement in policy["Statement"]:
             if statement["Effect"] == "Allow":
                 yield function, statement

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.cli import stage as stages
 from ops.cli.stage import Refusal
+from ops.template import policies
 from ops.template.policies import in_template, policy_file, read_policies, read_policy, rendered
+from tests.aws import ROOT
 
-POLICIES = read_policies()
+POLICIES = read_policies(with_rights=False)
 STATEMENTS = [
     pytest.param(name, statement, id=f"{name}-{statement['Sid']}")
     for name, policy in POLICIES.items()
@@ -64,6 +69,44 @@ def test_a_function_without_a_policy_is_refused_naming_the_file() -> None:
     with pytest.raises(Refusal, match=r"write \.chalice/policy-cook\.json"):
         read_policy("cook")
     assert not policy_file("cook").exists()
+
+
+@pytest.fixture
+def rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's file, which the project does not have."""
+    for module in (policies, stages):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(policies, "RIGHTS", tmp_path / "rights.json")
+    shutil.copytree(ROOT / ".chalice", tmp_path / ".chalice")
+    return tmp_path / "rights.json"
+
+
+RIGHT = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "arn:${AWS::Partition}:ses:…"}
+
+
+def test_further_rights_are_the_functions_that_they_are_given_to(rights: Path) -> None:
+    rights.write_text(json.dumps({"heavy_worker": [RIGHT]}))
+    plain = read_policy("heavy_worker", with_rights=False)["Statement"]
+    given = read_policy("heavy_worker")["Statement"]
+    assert [one for one in given if one not in plain] == [RIGHT]
+    assert given[-1]["Effect"] == "Deny"  # as in every policy
+    assert read_policy("default_worker") == read_policy("default_worker", with_rights=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"cook": []}', r"gives rights to cook\. There are: api_handler, "),
+        ('{"sweep": {}}', "sweep must be a list of statements"),
+        ('{"sweep": [{"Effect": "Allow"}]}', "sweep must be a list of statements"),
+        ("[]", "must hold a JSON object"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_a_file_of_rights_that_gives_none_is_refused(rights: Path, text: str, said: str) -> None:
+    rights.write_text(text)
+    with pytest.raises(Refusal, match=said):
+        read_policies()
 
 
 def test_placeholders_are_left_to_cloudformation() -> None:
