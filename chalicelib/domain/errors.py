@@ -2,19 +2,19 @@
 
 Exception
 └── OvertimeError
-    ├── ClientError            the caller can mend it: answered with a 4xx problem document
+    ├── ClientError            the caller can fix it: answered with a 4xx problem document
     │   ├── MalformedRequest, InvalidRequest, UnsupportedMediaType, BodyTooLarge
     │   ├── Unauthorized, Forbidden, NotFound, JobNotFinished, ...
-    │   └── KeyReused          an Idempotency-Key came back with another body
+    │   └── KeyReused          an Idempotency-Key was sent again with another body
     ├── Unavailable            AWS did not answer: repeat the call
-    ├── Gone                   a push found nobody to take it
-    ├── ConditionFailed        a conditional write lost; carries the record that won
+    ├── Gone                   a push found its connection closed
+    ├── ConditionFailed        a conditional write failed; carries the record as it is now
     └── PermanentError, RetryLater     what a task raises to say how its attempt ended
-        └── Busy               a third party says when it wants to be asked again; an OSError, too
+        └── Busy               a third party says when to call it again; an OSError, too
 BaseException
 └── Interrupted                raised inside a running task, past its `except Exception`
     ├── JobCanceled, DeadlineExceeded, InvocationEnding
-    └── LeaseLost              somebody else runs the job by now
+    └── LeaseLost              another worker runs the job by now
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LONGEST_DELAY = 30 * 86_400  # seconds
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One member of a request that is at fault."""
+    """One member of a request that is wrong, and why."""
 
     at: Place | str
     detail: str
@@ -48,7 +48,7 @@ class FieldError:
 class OvertimeError(Exception):
     """The root. `slug` names the problem type for ever; `title` is its one-line summary.
 
-    The search for errors ends once there are as many as are listed.
+    The search for errors stops once ERRORS_AT_MOST are found.
     """
 
     slug: ClassVar[str] = "internal-error"
@@ -74,7 +74,7 @@ class InvalidRequest(ClientError):
 
 
 def refuse_any(detail: str, faults: Iterable[FieldError]) -> None:
-    """Raises InvalidRequest where there is a fault."""
+    """Raises InvalidRequest if there is any fault."""
     faults = iter(faults)
     for first in faults:
         raise InvalidRequest(detail, errors=chain([first], faults))
@@ -141,13 +141,13 @@ class Unavailable(OvertimeError):
 
 
 class Gone(OvertimeError):
-    """Nobody is at the other end of a connection any more."""
+    """The client has closed the connection."""
 
     slug, title = "gone", "The connection is closed"
 
 
 class ConditionFailed(OvertimeError):
-    """A conditional write changed nothing. `current` is the record as it is, None if it is gone."""
+    """A conditional write changed nothing. `current` is the record now, None if it is gone."""
 
     slug, title = "condition-failed", "The job has moved on"
 
@@ -157,16 +157,16 @@ class ConditionFailed(OvertimeError):
 
 
 class PermanentError(OvertimeError):
-    """Raised by a task: no further attempt can help. The message reaches the client, and so
-    does a `headline` in place of the title, where an error has one."""
+    """Raised by a task: no further attempt can help. The client sees the message. An error that
+    has a `headline` shows it in place of the title."""
 
     slug, title = "permanent-error", "The task cannot be done"
 
 
 class RetryLater(OvertimeError):
-    """Raised by a task: try again after `delay` (seconds or a timedelta), not by the backoff.
+    """Raised by a task: try again after `delay` (seconds or a timedelta) in place of the backoff.
 
-    Uses up an attempt, as every attempt that ran does.
+    It uses up an attempt.
     """
 
     slug, title = "retry-later", "The task asked to be tried again later"
@@ -186,8 +186,8 @@ class Busy(RetryLater, OSError):
 
 
 class Interrupted(BaseException):
-    """Raised inside a running task. Like KeyboardInterrupt it passes `except Exception`;
-    use `finally` to tidy up, and let it through."""
+    """Raised inside a running task. Like KeyboardInterrupt it is not caught by `except Exception`.
+    Clean up in a `finally`, and let it through."""
 
 
 class JobCanceled(Interrupted):
@@ -199,8 +199,8 @@ class DeadlineExceeded(Interrupted):
 
 
 class InvocationEnding(Interrupted):
-    """This Lambda invocation is nearly over: the job goes on from its checkpoint in another."""
+    """This Lambda invocation is nearly over; another continues the job from its checkpoint."""
 
 
 class LeaseLost(Interrupted):
-    """This worker was silent for longer than its lease; nothing it does counts any more."""
+    """This worker sent no heartbeat for longer than its lease: it can write nothing more."""

@@ -15,7 +15,7 @@ class LogLine:
     attempt: int
     message: str
     position: str
-    run: int = 1  # the job's first; each retry by a client begins another
+    run: int = 1  # counts the job's runs; each retry by a client begins another
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Transitioned:
     at: int
     position: str
     entry: Entry
-    run: int | None = None  # of the job; None for what became of a webhook
+    run: int | None = None  # of the job; None for a webhook's transition
     of_webhook: bool = False
 
 

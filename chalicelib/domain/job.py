@@ -1,6 +1,6 @@
-"""The record of a job: all that is known of it, immutable and without I/O.
+"""The record of a job: everything known about it, immutable and without I/O.
 
-Times are Unix epoch milliseconds throughout the inside; only HTTP knows RFC 3339.
+Times are Unix epoch milliseconds everywhere but in HTTP, which writes RFC 3339.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ID = re.compile(r"[0-9a-f]{32}")
-INTERNAL = "overtime."  # begins the names of tasks of our own, whose jobs no client sees
+INTERNAL = "overtime."  # prefix of the service's own tasks; clients never see their jobs
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -42,8 +42,8 @@ class WaitReason(StrEnum):
 
 
 class DuePartition(StrEnum):
-    """The lanes of the due index, the first first: a backlog's reminders must never delay a
-    rescue, nor an erasure that takes many visits either of them."""
+    """The partitions of the due index, in the order that the sweeper works them: reminders for a
+    backlog must not delay a rescue, and a long erasure must delay neither."""
 
     MUST = "must"
     REMIND = "remind"
@@ -68,7 +68,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A JSON value, as text: inline where it is small, else the key of an object in S3."""
+    """A JSON value: its text if it is small, else the key of an object in S3."""
 
     text: str | None = None
     key: str | None = None
@@ -76,7 +76,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An RFC 9457 problem as it is stored with a job: why its last attempt failed."""
+    """An RFC 9457 problem stored with a job: why its last attempt failed."""
 
     type: str
     title: str
@@ -87,8 +87,8 @@ class Problem:
 class Entry:
     """One transition in a job's history.
 
-    `attempt` is None where the write could not know it (a claim reads nothing): the entry
-    that follows tells. `left_out` counts the entries that fell out before this one.
+    `attempt` is None where the write could not know it (a claim reads nothing); the next entry
+    has it. `left_out` counts the entries dropped before this one.
     """
 
     at: int
@@ -101,7 +101,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Who wants to be told of which ends. `base` is what links in its bodies begin with."""
+    """The URL to call when the job ends, and with which statuses. Links in the body begin with
+    `base`."""
 
     url: str
     events: tuple[Status, ...]
@@ -110,7 +111,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    # Who and what: never changes.
+    # What never changes.
     id: str
     uid: str  # tells this record from an erased one with the same id
     owner: str
@@ -138,9 +139,9 @@ class JobRecord:
     due: DuePartition | None = None
     due_at: int | None = None  # for a running job: the end of its lease
     reminders: int = 0
-    watched: bool = False  # somebody subscribed to its changes, at some time
+    watched: bool = False  # it has, or had, subscribers
 
-    # What came of it.
+    # What it has produced so far.
     updated_at: int
     started_at: int | None = None
     finished_at: int | None = None
@@ -166,19 +167,19 @@ class JobRecord:
         return self.task.startswith(INTERNAL)
 
     def visible(self, now: int) -> bool:
-        """False once it is being erased, or has expired though TTL has not deleted it yet."""
+        """False once it is being erased, or has expired and waits for TTL to delete it."""
         expired = self.expires_at is not None and self.expires_at <= now
         return self.status is not Status.ERASING and not expired
 
     @property
     def prefix(self) -> str:
-        """Under which all of this job's objects lie in the bucket."""
+        """Of the keys of all this job's objects in the bucket."""
         return payload_prefix(self.id, self.uid)
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a message carries: nothing that could be out of date and be believed."""
+    """What a message carries: only what cannot become out of date."""
 
     job: str
     generation: int

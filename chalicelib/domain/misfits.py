@@ -1,7 +1,7 @@
-"""Why a JSON value does not fit a type: every fault with its place, in words for people.
+"""Why a JSON value does not fit a type: every fault with its place, in plain sentences.
 
-msgspec stops at the first fault. So a value that does not fit is taken apart, as far as its type
-tells what it is made of, and each part is tried alone.
+msgspec stops at the first fault. So a value that does not fit is split into its members, as far as
+its type names them, and each member is checked alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import msgspec
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.values import Place
 
-UNKNOWN = "There is no member of this name here."
+UNKNOWN = "There is no member of this name."
 REQUIRED = "This member is required."
 
 _LISTS = (list, set, frozenset, collections.abc.Collection, collections.abc.Sequence)
@@ -72,8 +72,8 @@ _SENTENCES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
 
 
 def faults(expected: Any, value: Any, at: Place | str) -> Iterator[FieldError]:
-    """What keeps `value` (parsed JSON) from being an `expected`, each fault in its innermost
-    place; none where it fits. Members that the type does not know are faults."""
+    """Why `value` (parsed JSON) is not an `expected`: each fault at its innermost place; none if
+    it fits. Members that the type does not have are faults."""
     try:
         decoded = msgspec.convert(value, expected, str_keys=True)
     except msgspec.ValidationError as error:
@@ -86,7 +86,8 @@ def faults(expected: Any, value: Any, at: Place | str) -> Iterator[FieldError]:
 
 
 def unknown_members(decoded: Any, raw: Any, at: Place | str) -> Iterator[FieldError]:
-    """msgspec ignores what a dataclass does not know; an API that does hides typing errors."""
+    """msgspec ignores members that a dataclass does not have; an API must report them, or a
+    misspelled name would go unnoticed."""
     if isinstance(raw, list) and isinstance(decoded, (list, tuple)):
         for index, (item, raw_item) in enumerate(zip(decoded, raw, strict=False)):
             yield from unknown_members(item, raw_item, Place(at, index))
@@ -102,7 +103,7 @@ def unknown_members(decoded: Any, raw: Any, at: Place | str) -> Iterator[FieldEr
 
 
 def _decoded_members(decoded: Any, raw: dict[str, Any]) -> dict[str, Any] | None:
-    """What became of the members of `raw`, by their names there."""
+    """The decoded members of `raw`, by their names in `raw`."""
     if isinstance(decoded, msgspec.Struct):
         config, fields = decoded.__struct_config__, msgspec.structs.fields(decoded)
         members = {field.encode_name: getattr(decoded, field.name) for field in fields}
@@ -137,8 +138,8 @@ def _inside(expected: Any, value: Any, at: Place | str) -> Iterator[FieldError]:
 
 
 def _plain(expected: Any, value: Any = None) -> Any:
-    """Without its annotations; of `X | None` X, and of tagged structs the one that the value
-    names."""
+    """The type without its annotations: X for `X | None`, and of a union of tagged structs the
+    one that the value names."""
     if typing.get_origin(expected) is Annotated:
         return _plain(typing.get_args(expected)[0], value)
     if typing.get_origin(expected) in (Union, types.UnionType):
@@ -167,7 +168,7 @@ def _item_types(expected: Any, length: int) -> Iterable[Any]:
 
 @functools.cache
 def _member_types(expected: Any) -> Mapping[str, tuple[Any, bool]] | None:
-    """By its name in JSON, the type of each member, and whether it is required."""
+    """The type of each member, and whether it is required, by its name in JSON."""
     if not isinstance(expected, type):
         return None
     if issubclass(expected, msgspec.Struct):
@@ -193,8 +194,8 @@ def _without_requirement(hint: Any) -> Any:
 
 
 def _fault(text: str, expected: Any, at: Place | str) -> FieldError:
-    """msgspec tells the place as `$.a[0].b`, at the end of its message; a key of a mapping as
-    `[...]`, so the place ends above it."""
+    """msgspec ends its message with the place, as `$.a[0].b`. It writes a key of a mapping as
+    `[...]`; the place then ends at the mapping."""
     message, _, path = text.partition(" - at `")
     is_name = path.startswith("key` in `")
     for name, index in re.findall(r"\.([^.\[`]+)|\[(\d+)\]", path.partition("[...]")[0]):
@@ -215,7 +216,7 @@ def _is_about_values(text: str) -> bool:
 
 
 def _by_its_type(expected: Any) -> str | None:
-    """What is allowed, where the type itself says it better than msgspec."""
+    """What is allowed, where the type says it more clearly than msgspec."""
     plain = _plain(expected)
     if typing.get_origin(plain) is Literal:
         allowed = typing.get_args(plain)
@@ -227,7 +228,7 @@ def _by_its_type(expected: Any) -> str | None:
 
 
 def _description(expected: Any) -> str:
-    """Of the text itself, in its annotations; else its pattern."""
+    """From the text's annotations: its description, else its pattern."""
     if typing.get_origin(expected) in (Union, types.UnionType):
         return next((_description(one) for one in typing.get_args(expected) if one), "")
     metas = [m for m in getattr(expected, "__metadata__", ()) if isinstance(m, msgspec.Meta)]

@@ -36,7 +36,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """`delay_seconds` None: by the task's backoff."""
+    """After `delay_seconds`; None: after the task's backoff."""
 
     error: Problem
     delay_seconds: float | None = None
@@ -44,7 +44,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """The invocation ended first; with a checkpoint that moved, the next one goes on."""
+    """The invocation ended first. If it saved a new checkpoint, the next one continues from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Somebody else holds the lease: there is nothing to write."""
+    """Another worker holds the lease: there is nothing to write."""
 
 
 Outcome = Succeeded | Failed | Retry | Continue | Canceled | Expired | Lost
@@ -70,11 +70,11 @@ def outcome_of(
     pending: BaseException | None,
     shown: Shown = printable,
 ) -> Outcome:
-    """What an exception that left the task means. Anything unknown is worth another attempt.
+    """The outcome for an exception that left the task. An unknown one gets another attempt.
 
-    `pending` is what the system raised in the task, alone or, by an asyncio.TaskGroup, in a group
-    with others; what a task raises in its place is its own. `shown` makes a text one that clients
-    may see.
+    `pending` is the exception that the system raised in the task, alone or (by an
+    asyncio.TaskGroup) in a group with others. Any other exception is the task's own. `shown`
+    removes from a text what clients may not see.
     """
     if isinstance(error, BaseExceptionGroup) and error.subgroup(lambda one: one is pending):
         assert pending is not None
@@ -106,7 +106,7 @@ UNKNOWN_TASK = Retry(
     Problem(
         type="/problems/unknown-task",
         title="The task is not registered",
-        detail="This deployment does not know it; another one queued the job.",
+        detail="This deployment has no such task; another deployment queued the job.",
     ),
     delay_seconds=60.0,
 )
@@ -114,13 +114,13 @@ OUT_OF_TIME = Retry(
     Problem(
         type="/problems/out-of-time",
         title="The invocation ended before the task did",
-        detail="Nothing was saved by job.checkpoint() to continue from.",
+        detail="job.checkpoint() saved nothing new to continue from.",
     )
 )
 
 
 def _problem(kind: type[OvertimeError], error: BaseException, shown: Shown) -> Problem:
-    """Of an error whose message the task wrote for the client."""
+    """For an error whose message the task wrote for the client."""
     title = getattr(error, "headline", kind.title)
     return Problem(
         type=f"/problems/{kind.slug}", title=_text(title, shown), detail=_text(error, shown)
@@ -128,7 +128,7 @@ def _problem(kind: type[OvertimeError], error: BaseException, shown: Shown) -> P
 
 
 def _attempt_failed(error: BaseException, shown: Shown) -> Problem:
-    """Of any other: the client sees the class and the message, never the traceback."""
+    """For any other error: the client sees its class and message, never the traceback."""
     named = ": ".join(filter(None, [type(error).__name__, _text(error, shown)]))
     return Problem("/problems/attempt-failed", "The task failed", named[:DETAIL_AT_MOST])
 
@@ -141,7 +141,7 @@ def _text(thing: object, shown: Shown) -> str:
 
 
 def _delay(error: RetryLater) -> float | None:
-    """None where a subclass has not set it, having an __init__ of its own."""
+    """None if a subclass with its own __init__ has not set it."""
     seconds = getattr(error, "delay_seconds", None)
     valid = isinstance(seconds, (int, float)) and 0 <= seconds <= LONGEST_DELAY
     return seconds if valid else None
@@ -151,6 +151,6 @@ def _params_no_longer_fit(error: InvalidRequest, shown: Shown) -> Problem:
     fields = "; ".join(f"{field.pointer}: {field.detail}" for field in error.errors)
     return Problem(
         type="/problems/params-invalid",
-        title="The params do not fit the task any more",
+        title="The params no longer fit the task",
         detail=_text(fields or error, shown),
     )

@@ -1,7 +1,7 @@
-"""Typed params and results: from JSON, to JSON, and their JSON Schemas.
+"""Typed params, read from JSON.
 
-Dataclasses and msgspec Structs are msgspec's; a pydantic model is recognised by its methods,
-so that pydantic is imported only by those who use it.
+msgspec reads dataclasses and its own Structs. A pydantic model is recognised by its methods, so
+that pydantic is imported only by tasks that use it.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ Upload = Annotated[
     str,
     msgspec.Meta(
         pattern=rf"^{UPLOAD_ID.pattern}$(?!\n)",  # Python's `$` alone lets a line break follow
-        description="The id of an upload, as POST /uploads gave it.",
+        description="The id of an upload, from POST /uploads.",
     ),
 ]
 
 
 def require_readable(params_type: Any) -> None:
-    """Raises TypeError for a type that no JSON can be read as, such as a union of two
-    dataclasses: now, and not when somebody submits the first job."""
+    """Raises TypeError for a type that cannot be read from JSON, such as a union of two
+    dataclasses: at import, before the first job is submitted."""
     if not hasattr(params_type, "model_validate"):
         msgspec.json.Decoder(params_type)
 
 
 def decode(params_type: Any, value: Any, at: str = "/params") -> Any:
-    """`value` (parsed JSON) as `params_type`. Members that the type does not know are errors.
+    """`value` (parsed JSON) as `params_type`. Members that the type does not have are errors.
 
-    Raises InvalidRequest, each field at fault with its JSON Pointer below `at`.
+    Raises InvalidRequest; each error has its JSON Pointer, below `at`.
     """
     if hasattr(params_type, "model_validate"):
         return _decode_pydantic(params_type, value, at)
     try:
-        # Names of JSON members are texts, also where the type counts or dates by them.
+        # JSON has only text as names of members; the type may have numbers or dates there.
         decoded = msgspec.convert(value, params_type, str_keys=True)
     except msgspec.ValidationError:
         # It stops at the first fault; a client wants them all.
@@ -54,7 +54,7 @@ def decode(params_type: Any, value: Any, at: str = "/params") -> Any:
 
 
 def _decode_pydantic(model: Any, value: Any, at: str) -> Any:
-    """What the model itself says of `extra` counts for all models inside it."""
+    """The model's own `extra` setting applies to all models inside it."""
     extra = model.model_config.get("extra", "forbid")
     try:
         return model.model_validate(value, extra=extra)
@@ -74,8 +74,8 @@ def _decode_pydantic(model: Any, value: Any, at: str) -> Any:
 
 
 def _pointer(value: Any, steps: Sequence[str | int], at: str, *, missing: bool) -> str:
-    """pydantic's place as a JSON Pointer: its steps also name the branches of unions and other
-    things that are nowhere in the value."""
+    """pydantic's place as a JSON Pointer. Its steps also name branches of unions and other things
+    that are not in the value; these are left out."""
     for number, step in enumerate(steps, 1):
         if isinstance(value, dict) and step in value:
             at, value = f"{at}/{escape(str(step))}", value[step]

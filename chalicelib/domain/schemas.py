@@ -10,15 +10,16 @@ import msgspec
 # Python's `$` also matches before a line break at the end; this makes it match at the end alone.
 # JSON Schema's `$` does that by itself, and RE2 reads no lookahead.
 END_IN_PYTHON = r"$(?!\n)"
-ONLY_SOME_READ = re.compile(r"\(\?[^:]|\\[1-9Z]")  # lookaround, references back, Python's own
+# Lookaround, back-references and Python's own syntax: not every JSON Schema library reads them.
+ONLY_SOME_READ = re.compile(r"\(\?[^:]|\\[1-9Z]")
 
 
 def json_schema(
     value_type: Any, definitions_at: str, *, closed: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The JSON Schema (2020-12) of a type, and the definitions that it refers to, each as
-    `definitions_at` + its name. `closed`: members that it does not name are refused, as
-    `decode` does. What has no schema is described as anything."""
+    `definitions_at` + its name. `closed`: the schema refuses members that it does not name, as
+    `decode` does. A type without a schema gets {}, which allows anything."""
     definitions: dict[str, Any] = {}
 
     def of_pydantic(model: Any) -> dict[str, Any]:
@@ -43,8 +44,8 @@ def json_schema(
 
 
 def _readable(schema: Any, closed: bool) -> Any:
-    """With patterns that every library reads; `closed`: with `additionalProperties: false` wherever
-    an object's members are named."""
+    """The schema with patterns that every library reads. `closed` adds
+    `additionalProperties: false` to every object whose members are named."""
     if isinstance(schema, list):
         return [_readable(one, closed) for one in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Text that goes through a client's hands and must come back as it was, and the secrets for it."""
+"""Text that a client keeps and must return unchanged, and the secrets that seal it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from chalicelib.domain.job import MINUTE
 MAC_BYTES = 16
 SECRET_BYTES = 32
 REREAD_AFTER = 5 * MINUTE  # a process reads the stage's secret again
-KNOWN_AFTER = REREAD_AFTER + MINUTE  # a new secret is known in every process, clocks apart
-_PURPOSE = "overtime.seal"  # the secret may also make ids, of text that clients choose
+KNOWN_AFTER = REREAD_AFTER + MINUTE  # every process knows a new secret, though clocks differ
+_PURPOSE = "overtime.seal"  # keeps seals apart from ids, which the same secret may make
 
 
 @dataclass(frozen=True, slots=True)
 class StageSecret:
-    """What a stage derives ids from, and what it seals with. Ids keep theirs for ever, so that a
-    repeated request finds its job; seals begin with the same one, until it is rotated. Times are
-    epoch milliseconds."""
+    """The secret that a stage derives ids from, and those that it seals with. The one for ids
+    never changes, so that a repeated request finds its job. It also seals, until the first
+    rotation. Times are epoch milliseconds."""
 
     for_ids: bytes
     newest: bytes | None = None
@@ -30,7 +30,7 @@ class StageSecret:
     before_until: int = 0
 
     def for_seals(self, now: int) -> tuple[bytes, ...]:
-        """Any of them may have sealed what comes back; the first seals what goes out."""
+        """The first one seals; any of them unseals."""
         if self.newest is None or self.before is None:
             return (self.for_ids,)
         if now < self.newest_from:
@@ -38,21 +38,21 @@ class StageSecret:
         return (self.newest, self.before) if now < self.before_until else (self.newest,)
 
     def rotated(self, new: bytes, now: int, overlap: int) -> StageSecret:
-        """With a new secret, which seals once every process knows it. What the one before it
-        sealed is good for `overlap` milliseconds more."""
+        """Adds a new secret, which seals once every process knows it. Text that the previous
+        secret sealed stays valid for `overlap` milliseconds after that."""
         known = now + KNOWN_AFTER
         return StageSecret(self.for_ids, new, known, self.for_seals(now)[0], known + overlap)
 
 
 def seal(secrets: tuple[bytes, ...], scope: tuple[str, ...], text: str) -> str:
-    """By the first secret; safe in a URL. `scope` is all that the text belongs to and does not say
-    itself."""
+    """The text sealed by the first secret; safe in a URL. `scope` says what the text belongs to,
+    where the text does not."""
     sealed = _mac(secrets[0], scope, text) + text.encode()
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
 def unseal(secrets: tuple[bytes, ...], scope: tuple[str, ...], sealed: str) -> str | None:
-    """The text; None for anything that `seal` did not make of it for this scope, by any secret."""
+    """The text; None if `seal` did not make `sealed` for this scope with one of the secrets."""
     try:
         given = sealed.encode("ascii")
         text = base64.urlsafe_b64decode(given + b"=" * (-len(given) % 4))[MAC_BYTES:].decode()

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from chalicelib.domain.errors import Busy, PermanentError
 from chalicelib.domain.retry import retry_after
 
-WORTH_ANOTHER_TRY = (408, 425, 429)  # and all from 500 on
+WORTH_ANOTHER_TRY = (408, 425, 429)  # and 500 or higher
 
 
 class Source(io.RawIOBase):
-    """A readable stream. `size` is what is left of it in bytes, None if nobody knows.
+    """A readable stream. `size` is the number of bytes left, None if unknown.
 
-    Reads give what is there, as raw streams do: wrap it in io.BufferedReader for lines or
-    exact counts. Closing it gives back what the chunks come over.
+    A read returns the bytes that have arrived, as raw streams do: wrap it in io.BufferedReader to
+    read lines or exact counts. Closing it releases the connection that the chunks come over.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class Source(io.RawIOBase):
 
 
 def not_opened(url: str, status: int, asked: str, now: float) -> Exception:
-    """What an answer without the source means; `asked` is its Retry-After, `now` in seconds since
-    1970: a PermanentError, or an OSError where another try may help."""
+    """The error for an answer other than the source: a PermanentError, or an OSError if another
+    try may help. `asked` is its Retry-After header, `now` in seconds since 1970."""
     said = f"GET {url} answered {status}."
     if 300 <= status < 400:
         return PermanentError(f"{said} Redirects are not followed: name the URL that they lead to.")

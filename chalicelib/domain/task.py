@@ -1,4 +1,4 @@
-"""A task: a function with a name and typed params; and `Job`, all that it sees of the system."""
+"""A task: a function with a name and typed params; and `Job`, its only access to the system."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LONGEST = 366 * 86_400  # seconds
 Lane = Literal["default", "heavy", "webhooks"]
 LANES: tuple[Lane, ...] = typing.get_args(Lane)
-"""Each has a queue and a worker, declared in app.py as `<lane>_worker`; all else follows."""
+"""Each has a queue and a worker function, declared in app.py as `<lane>_worker`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What a third party answered. Header names are in lower case; the values of lines with one
-    name are joined by commas, those of Set-Cookie by line feeds."""
+    """A third party's answer. Header names are lowercase. Values of a repeated header are joined
+    by commas, those of Set-Cookie by line feeds."""
 
     status: int
     headers: Mapping[str, str]
@@ -46,8 +46,8 @@ class AnswerTooLarge(PermanentError):
 
 
 class AnswerBrokeOff(OSError):
-    """The status of an answer has arrived, but not all that follows. `response` holds the part
-    that has; its headers are empty where they could not be read."""
+    """The status of an answer has arrived, but not the whole answer. `response` holds the part
+    that arrived; its headers are empty if they could not be read."""
 
     def __init__(self, detail: str, response: HttpResponse) -> None:
         super().__init__(detail)
@@ -55,23 +55,23 @@ class AnswerBrokeOff(OSError):
 
 
 class Job(ABC):
-    """The job that a task works on. Every method may raise `Interrupted` on behalf of the
-    client (cancel), the clock (deadline) or Lambda (invocation ending): let it through. Until it
-    is, in an `except` or a `finally`, all of them work: save a checkpoint there, and tidy up."""
+    """The job that a task works on. Every method may raise `Interrupted`, because the client
+    canceled, the deadline passed or the Lambda invocation is ending: let it through. All methods
+    still work in an `except` or a `finally`: save a checkpoint there, and clean up."""
 
     id: str
     key: str
-    """The same through all attempts: pass it to third parties as their idempotency key."""
+    """The same in all attempts: pass it to third parties as their idempotency key."""
     attempt: int
     max_attempts: int
     state: Any
-    """What the last `checkpoint` had saved when this invocation began, as JSON gives it back; None
-    at the beginning."""
+    """The state of the last `checkpoint` before this invocation, as read back from JSON; None if
+    there was none."""
 
     @abstractmethod
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tell how far the job is, from 0 to 1. Call as often as you like: at most one write a
-        second comes of it."""
+        """Report how far the job is, from 0 to 1. Call it as often as you like: the service
+        writes at most once a second."""
 
     @abstractmethod
     def log(self, message: str) -> None:
@@ -81,27 +81,27 @@ class Job(ABC):
     def attach(
         self, name: str, data: bytes | str | Path | BinaryIO, content_type: str | None = None
     ) -> None:
-        """Store a file with the job, to be fetched at `/jobs/{id}/artifacts/{name}`.
+        """Store a file with the job; clients get it at `/jobs/{id}/artifacts/{name}`.
 
-        A name has 1 to 128 of `A-Z a-z 0-9 . _ -`, a letter or digit first; attached again it is
-        replaced. The type is guessed from the name if not given.
+        A name has 1 to 128 of `A-Z a-z 0-9 . _ -`, a letter or digit first. Attaching a name
+        again replaces the file. The type is guessed from the name if not given.
         """
 
     @abstractmethod
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """The result of `function(*args, **kwargs)`, called only if no attempt has stored it.
 
-        The result must be JSON, 300 KiB at most, and is what JSON makes of it (a tuple comes
-        back as a list). A crash between the call and the storing repeats the call: pass
-        `job.key` along where the effect is somebody else's.
+        The result must be JSON, 300 KiB at most, and is returned as JSON reads it (a tuple
+        becomes a list). After a crash between the call and the storing, the next attempt calls
+        again: pass `job.key` to the third party, so that it notices the repetition.
         """
 
     @abstractmethod
     def checkpoint(self, state: Any) -> None:
-        """Save where the job is, as JSON: the next attempt or invocation finds it in `state`.
+        """Save the job's state, as JSON: the next attempt or invocation finds it in `state`.
 
-        Call as often as you like: it is stored with the next heartbeat, within a second or so,
-        and at the latest when this attempt ends.
+        Call it as often as you like: the state is stored with the next heartbeat, within about a
+        second, and at the latest when this attempt ends.
         """
 
     @abstractmethod
@@ -109,19 +109,19 @@ class Job(ABC):
         """Read an upload (`upload:…`), a file that this job has attached (`artifact:NAME`) or a
         URL as a stream, from byte `start` on.
 
-        Raises PermanentError where it does not exist or its host is not allowed on this stage,
-        OSError where another attempt may help; one that is also RetryLater where the host says
-        when. Reading raises OSError where the source breaks off, or sends less than 8 KiB a
-        second over a minute of waiting for it.
+        Raises PermanentError if it does not exist or its host is not allowed on this stage, and
+        OSError if another attempt may help; it is also a RetryLater if the host says when.
+        Reading raises OSError if the source breaks off, or sends less than 8 KiB a second over a
+        minute of waiting for it.
         """
 
     @abstractmethod
     def secret(self, name: str) -> str:
         """A secret that the stage keeps, such as the key of a third party's API.
 
-        `make secret STAGE=… NAME=…` sets it; a new value counts within five minutes. Raises
-        PermanentError where there is none. In progress messages, log lines and errors of this job
-        its value is replaced by its name; not in results, artifacts and checkpoints.
+        `make secret STAGE=… NAME=…` sets it; running workers see a new value within five minutes.
+        Raises PermanentError if there is none. Progress messages, log lines and errors of this job
+        show the secret's name in place of its value; results, artifacts and checkpoints do not.
         """
 
     @abstractmethod
@@ -137,21 +137,21 @@ class Job(ABC):
     ) -> HttpResponse:
         """Call a third party once, without following redirects.
 
-        `timeout` is in seconds, for all of it. A body that comes compressed by gzip or deflate is
-        unpacked; one compressed otherwise, or damaged, stays as it is and keeps its header
-        `content-encoding`. Raises PermanentError where the host is not allowed on this stage,
-        OSError where no answer comes, AnswerTooLarge (a PermanentError) where the body is over
-        `max_bytes`, and AnswerBrokeOff (an OSError) where it is cut off; the last two hold what
-        has arrived. With a `max_bytes` of 0 the body is not read, and neither is raised.
+        `timeout` is in seconds, for the whole call. A gzip or deflate body is unpacked; one
+        compressed otherwise, or damaged, stays as it is and keeps its `content-encoding` header.
+        Raises PermanentError if the host is not allowed on this stage, OSError if no answer
+        comes, AnswerTooLarge (a PermanentError) if the body is over `max_bytes`, and
+        AnswerBrokeOff (an OSError) if it is cut off; the last two hold what has arrived. With a
+        `max_bytes` of 0 the body is not read, and neither is raised.
         """
 
     @abstractmethod
     def time_left(self) -> float:
-        """Seconds until this invocation has to end (the job may then go on in another)."""
+        """Seconds until this invocation has to end (another may then continue the job)."""
 
 
 class NoParams(msgspec.Struct, forbid_unknown_fields=True):
-    """For tasks that take none."""
+    """The params of a task that takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +190,13 @@ def task(
     backoff: float = 2.0,
     backoff_max: float = 600.0,
 ) -> Callable[[Callable[..., Any]], Task]:
-    """Make a task of a function that takes a `Job` and, if it wants any, its params.
+    """Register a function as a task. It takes a `Job` and, optionally, params.
 
-    The params' type is read from the annotation of the second parameter: a dataclass, a
-    msgspec.Struct or a pydantic model. The docstring describes the task to its clients.
+    The type of the params is the annotation of the second parameter: a dataclass, a
+    msgspec.Struct or a pydantic model. Clients see the docstring as the task's description.
 
-    timeout: seconds from the submit (or run_at) in which a job must be done, all attempts and
-        pauses included, unless the client says `Cancel-After`.
+    timeout: seconds from the submit (or run_at) within which a job must finish, including all
+        attempts and pauses, unless the client sends `Cancel-After`.
     lane: the queue and worker function that run it, `default` or `heavy`.
     backoff, backoff_max: seconds; the pause before attempt n + 1 is drawn between 0 and
         backoff * 2^(n-1), at most backoff_max.
@@ -204,19 +204,25 @@ def task(
     if callable(name):
         raise TypeError(f'give the task a name: @task("{getattr(name, "__name__", "name")}")')
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot name a task: use a-z, 0-9, '.', '_', '-', 64 at most")
-    if max_attempts < 1 or not 5 <= timeout <= LONGEST:
-        raise ValueError(f"task {name}: max_attempts >= 1 and a timeout of 5 s to 366 days, please")
-    if not (0 <= backoff <= LONGEST and 0 <= backoff_max <= LONGEST):
-        raise ValueError(f"task {name}: backoff and backoff_max of 0 s to 366 days, please")
+        raise ValueError(
+            f"{name!r} cannot name a task: use 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or"
+            " digit first"
+        )
+    if max_attempts < 1:
+        raise ValueError(f"task {name}: max_attempts is {max_attempts}; it must be 1 or more")
+    if not 5 <= timeout <= LONGEST:
+        raise ValueError(f"task {name}: timeout is {timeout} s; allowed are 5 s to 366 days")
+    for argument, value in (("backoff", backoff), ("backoff_max", backoff_max)):
+        if not 0 <= value <= LONGEST:
+            raise ValueError(f"task {name}: {argument} is {value} s; allowed are 0 s to 366 days")
     if lane not in LANES:
-        raise ValueError(f"task {name}: there is no lane {lane!r}; there are: {', '.join(LANES)}")
+        raise ValueError(f"task {name}: there is no lane {lane!r}; the lanes: {', '.join(LANES)}")
 
     def decorate(function: Callable[..., Any]) -> Task:
         if inspect.iscoroutinefunction(function):
             raise TypeError(
-                f"task {name}: {function.__name__} is async, and a worker waits for nobody:"
-                " write def, and asyncio.run() inside where you need it"
+                f"task {name}: {function.__name__} is async, and a worker calls plain functions:"
+                " write def, and call asyncio.run() inside where you need it"
             )
         hints = typing.get_type_hints(function, include_extras=True)
         names = list(inspect.signature(function).parameters)

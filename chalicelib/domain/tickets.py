@@ -1,4 +1,4 @@
-"""Tickets: what admits a client to a WebSocket, or its bytes to the bucket."""
+"""Tickets: a client opens a WebSocket with one, or uploads to the bucket with the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`url` is where it admits, `expires_at` until when (epoch ms); `host` is AppSync's."""
+    """`url`: where to connect with it; `expires_at`: in epoch ms; `host`: for AppSync only."""
 
     text: str
     url: str
@@ -18,7 +18,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a ticket says: whose it is, and what links begin with where it came from."""
+    """The content of a ticket: its owner, and the base of the links in what is pushed."""
 
     id: str
     owner: str

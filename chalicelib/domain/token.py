@@ -1,7 +1,7 @@
-"""Tokens: what a caller shows, and what the stage keeps of it.
+"""Tokens: the text that a caller sends, and the record that the stage keeps.
 
-A token is `ot_<id>_<secret>`. The id finds it in the store; the secret has 256 random bits, so
-that its plain SHA-256 tells nobody anything and needs no salt.
+A token is `ot_<id>_<secret>`. The id finds it in the store. The secret has 256 random bits, so its
+plain SHA-256 reveals nothing and needs no salt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OWNER = re.compile(r"[!-~]{1,128}")  # printable ASCII without blanks
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is kept. Times in epoch milliseconds; `expires_at` None: it has no end."""
+    """What is stored. Times in epoch milliseconds; `expires_at` None: it does not expire."""
 
     id: str
     owner: str
@@ -30,16 +30,16 @@ class Token:
 
 
 def token_text(token_id: str, secret: str) -> str:
-    """Of 16 and 64 hex digits."""
+    """From 16 and 64 hex digits."""
     return f"ot_{token_id}_{secret}"
 
 
 def token_id(text: str) -> str | None:
-    """None where `text` is no token at all."""
+    """None if `text` does not have the form of a token."""
     match = TOKEN_FORM.fullmatch(text)
     return match and match[1]
 
 
 def token_digest(text: str) -> str:
-    """Of the whole token, in hex."""
+    """The SHA-256 of the whole token, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,6 +1,5 @@
-"""What may happen to a job: `TABLE` is the only place that knows. Below it is what the verbs
-(verbs.py) share: when a waiting job is due, and what every ending in `queued` or in a terminal
-status has in common.
+"""The transitions of a job, all in `TABLE`. Below it is what the verbs (verbs.py) share: when a
+waiting job is due, and what all verbs do that end in `queued` or in a terminal status.
 """
 
 from __future__ import annotations
@@ -15,32 +14,32 @@ from chalicelib.domain.writes import Clause, Is, OneOf, Verb, Write
 
 REMIND_AFTER = 2 * MINUTE
 LONGEST_MESSAGE_DELAY = 15 * MINUTE  # SQS quota on DelaySeconds
-DISPATCH_AHEAD = 90 * SECOND  # a sweep a minute finds a scheduled job in time
+DISPATCH_AHEAD = 90 * SECOND  # a sweep every minute then finds a scheduled job in time
 HISTORY_HEAD, HISTORY_TAIL = 8, 24
 DETAIL_AT_MOST = 300  # characters of an error in the history: every write pays for the whole record
 
 
 class Mark(StrEnum):
-    """What happens to a job at a transition that is measured."""
+    """What a metric counts or measures at a transition."""
 
     SUBMITTED = "submitted"
     CLAIMED = "claimed"
-    RAN = "ran"  # a run ended, if one was under way
+    RAN = "ran"  # a run ended, if there was one
     RESCUED = "rescued"
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """All that is known about a verb, for every place that carries one out."""
+    """The facts about a verb that the code needs wherever it carries one out."""
 
     start: frozenset[Status]
     end: frozenset[Status]  # empty: the status stays
     by: str
     logged: bool
     visible: bool
-    """Clients see another job by it, so it is pushed."""
+    """It changes what clients see of the job, so it is pushed."""
     enqueues: bool
-    """Its message is sent, where it leaves the job queued."""
+    """It sends the job's message, if it leaves the job queued."""
     mark: Mark | None
 
 
@@ -61,7 +60,7 @@ _Q, _R = Status.QUEUED, Status.RUNNING
 _S, _F, _C = Status.SUCCEEDED, Status.FAILED, Status.CANCELED
 _RAN = Mark.RAN
 
-# A heartbeat is not logged, and pushes by itself where it changes something that clients see.
+# A heartbeat is not logged, and pushes by itself if it changes something that clients see.
 TABLE: Mapping[Verb, Transition] = {
     Verb.SUBMIT: _row(set(), {_Q}, "API", enqueues=True, mark=Mark.SUBMITTED),
     Verb.CLAIM: _row({_Q}, {_R}, "worker", mark=Mark.CLAIMED),
@@ -85,7 +84,7 @@ TABLE: Mapping[Verb, Transition] = {
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When a write is made, and the nonce by which its author will know it again."""
+    """The time of a write, and the nonce by which its author recognises it."""
 
     now: int
     nonce: str
@@ -95,8 +94,8 @@ class Stamp:
 
 
 def message_delay(not_before: int, now: int) -> int | None:
-    """Whole seconds by which a job's message is to be delayed; None where that is longer than
-    SQS can, and the sweeper will send it."""
+    """The delay of a job's message in whole seconds; None if SQS does not allow one that long,
+    and the sweeper will send the message."""
     wait = max(not_before - now, 0)
     return None if wait > LONGEST_MESSAGE_DELAY else -(-wait // SECOND)
 
@@ -126,7 +125,7 @@ def requeue(
     guard: tuple[Clause, ...],
     changes: Mapping[str, Any],
 ) -> Write:
-    """Every verb that ends in `queued`; who applies it sends the message as well."""
+    """For every verb that ends in `queued`; the caller that applies it also sends the message."""
     not_before = changes.get("not_before", stamp.now)
     queued = {
         "wait_reason": reason,
@@ -146,8 +145,8 @@ def finish(
     guard: tuple[Clause, ...],
     changes: Mapping[str, Any],
 ) -> Write:
-    """Every verb that ends in a terminal status; nothing is due any more but the TTL. A job of our
-    own holds what another was: it began at that one's end, and goes when that one does."""
+    """For every verb that ends in a terminal status: only the TTL is left. An internal job began
+    when another job finished, and holds its content, so it expires together with that job."""
     kept_from = record.created_at if record.internal else stamp.now
     finished = {
         "wait_reason": None,
@@ -171,9 +170,9 @@ def write(
     put_if_absent: Mapping[str, Any] | None = None,
     increment: Mapping[str, int] | None = None,
 ) -> Write:
-    """A transition proper: guarded by its row of the table, and kept in the history."""
+    """A transition: guarded by its row of the table, and added to the history."""
     if end not in TABLE[verb].end:
-        raise AssertionError(f"the table knows no {verb} to {end}")
+        raise AssertionError(f"the table has no {verb} to {end}")
     put = {**changes, "status": end, "updated_at": stamp.now}
     error = changes.get("error")
     entry = Entry(
@@ -184,8 +183,8 @@ def write(
         error=replace(error, detail=error.detail[:DETAIL_AT_MOST]) if error else None,
     )
     if record is not None and len(record.history) >= HISTORY_HEAD + HISTORY_TAIL:
-        # The list is rewritten short; what was appended meanwhile must not be lost by it. Its
-        # length would not tell, since a list cut short and added to is as long as before.
+        # The list is replaced by a shorter one, which must not lose an entry appended meanwhile.
+        # Comparing lengths would not show it: a list shortened and appended to has the same one.
         unchanged_since_it_was_read = Is("nonce", record.nonce)
         guard = (*guard, unchanged_since_it_was_read)
         put["history"] = _shortened(record.history)
@@ -201,7 +200,7 @@ def write(
 
 
 def _shortened(history: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Room for one more: the first entries and the last, and how many fell out between."""
+    """Makes room for one more: the first and last entries, and how many were dropped between."""
     keep_from = len(history) + 1 - HISTORY_TAIL
     out, tail = history[HISTORY_HEAD:keep_from], history[keep_from:]
     left_out = tail[0].left_out + sum(1 + entry.left_out for entry in out)

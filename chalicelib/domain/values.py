@@ -13,10 +13,10 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a JSON value something is: a step below another place, or below a JSON Pointer.
+    """A place in a JSON value: a step below another place, or below a JSON Pointer.
 
-    A walk makes one for each element, and only the few that are reported become text: a pointer
-    for each would repeat the names above it as often as there are elements.
+    Code that visits every element makes one for each, and only those that are reported become
+    text: a pointer for each element would copy all names above it.
     """
 
     above: Place | str
@@ -43,19 +43,19 @@ _decoder = msgspec.json.Decoder(float_hook=_float)
 
 
 def decode_json(text: bytes | str) -> Any:
-    """The value of a JSON text, in time that its length bounds. Raises msgspec.MsgspecError, and
-    UnicodeError for what is not UTF-8."""
+    """The value of a JSON text, in time linear in its length. Raises msgspec.MsgspecError, and
+    UnicodeError if it is not UTF-8."""
     return _decoder.decode(text)
 
 
 def encode(value: Any) -> str:
-    """JSON text, compact. Raises TypeError for what JSON cannot say."""
+    """Compact JSON text. Raises TypeError for a value that JSON cannot express."""
     return msgspec.json.encode(value, enc_hook=_encode_pydantic).decode()
 
 
 def strict_json(value: Any) -> str:
-    """As `encode`, but with ValueError for infinities and NaN, which JSON has not: they would be
-    read back as null."""
+    """As `encode`, but raises ValueError for infinities and NaN, which JSON does not have: they
+    would be read back as null."""
     text = encode(value)
     if "null" in text:
         for place, number in _not_finite(msgspec.to_builtins(value, enc_hook=_encode_pydantic), ""):
@@ -76,14 +76,14 @@ def _not_finite(value: Any, at: Place | str) -> Iterator[tuple[Place | str, floa
 
 
 def digest(value: Any) -> str:
-    """The same for equal JSON values: member order and white space do not count. Of a request's
-    body, 1.0 is 1 by now."""
+    """The same for equal JSON values: member order and white space do not matter. In a request's
+    body, 1.0 has become 1 before."""
     canonical = msgspec.json.encode(value, order="deterministic")
     return hashlib.sha256(canonical).hexdigest()
 
 
 def differences(old: Any, new: Any, at: Place | str = "") -> Iterator[Place | str]:
-    """The places of the outermost members in which two JSON values differ."""
+    """The outermost places where two JSON values differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
             place = Place(at, name)

@@ -1,9 +1,8 @@
 """The verbs: each builds the one conditional write that makes its transition, every clause of
 its condition spelled out.
 
-A write is decided first, on a record that may be stale by then, and its condition holds it to
-what it was decided on. Where that fails the store hands back the record as it is now, and the
-caller decides again.
+The caller decides on a record that may be stale. The write's condition checks what the decision
+was based on. If it fails, the store returns the record as it is now, and the caller decides again.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ def _lease_is_mine(record: JobRecord) -> Clause:
 
 @dataclass(frozen=True, slots=True)
 class PendingOutput:
-    """What an attempt has to show so far; folded into whichever write comes next.
-    None leaves what the record has."""
+    """What an attempt has produced since the last write; part of its next write, whichever that
+    is. None leaves the record's value."""
 
     progress: Progress | None = None
     checkpoint: Stored | None = None
@@ -62,7 +61,7 @@ class PendingOutput:
         return {name: value for name, value in found.items() if value is not None}
 
     def visible_on(self, record: JobRecord) -> bool:
-        """Whether a client would see a difference (a checkpoint is not shown)."""
+        """Whether a client would see a difference (clients do not see checkpoints)."""
         shown = {name: value for name, value in self.fields().items() if name != "checkpoint"}
         return any(getattr(record, name) != value for name, value in shown.items())
 
@@ -71,7 +70,7 @@ class PendingOutput:
 
 
 def submit(record: JobRecord, now: int) -> JobRecord:
-    """The record of a new job; the store keeps it only where its id does not exist."""
+    """The record of a new job; the store keeps it only if its id does not exist."""
     scheduled = record.not_before > now
     return replace(
         record,
@@ -83,10 +82,10 @@ def submit(record: JobRecord, now: int) -> JobRecord:
 
 
 def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Write:
-    """Take a queued job of which no more is known than its message says.
+    """Take a queued job, knowing only what its message says.
 
-    The lease token is fresh, so it serves as the nonce. The lease may not reach past the
-    deadline: a worker that dies is then found at the deadline, not after it.
+    The lease token is fresh, so it serves as the nonce. The lease may not end after the deadline:
+    the sweeper then finds a dead worker at the deadline, not later.
     """
     same_generation = Is("generation", generation)
     its_time_has_come = AtMost("not_before", now + CLAIM_SLACK)
@@ -112,9 +111,10 @@ def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Writ
 
 
 def heartbeat(record: JobRecord, stamp: Stamp, found: PendingOutput, lease_until: int) -> Write:
-    """Renew the lease and store what there is, in one write; its answer tells of a cancel.
+    """Renew the lease and store new output, in one write; the record it returns shows a cancel.
 
-    Only a heartbeat could happen twice without noticing, and show as news what is known.
+    The other verbs cannot be applied twice. A heartbeat could, and push the same change again, so
+    it checks the nonce of the last write.
     """
     unchanged_since_the_last = Is("nonce", record.nonce)
     seen = {"updated_at": stamp.now} if found.visible_on(record) else {}
@@ -142,14 +142,14 @@ def fail(record: JobRecord, stamp: Stamp, found: PendingOutput, error: Problem) 
 def retry_later(
     record: JobRecord, stamp: Stamp, found: PendingOutput, error: Problem, not_before: int
 ) -> Write:
-    """For a record with attempts left; nobody but the lease holder can change how many."""
+    """For a record with attempts left; only the lease holder can change their number."""
     changes = {**found.fields(), "error": error, "not_before": not_before}
     guard = (_lease_is_mine(record), _NO_CANCEL)
     return requeue(Verb.RETRY_LATER, WaitReason.BACKOFF, record, stamp, guard, changes)
 
 
 def continue_(record: JobRecord, stamp: Stamp, found: PendingOutput) -> Write:
-    """Hand the job to a fresh invocation. No new attempt, since its checkpoint has moved."""
+    """Hand the job to a fresh invocation. Not a new attempt, since it saved a new checkpoint."""
     changes = {**found.fields(), "attempt": record.attempt - 1}
     guard = (_lease_is_mine(record), _NO_CANCEL)
     return requeue(Verb.CONTINUE, WaitReason.CONTINUING, record, stamp, guard, changes)
@@ -164,7 +164,7 @@ def acknowledge_cancel(record: JobRecord, stamp: Stamp, found: PendingOutput) ->
 
 
 def rescue(record: JobRecord, stamp: Stamp) -> Write:
-    """Take a job from a worker that fell silent, and decide what becomes of it."""
+    """Take a job from a worker whose lease expired, and queue or finish it."""
     lease_is_still_that_one = Is("lease_token", record.lease_token)
     lease_has_expired = AtMost("due_at", stamp.now)
     cancel_is_as_decided_on = Is("cancel_requested", record.cancel_requested)
@@ -222,13 +222,13 @@ def cancel(record: JobRecord, stamp: Stamp) -> Write:
 
 
 def request_cancel(record: JobRecord, stamp: Stamp) -> Write:
-    """Leave word for the worker, which finds it in the answer to its next heartbeat."""
+    """Set a flag that the worker reads with its next heartbeat."""
     changes = {"cancel_requested": True}
     return write(Verb.REQUEST_CANCEL, Status.RUNNING, stamp, (_NO_CANCEL,), changes, record)
 
 
 def retry(record: JobRecord, stamp: Stamp) -> Write:
-    """Begin another generation: messages of the old one mean nothing any more."""
+    """Begin another generation: workers ignore messages of the old one."""
     unchanged_since_it_was_read = Is("nonce", record.nonce)
     fresh = replace(record, not_before=stamp.now, deadline=stamp.now + record.time_limit)
     changes = {
@@ -247,15 +247,15 @@ def retry(record: JobRecord, stamp: Stamp) -> Write:
 
 
 def watch(record: JobRecord, stamp: Stamp) -> Write:
-    """From now on whoever writes a change looks for subscribers. Nothing that clients see."""
+    """From now on every change is pushed to the job's subscribers. Clients do not see the flag."""
     same_record = Is("uid", record.uid)
     when = (starts(Verb.WATCH), same_record)
     return Write(verb=Verb.WATCH, nonce=stamp.nonce, when=when, put={"watched": True})
 
 
 def erase(record: JobRecord, stamp: Stamp) -> Write:
-    """Hide the job from every read. What is left to delete is due like all other work, and
-    TTL may not take the record before it is done."""
+    """Hide the job from every read. Deleting the rest is due like all other work, and TTL may not
+    delete the record before that is done."""
     same_record = Is("uid", record.uid)
     changes = {"due": DuePartition.ERASE, "due_at": stamp.now, "expires_at": None}
     return Write(

@@ -1,5 +1,5 @@
-"""A webhook's deliveries. Each tells of one end of a job, and is itself a job: stored together with
-that end, with its body as of that moment."""
+"""Webhook deliveries. Each reports that a job finished, and is itself a job: one write stores it
+and finishes the other job, so its body shows that job at that moment."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from chalicelib.domain.values import encode
 TASK = f"{INTERNAL}webhook"
 LANE: Lane = "webhooks"
 MINUTES, HOURS = 60.0, 3_600.0
-PAUSES = (  # seconds: Standard Webhooks' schedule, with a day more
+PAUSES = (  # seconds: Standard Webhooks' schedule, and one day more
     *(5.0, 5 * MINUTES, 30 * MINUTES),
     *(2 * HOURS, 5 * HOURS, 10 * HOURS, 14 * HOURS, 20 * HOURS, 24 * HOURS),
 )
-JITTER = 0.2  # of a pause, so that deliveries that failed together come back apart
+JITTER = 0.2  # of a pause, so that deliveries that failed together do not retry together
 TIME_LIMIT = 12 * DAY  # the longest pause after each attempt, and some
 
 
 class WebhookParams(msgspec.Struct, frozen=True):
-    """The params of the task that delivers. `body` is JSON text: the same bytes each time."""
+    """The params of the delivering task. `body` is JSON text: each attempt sends the same bytes."""
 
     url: str
     body: str
 
 
 def wanted(record: JobRecord) -> bool:
-    """Whether this state of a job is an end that somebody wants to be told of."""
+    """Whether the job has a webhook for its present status."""
     return record.webhook is not None and record.status in record.webhook.events
 
 
 def webhook_job_id(record: JobRecord, generation: int) -> str:
-    """Follows from the job, so that its deliveries are found without an index, and from its
-    uid, which nobody can guess. A generation ends once."""
+    """Derived from the job, so that its deliveries are found without an index, and from its uid,
+    which cannot be guessed. A generation finishes once, so it has one delivery."""
     name = f"{TASK} {record.id} {record.uid} {generation}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def webhook_job_ids(record: JobRecord) -> list[str]:
-    """Of all deliveries that there can be, oldest first."""
+    """Of all possible deliveries, oldest first."""
     if record.webhook is None:
         return []
     return [webhook_job_id(record, generation) for generation in range(record.generation + 1)]
 
 
 def webhook_job(record: JobRecord, body: str, uid: str) -> JobRecord:
-    """That tells of `record`, as it is at its end."""
+    """The job that delivers the webhook of the finished `record`."""
     assert record.webhook is not None
     now = record.updated_at
     return verbs.submit(
@@ -78,8 +78,8 @@ def webhook_job(record: JobRecord, body: str, uid: str) -> JobRecord:
 
 
 def pause_seconds(attempt: int, asked: float | None, random: Callable[[], float]) -> float:
-    """Until the next attempt, after `attempt` (1, 2, …) failed: not before the receiver asked for
-    it (`Retry-After`). `random` draws from [0, 1)."""
+    """The pause after `attempt` (1, 2, …) failed: at least `asked`, the receiver's Retry-After.
+    `random` draws from [0, 1)."""
     scheduled = PAUSES[min(attempt, len(PAUSES)) - 1]
     jitter = 1 + JITTER * (random() - 0.5)
     return max(scheduled * jitter, asked or 0.0)

@@ -1,7 +1,7 @@
-"""A conditional write as a value: the transitions build it, every store carries it out alike.
+"""A conditional write as a value: the verbs build it, every store applies it in the same way.
 
-The clauses can be asked of a record in memory and translated to a database's conditions, so
-what the simulation proves is the very condition that DynamoDB evaluates.
+The clauses can be checked on a record in memory and translated to a database's conditions, so the
+simulation tests the same condition that DynamoDB evaluates.
 """
 
 from __future__ import annotations
@@ -78,23 +78,23 @@ Clause = Is | OneOf | AtMost | AtLeast
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """Another, new record, of an id that nothing else makes."""
+    """A new record, with an id that no other write creates."""
 
     record: JobRecord
 
 
 Companion = NewJob
-"""What happens together with a write, or not at all."""
+"""What happens in the same transaction as a write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """All or nothing: where every clause of `when` holds, all of the changes happen.
+    """All or nothing: if every clause of `when` holds, all of the changes happen.
 
-    `put` sets fields (None removes one), `put_if_absent` only where there is nothing,
-    `increment` adds to numbers, and `append` ends the history. What happens together with it are
-    its `companions`; they are made of the record after it, so such a write is `held_to` the
-    record before.
+    `put` sets fields (None removes one), `put_if_absent` sets those that are absent, `increment`
+    adds to numbers, and `append` is added to the history. `companions` are stored in the same
+    transaction. They are made from the record after the write, so a write with companions is
+    `held_to` the record before it.
     """
 
     verb: Verb
@@ -111,14 +111,14 @@ class Write:
         return all(clause.holds(getattr(record, clause.field)) for clause in self.when)
 
     def held_to(self, record: JobRecord, *companions: Companion) -> Write:
-        """The same, but allowed only on the very state of the record that it was decided on: so
-        the record after it is known beforehand, and can be told by its companions."""
+        """The same, but allowed only on exactly this state of the record: so the record after it
+        is known beforehand, and its companions can contain it."""
         when = (*self.when, Is("nonce", record.nonce))
         return replace(self, when=when, held=record, companions=companions)
 
     @property
     def outcome(self) -> JobRecord:
-        """The record after a write that is held to the one before."""
+        """The record after a write that is held to the record before."""
         assert self.held is not None, "a write with companions is held to a record"
         return self.applied_to(self.held)
 

@@ -33,10 +33,10 @@ def found(expected: Any, value: Any) -> dict[str, str]:
     return {one.pointer: one.detail for one in faults(expected, value, "")}
 
 
-REQUIRED, UNKNOWN = "This member is required.", "There is no member of this name here."
+REQUIRED, UNKNOWN = "This member is required.", "There is no member of this name."
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     order = {
         "article": 7,
         "peices": 1,
@@ -60,11 +60,11 @@ def test_every_fault_is_told_at_once() -> None:
     }
 
 
-def test_what_fits_has_no_faults() -> None:
+def test_a_value_that_fits_has_no_faults() -> None:
     assert found(Order, {"article": "a", "pieces": 1, "range": {"low": 1}}) == {}
 
 
-def test_a_tagged_struct_is_taken_apart_as_the_one_that_its_tag_names() -> None:
+def test_a_tagged_struct_is_checked_as_the_type_that_its_tag_names() -> None:
     assert found(Figure, {"shape": {"type": "square", "side_length": 1}}) == {
         "/shape/sideLength": REQUIRED,
         "/shape/side_length": UNKNOWN,
@@ -74,7 +74,7 @@ def test_a_tagged_struct_is_taken_apart_as_the_one_that_its_tag_names() -> None:
     }
 
 
-def test_the_search_goes_no_further_than_it_is_asked_to() -> None:
+def test_the_search_stops_after_as_many_faults_as_are_read() -> None:
     some = faults(list[int], [""] * 1_000_000, "")
     assert next(some).pointer == "/0"
     assert next(some).pointer == "/1"
@@ -105,7 +105,7 @@ def test_the_search_goes_no_further_than_it_is_asked_to() -> None:
         (
             Upload | None,
             "x",
-            "The text does not have this form: The id of an upload, as POST /uploads gave it.",
+            "The text does not have this form: The id of an upload, from POST /uploads.",
         ),
         (
             Annotated[str, msgspec.Meta(pattern="^a$")],
@@ -125,5 +125,5 @@ def test_the_search_goes_no_further_than_it_is_asked_to() -> None:
         ),
     ],
 )
-def test_a_fault_is_told_in_words_for_people(expected: Any, value: Any, told: str) -> None:
+def test_a_fault_is_a_plain_sentence(expected: Any, value: Any, told: str) -> None:
     assert found(expected, value) == {"": told}

@@ -64,7 +64,7 @@ class Odd(BaseException):
         (Busy(delay_seconds=1e300), LATER, "busy"),
     ],
 )
-def test_whatever_a_task_raises_is_a_failed_attempt(
+def test_any_exception_of_a_task_is_a_failed_attempt(
     error: BaseException, title: str, detail: str
 ) -> None:
     record = ended(raising(error))
@@ -84,7 +84,7 @@ def test_a_pause_that_a_subclass_chose_is_obeyed() -> None:
 @pytest.mark.parametrize(
     ("told", "outcome"), [(JobCanceled(), Canceled()), (InvocationEnding(), Continue())]
 )
-def test_what_was_told_counts_however_deep_in_a_group(
+def test_a_pending_interrupt_counts_however_deep_in_a_group(
     told: BaseException, outcome: Outcome
 ) -> None:
     inner = BaseExceptionGroup("inner", [ValueError(), told])

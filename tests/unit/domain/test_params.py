@@ -35,7 +35,7 @@ def test_a_dataclass_is_made_with_all_that_is_in_it() -> None:
     )
 
 
-def test_a_struct_is_made_by_its_tag_and_its_names_in_json() -> None:
+def test_a_struct_is_made_by_its_tag_and_its_json_names() -> None:
     assert decode(Figure, {"shape": {"type": "square", "sideLength": 2}}) == Figure(Square(2))
 
 
@@ -60,13 +60,13 @@ def test_a_model_is_made_by_pydantic() -> None:
         ({"points": [{"x": 1, "z": 1}], "nmae": ""}, ["/points/0/z", "/nmae"]),
     ],
 )
-def test_members_that_a_dataclass_does_not_know_are_refused_however_deep(
+def test_unknown_members_of_a_dataclass_are_refused_however_deep(
     value: Any, pointers: list[str]
 ) -> None:
     assert where(Shape, value) == [f"/params{pointer}" for pointer in pointers]
 
 
-def test_members_that_a_struct_does_not_know_are_refused_and_its_tag_is_not() -> None:
+def test_unknown_members_of_a_struct_are_refused_and_its_tag_is_not() -> None:
     assert where(Figure, {"shape": {"type": "circle", "radius": 1}}) == []
     assert where(Figure, {"shape": {"type": "circle", "radius": 1, "z": 1}}) == ["/params/shape/z"]
     center = {"type": "circle", "radius": 1, "center": {"x": 1, "z": 1}}
@@ -92,9 +92,7 @@ def test_members_that_a_struct_does_not_know_are_refused_and_its_tag_is_not() ->
         ({"on": "2027-02-30"}, ["/on"]),
     ],
 )
-def test_what_does_not_fit_a_dataclass_is_told_with_its_place(
-    value: Any, pointers: list[str]
-) -> None:
+def test_a_fault_in_a_dataclass_has_its_place(value: Any, pointers: list[str]) -> None:
     assert where(Shape, value) == [f"/params{pointer}" for pointer in pointers]
 
 
@@ -117,11 +115,11 @@ def test_what_does_not_fit_a_dataclass_is_told_with_its_place(
         ({"required": 1, "many": [{"a": "x"}]}, ["/many/0/a", "/required"]),
     ],
 )
-def test_what_does_not_fit_a_model_is_told_with_its_place(value: Any, pointers: list[str]) -> None:
+def test_a_fault_in_a_model_has_its_place(value: Any, pointers: list[str]) -> None:
     assert where(Model, value) == [f"/params{pointer}" for pointer in pointers]
 
 
-def test_of_a_models_very_many_errors_none_is_made_into_text() -> None:
+def test_very_many_errors_of_a_model_become_one_line() -> None:
     class Numbers(pydantic.BaseModel):
         numbers: list[int]
 
@@ -133,12 +131,12 @@ def test_of_a_models_very_many_errors_none_is_made_into_text() -> None:
     assert peak_bytes(refused) < 5_000_000
 
 
-def test_a_model_may_say_itself_that_it_takes_other_members() -> None:
+def test_a_model_may_allow_other_members() -> None:
     made = decode(Open, {"other": 1, "inner": {"a": 1}})
     assert made.model_extra == {"other": 1}
 
 
-def test_a_rule_of_the_types_own_is_told_as_what_it_is() -> None:
+def test_a_validators_own_message_is_reported() -> None:
     @dataclass
     class Odd:
         number: int
@@ -163,7 +161,7 @@ def test_a_rule_of_the_types_own_is_told_as_what_it_is() -> None:
         ("upload:" + "A" * 32, False),
     ],
 )
-def test_the_type_of_an_upload_takes_what_is_looked_for_at_submit(text: str, fits: bool) -> None:
+def test_the_upload_type_accepts_the_ids_that_submit_looks_for(text: str, fits: bool) -> None:
     try:
         msgspec.convert(text, Upload)
     except msgspec.ValidationError:
@@ -178,7 +176,7 @@ def test_the_type_of_an_upload_takes_what_is_looked_for_at_submit(text: str, fit
 # ── encode ──
 
 
-def test_what_a_task_may_return_becomes_json() -> None:
+def test_every_result_type_becomes_json() -> None:
     made = {"model": Inner(a=1), "list": [Inner()], "point": Point(1), "day": dt.date(2027, 1, 15)}
     assert msgspec.json.decode(encode(made)) == {
         "model": {"a": 1},
@@ -188,6 +186,6 @@ def test_what_a_task_may_return_becomes_json() -> None:
     }
 
 
-def test_what_json_cannot_say_is_an_error() -> None:
+def test_a_value_that_json_cannot_express_is_an_error() -> None:
     with pytest.raises(TypeError, match="object cannot be written as JSON"):
         encode([object()])

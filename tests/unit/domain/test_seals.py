@@ -25,7 +25,7 @@ SKEWS = st.sampled_from((-CLOCKS_APART, 0, CLOCKS_APART))
 
 
 @given(st.integers(-MINUTE, 10 * MINUTE), AGES, AGES, SKEWS, SKEWS)
-def test_what_one_process_seals_every_other_unseals_at_once(
+def test_every_process_unseals_what_another_sealed_at_once(
     later: int, age: int, other_age: int, skew: int, other_skew: int
 ) -> None:
     now = ROTATED + later
@@ -34,7 +34,7 @@ def test_what_one_process_seals_every_other_unseals_at_once(
 
 
 @given(st.integers(-DAY, 2 * DAY), AGES, st.integers(0, DAY), AGES)
-def test_what_was_sealed_stays_good_for_the_overlap(
+def test_sealed_text_stays_valid_for_the_overlap(
     later: int, age: int, passed: int, other_age: int
 ) -> None:
     now = ROTATED + later
@@ -50,7 +50,7 @@ def test_after_the_overlap_the_old_secret_opens_nothing() -> None:
     assert unseal(NEW.for_seals(NEW.before_until), SCOPE, sealed) is None
 
 
-def test_with_no_overlap_the_old_secret_is_void_as_soon_as_the_new_one_seals() -> None:
+def test_without_overlap_the_old_secret_ends_when_the_new_one_begins_to_seal() -> None:
     at_once = OLD.rotated(b"new", ROTATED, 0)
     assert at_once.for_seals(at_once.newest_from - 1) == (b"old", b"new")
     assert at_once.for_seals(at_once.newest_from) == (b"new",)

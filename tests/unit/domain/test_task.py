@@ -39,25 +39,27 @@ def too_many(job: Job, params: Circle, more: Square) -> None: ...
 
 
 @pytest.mark.parametrize("function", [either, somewhere_inside])
-def test_params_that_json_cannot_tell_apart_are_refused(function: Any) -> None:
+def test_params_that_cannot_be_read_from_json_are_refused(function: Any) -> None:
     with pytest.raises(TypeError, match=r"task draw: its params .*more than one dataclass"):
         task("draw")(function)
 
 
 @pytest.mark.parametrize("function", [unannotated, too_many])
-def test_a_function_that_is_no_task_is_told_what_one_looks_like(function: Any) -> None:
+def test_a_function_with_other_arguments_is_refused_with_the_signature_to_write(
+    function: Any,
+) -> None:
     with pytest.raises(TypeError, match=r"task draw: write def \w+\(job: Job, params: YourParams"):
         task("draw")(function)
 
 
 @pytest.mark.parametrize("name", ["", "Draw", "a b", "-a", "a" * 65, "ä"])
-def test_a_name_that_no_url_or_metric_could_bear_is_refused(name: str) -> None:
+def test_a_task_name_with_other_characters_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot name a task"):
         task(name)
 
 
-def test_a_lane_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="task draw: there is no lane 'havy'; there are: default,"):
+def test_an_unknown_lane_is_refused() -> None:
+    with pytest.raises(ValueError, match="task draw: there is no lane 'havy'; the lanes: default,"):
         task("draw", lane="havy")  # type: ignore[arg-type]
 
 
@@ -70,12 +72,12 @@ def test_a_lane_that_is_none_is_refused() -> None:
         *({"backoff_max": seconds} for seconds in (-1, math.nan, math.inf)),
     ],
 )
-def test_numbers_that_make_no_sense_are_refused(wrong: Any) -> None:
+def test_numbers_out_of_range_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="task draw"):
         task("draw", **wrong)
 
 
-def test_a_decorator_without_its_name_is_told_how_to_write_it() -> None:
+def test_a_decorator_without_a_name_is_refused_with_an_example() -> None:
     with pytest.raises(TypeError, match=r'@task\("either"\)'):
         task(either)  # type: ignore[arg-type]
 
@@ -83,6 +85,6 @@ def test_a_decorator_without_its_name_is_told_how_to_write_it() -> None:
 async def in_the_background(job: Job) -> None: ...
 
 
-def test_an_async_function_is_refused_since_nobody_would_wait_for_it() -> None:
+def test_an_async_function_is_refused() -> None:
     with pytest.raises(TypeError, match="task draw: in_the_background is async"):
         task("draw")(in_the_background)

@@ -78,7 +78,7 @@ def test_differences_are_pointers_to_the_outermost_members(
     assert [str(place) for place in differences(new, old)] == pointers
 
 
-def test_a_digest_of_long_numbers_makes_no_longer_ones_of_them() -> None:
+def test_a_digest_does_not_lengthen_long_numbers() -> None:
     """As an integer 1e308 has 309 digits."""
     numbers = [1e308] * 100_000
     assert peak_bytes(lambda: digest(numbers)) < 20 * len(numbers)
@@ -119,7 +119,7 @@ def test_a_place_is_a_pointer_once_it_is_text() -> None:
 
 
 @given(JSON)
-def test_what_was_written_is_read_again(value: Any) -> None:
+def test_written_json_is_read_back_unchanged(value: Any) -> None:
     assert decode_json(encode(value)) == value
 
 
