@@ -131,7 +131,7 @@ class Exchange:
 
     def _unreachable(self, send: Send, broken: Broken) -> Unreachable:
         parts = urlsplit(send.url)
-        return Unreachable(f"{parts.scheme}://{parts.netloc} does not answer: {broken}")
+        return Unreachable(f"{parts.scheme}://{parts.netloc} does not answer ({broken}).")
 
     def _problem(self, answer: Answer) -> dict[str, Any]:
         """The problem document, or one made of the status where a gateway on the way answered."""

@@ -1,0 +1,1 @@
+"""The command line: app is what is typed, screen what is seen."""
