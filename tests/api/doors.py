@@ -61,7 +61,7 @@ class Door(ABC):
     def _system(self) -> Any:
         return self.service.system
 
-    def _registered(self) -> Any:
+    def _registered(self, *, skip_broken: bool = False) -> Any:
         return self.service.tasks
 
     @property
