@@ -222,7 +222,7 @@ def _responses(operation: Operation, schemas: Schemas, asks: Authorizer | None) 
         responses[str(status)] = {
             "description": answer.description,
             **_response_headers(answer.headers),
-            **_content("application/json", answer.model, schemas),
+            **_content(answer.media_type, answer.model, schemas),
         }
     for status in sorted({*refusals, *operation.problems, 500}):
         responses[str(status)] = {

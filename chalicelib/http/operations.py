@@ -31,6 +31,7 @@ class Answer:
     description: str
     model: Any = None
     headers: tuple[str, ...] = ()
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ JOB_HEADERS = ("ETag", "Cache-Control", "Retry-After")
 HELD_HEADERS = (*JOB_HEADERS, "Preference-Applied")
 ACCEPT_HEADERS = ("Location", "Operation-Location", *HELD_HEADERS, "Idempotency-Replayed")
 PAGE_HEADERS = ("Cache-Control", "Link")
+SCRIPT = "text/javascript"
+SCRIPT_HEADERS = ("ETag", "Cache-Control", "X-Content-Type-Options")
 JOB_IS_HERE = Answer("The job.", JobView, HELD_HEADERS)
 ELSEWHERE = Answer("It is stored in S3. Follow Location; no credentials.", None, ("Location",))
 
@@ -177,6 +180,16 @@ GET_OPENAPI = Operation(
 GET_HEALTH = Operation(
     "GET", "/health", answers={200: Answer("The API answers requests.", HealthView)}
 )
+GET_CLIENT = Operation(
+    "GET",
+    "/client.js",
+    answers={
+        200: Answer("An ES module.", str, SCRIPT_HEADERS, SCRIPT),
+        304: Answer("The module still has the ETag in If-None-Match.", None, SCRIPT_HEADERS),
+    },
+    problems=(400,),
+    headers=("If-None-Match",),
+)
 
 # By authorizer: how OpenAPI describes what it asks for, and how it refuses.
 CREDENTIALS: Mapping[str, tuple[Json, tuple[int, ...]]] = {
@@ -221,18 +234,19 @@ REQUEST_HEADERS: Mapping[str, tuple[str, Json]] = {
         "The job fails if it has not finished this long after its creation: 30s, 5m, 1h30m.",
         {**TEXT, "pattern": _DURATION, "examples": ["30s", "5m", "1h30m"]},
     ),
-    "If-None-Match": ("Answers 304 while the job still has this ETag.", _TAGS),
+    "If-None-Match": ("Answers 304 while the ETag is still this one.", _TAGS),
     "If-Match": ("Answers 412 if the job no longer has this ETag.", _TAGS),
 }
 RESPONSE_HEADERS: Mapping[str, str] = {
-    "Cache-Control": "Shared caches may not store the answer; revalidate it before each use.",
-    "ETag": "A tag that changes with every visible change of the job.",
+    "Cache-Control": "Which caches may keep the answer, and how long.",
+    "ETag": "A tag that changes with every visible change.",
     "Idempotency-Replayed": "`true` if the Idempotency-Key led to an existing job.",
     "Link": 'The next page, as `rel="next"` (RFC 8288).',
     "Location": "The URL to request next.",
     "Operation-Location": "The same URL as Location, for clients of long-running operations.",
     "Preference-Applied": "The preferences that were applied (RFC 7240).",
     "Retry-After": "Seconds to wait before the next request.",
+    "X-Content-Type-Options": "`nosniff`: the answer is what Content-Type says (Fetch standard).",
     "WWW-Authenticate": "The scheme of the credentials: `Bearer` (RFC 6750).",
 }
 PROBLEM_HEADERS: Mapping[int, tuple[str, ...]] = {

@@ -56,4 +56,5 @@ def check(app: Chalice, method: str, path: str, answer: HTTPResponse) -> None:
     assert answer.body.endswith(b"\n"), f"{where} answered {status} without a newline at the end"
     media_type = answer.headers["Content-Type"]
     assert media_type in described["content"], f"{where} answered {status} with {media_type}"
-    _validator(app, route, method, status, media_type).validate(answer.json_body)
+    body = answer.json_body if media_type.endswith("json") else answer.body.decode()
+    _validator(app, route, method, status, media_type).validate(body)

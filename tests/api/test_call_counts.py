@@ -287,7 +287,9 @@ def test_an_upload_that_is_named_often_is_looked_for_once(service: Service) -> N
     assert made == ["s3.HeadObject", "dynamodb.PutItem", "sqs.SendMessage"]
 
 
-@pytest.mark.parametrize("path", ["/health", "/tasks", "/openapi.json", "/jobs/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/client.js", "/tasks", "/openapi.json", "/jobs/nothing"]
+)
 def test_what_needs_no_store_asks_none(service: Service, path: str) -> None:
     with calls() as made:
         service.get(path)

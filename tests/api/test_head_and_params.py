@@ -23,7 +23,15 @@ def test_head_answers_as_get_does_but_for_the_body(service: Service) -> None:
     service.work()
     job = f"/jobs/{job_id}"
     paths = [job, f"{job}/params", f"{job}/result", f"{job}/events", f"{job}/artifacts/half.txt"]
-    for path in [*paths, "/jobs", "/health", "/tasks", "/openapi.json", "/jobs/nothing"]:
+    for path in [
+        *paths,
+        "/jobs",
+        "/health",
+        "/client.js",
+        "/tasks",
+        "/openapi.json",
+        "/jobs/nothing",
+    ]:
         found, head = service.get(path), service.request("HEAD", path)
         assert head.status_code == found.status_code, path
         assert head.headers.keys() == found.headers.keys()
