@@ -1,4 +1,5 @@
-"""What the use cases ask for, a sentence of contract each; aws/, memory/ and others fill it.
+"""The interfaces that the use cases call, each with its contract; aws/, memory/ and others
+implement them.
 
 Every call may raise `Unavailable`: then it is unknown whether a write happened.
 """

@@ -1,4 +1,4 @@
-"""Who calls: tokens, and what tells the owner of one."""
+"""Credentials: the stored tokens, and the check that finds a token's owner."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from chalicelib.domain.token import Token
 
 class TokenStore(Protocol):
     def add(self, token: Token) -> None:
-        """Keep a token whose id does not exist yet."""
+        """Store a token whose id does not exist yet."""
 
     def find(self, token_id: str) -> Token | None:
-        """As of the last write: a token that has been removed is not found."""
+        """Consistent: a removed token is not found."""
 
     def all(self) -> Iterator[Token]:
-        """In no order."""
+        """All tokens, in no particular order."""
 
     def remove(self, token_id: str) -> bool:
-        """Whether there was one."""
+        """Remove a token; returns whether it existed."""
 
 
 class Authenticator(Protocol):
     def owner_of(self, text: str) -> str:
-        """Who it is that shows this bearer token. Raises Unauthorized, its detail for the log
-        alone; and Unavailable where that cannot be told now."""
+        """The owner of this bearer token. Raises Unauthorized, with a detail for the log only, and
+        Unavailable if the token cannot be checked now."""

@@ -11,7 +11,7 @@ from chalicelib.domain.task import HttpResponse
 
 class Web(Protocol):
     def check(self, url: str) -> None:
-        """Raises PermanentError where a URL's looks tell that the stage does not allow it."""
+        """Raises PermanentError if the text of the URL shows that the stage does not allow it."""
 
     def request(
         self,
@@ -22,10 +22,10 @@ class Web(Protocol):
         timeout: float,
         max_bytes: int,
     ) -> HttpResponse:
-        """One call, no redirects, over in `timeout` seconds; PermanentError where the stage does
-        not allow the host, OSError where no status line comes in time. With a `max_bytes` of 0 the
-        answer's body is not read; else AnswerTooLarge or AnswerBrokeOff where it is not whole."""
+        """One call without redirects, `timeout` seconds at most. Raises PermanentError if the stage
+        does not allow the host, OSError if no status line comes in time, and AnswerTooLarge or
+        AnswerBrokeOff if the body is incomplete. With a `max_bytes` of 0 the body is not read."""
 
     def open(self, url: str, start: int) -> Source:
-        """A stream of what a GET answers, read as it arrives; PermanentError where asking again
-        cannot help, OSError on other failures."""
+        """A stream of the answer to a GET, read as it arrives. Raises PermanentError if another
+        try cannot help, OSError on other failures."""

@@ -1,4 +1,4 @@
-"""What pushing needs of the world, on a stage that does; the rest of the ports is in ports.py."""
+"""The ports of push, for stages that have it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from chalicelib.domain.job import JobRecord
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open WebSocket. `base` is what the links in its messages begin with; `jobs` are those
-    that it is subscribed to, as (id, uid)."""
+    """An open WebSocket. Links in its messages begin with `base`; `jobs` are its subscriptions, as
+    (id, uid)."""
 
     id: str
     owner: str
@@ -24,62 +24,62 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Where a job's changes go: to a connection's id, or to a channel."""
+    """Where to send a job's changes: the id of a connection, or a channel."""
 
     address: str
     base: str
 
 
 class Connections(Protocol):
-    """Who is connected, and where the changes of a job go. All of it expires of itself."""
+    """Open connections and their subscriptions. All of them expire by themselves."""
 
     def open(self, connection: Connection, ticket: str, until: int) -> bool:
-        """Remember a connection; False where another one has come with this ticket before
-        (`until` then, in ms, it is known that it was used)."""
+        """Store a connection; False if another connection has used this ticket. A used ticket is
+        remembered until `until` (epoch ms)."""
 
     def find(self, connection_id: str, now: int) -> Connection | None:
-        """As of the last write; None if it is closed, or should be."""
+        """Consistent; None if it is closed or has expired."""
 
     def reserve(self, connection: Connection, record: JobRecord, at_most: int) -> bool:
-        """Note on a connection that it is subscribed to a job; False where that would be one
-        more than `at_most`, or where it is closed."""
+        """Record on a connection that it is subscribed to a job; False if that would be more than
+        `at_most`, or if the connection is closed."""
 
     def subscribe(self, record: JobRecord, to: Subscriber, expires_at: int) -> None:
-        """From now on `subscribers` names it. Subscribing twice is subscribing once."""
+        """From now on `subscribers` returns it. A second call has no further effect."""
 
     def subscribers(self, record: JobRecord, now: int) -> list[Subscriber]:
-        """As of the last write, those that have not expired."""
+        """Consistent; without expired ones."""
 
     def drop(self, record: JobRecord, address: str) -> None:
-        """End one subscription, also where no connection is known that would have it."""
+        """End one subscription, even if its connection is unknown."""
 
     def unsubscribe(self, connection: Connection, job_id: str) -> None:
-        """Undo `reserve` and `subscribe`; nothing if there was none."""
+        """Undo `reserve` and `subscribe`, if there was a subscription."""
 
     def close(self, connection_id: str) -> None:
-        """Forget a connection with all its subscriptions."""
+        """Delete a connection and all its subscriptions."""
 
 
 class Push(Protocol):
     def send(self, address: str, message: str) -> None:
-        """Send to a connection or channel, within some seconds at most. Raises Gone where
-        nobody is there any more."""
+        """Send to a connection or channel, within a few seconds. Raises Gone if the connection is
+        closed."""
 
 
 class Outbox(Protocol):
     def put(self, key: str, send: Callable[[], None]) -> None:
-        """Have `send` called soon, elsewhere; in place of what waits under the same key.
+        """Call `send` soon, in another thread. It replaces one that waits under the same key.
         Returns at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pushing:
-    """All that pushing takes, on a stage that does."""
+    """Everything that push needs, on a stage that has it."""
 
     url: str  # where clients connect
-    host: str | None  # what they have to name there, if anything
+    host: str | None  # the host to name there, for AppSync
     connections: Connections
     push: Push
     outbox: Outbox
-    updated: Callable[[JobRecord, str], str]  # the message with a job whose links begin so
-    refused: Callable[[OvertimeError, str | None], str]  # and with a problem about a job
+    updated: Callable[[JobRecord, str], str]  # the message with a job; its links begin with the str
+    refused: Callable[[OvertimeError, str | None], str]  # the message with a problem, and a job id

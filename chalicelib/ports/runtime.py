@@ -1,4 +1,4 @@
-"""What a process gives a running job: a clock, interrupts, a heartbeat."""
+"""What a process provides to a running job: a clock, interrupts, a heartbeat."""
 
 from __future__ import annotations
 
@@ -15,42 +15,41 @@ class Clock(Protocol):
 
 
 class Interrupts(Protocol):
-    """How what a heartbeat learns gets into the running task."""
+    """Raises what a heartbeat found, such as a cancel, in the running task."""
 
     @property
     def pending(self) -> BaseException | None:
-        """What the task has been told, or is about to be."""
+        """The exception that was raised in the task, or will be."""
 
     def armed(self) -> AbstractContextManager[None]:
-        """While inside, `interrupt` may raise at any point of this thread."""
+        """Inside this context, `interrupt` may raise at any point of this thread."""
 
     def shielded(self) -> AbstractContextManager[None]:
-        """While inside, this thread is not interrupted: entering and leaving `check`."""
+        """Inside this context, this thread is not interrupted. Entry and exit call `check`."""
 
     def check(self) -> None:
-        """Raise what is pending, unless the task is handling it."""
+        """Raise the pending exception, unless the task is handling it."""
 
     def interrupt(self, error: BaseException) -> None:
-        """Raise `error` in the thread that armed; called from another."""
+        """Raise `error` in the thread that is `armed`; called from another thread."""
 
 
 class Beats(Protocol):
-    """The heartbeat of one running job: it decides when to beat and what a beat does. What calls
-    it, a thread or a test, is the runtime's affair."""
+    """The heartbeat of one running job: it decides when to beat and what a beat does. A thread
+    calls it, or a test."""
 
     news: threading.Event
-    """Set when there is something to show."""
+    """Set when there is new output."""
 
     def next_at(self) -> int:
         """When to beat next, epoch milliseconds."""
 
     def due_in(self) -> float:
-        """Seconds until then; 0 or less once it is time."""
+        """Seconds until the next beat; 0 or less if it is due."""
 
     def beat(self) -> None:
-        """Renew the lease, store what there is to show, and interrupt the task where it must
-        stop."""
+        """Renew the lease, store new output, and interrupt the task if it must stop."""
 
     def end(self, *, at_once: bool) -> None:
-        """End the invocation before its time. Without `at_once` only if the task has saved a new
-        checkpoint, so that this costs the job no attempt. May be called again and again."""
+        """End the invocation early. Without `at_once` only if the task has saved a new checkpoint,
+        so that it costs the job no attempt. May be called repeatedly."""

@@ -1,6 +1,6 @@
-"""What the service needs of the world, a sentence of contract each.
+"""The stores and queues that the service needs, each method with its contract.
 
-Every call may raise `Unavailable`: then it is not known whether a write happened.
+Every call may raise `Unavailable`: it is then unknown whether a write happened.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ READ_AT_ONCE = 100  # jobs by one call of `read_many`: DynamoDB's limit on a bat
 
 class JobStore(Protocol):
     def submit(self, record: JobRecord) -> None:
-        """Store a record whose id does not exist, else raise ConditionFailed with what does.
+        """Store a record whose id does not exist, else raise ConditionFailed with the existing one.
 
-        Finding the same nonce there is success: an answer was lost, and the SDK tried again.
+        An existing record with the same nonce means success: an answer was lost, and the SDK
+        repeated the write.
         """
 
     def apply(self, job_id: str, write: Write) -> JobRecord:
-        """Carry out a write with its companions, all or none, and return the record after it,
-        else raise ConditionFailed with the record as it is. Finding the write's own nonce there
-        is success, too."""
+        """Carry out a write with its companions, all or none, and return the record after it, else
+        raise ConditionFailed with the record as it is. A record that already has the write's own
+        nonce means success."""
 
     def read(self, job_id: str) -> JobRecord | None:
-        """The record as of the last write, expired and half-erased ones included."""
+        """The record, read consistently, also if it is expired or being erased."""
 
     def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
-        """The records that exist and can be read, in the order asked for, each as of its last
-        write."""
+        """The records that exist and are readable, in the order of the ids, read consistently."""
 
     def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:
-        """(position, id) of an owner's jobs, newest first, from after position `before` on.
+        """(position, id) of an owner's jobs, newest first, only those older than `before`.
         Eventually consistent. Fewer than `limit` means that there are no more."""
 
     def due(self, partition: DuePartition, now: int) -> Iterator[str]:
-        """Ids of the jobs due by `now`, the longest due first, fetched as they are asked for.
-        Eventually consistent."""
+        """Ids of the jobs due by `now`, the longest due first, fetched lazily. Eventually
+        consistent."""
 
     def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
         """The stored result of a step, JSON text; None if there is none. Consistent. A result
@@ -52,28 +52,28 @@ class JobStore(Protocol):
         """Store a step's result if there is none, and return the one that is stored."""
 
     def log(self, record: JobRecord, lines: Sequence[LogLine], expires_at: int) -> None:
-        """Add lines beside the record; lines stored twice under one position are one line."""
+        """Add lines beside the record. A line stored again under its position replaces itself."""
 
     def lines(self, record: JobRecord, after: str, limit: int) -> list[LogLine]:
         """The first `limit` lines with a position greater than `after`, in order."""
 
     def delete(self, record: JobRecord, at_most: int) -> bool:
-        """Delete what stands beside a record being erased, then the record itself. At most
-        `at_most` items beside it go at once: False while some are left."""
+        """Delete the items beside a record being erased, then the record itself. A call deletes
+        `at_most` items at most, and returns False while some are left."""
 
 
 class MessageQueue(Protocol):
     def send(self, record: JobRecord, delay_seconds: int) -> None:
-        """Send a hint to look at this job, no sooner than in `delay_seconds` (900 at most)."""
+        """Send this job's message, delayed by `delay_seconds` (900 at most)."""
 
     def waiting(self, lane: str) -> int:
-        """About how many messages wait in a lane, for a worker or for their delay."""
+        """The approximate number of messages in a lane that wait for a worker or are delayed."""
 
 
 class PayloadStore(Protocol):
     def put(self, key: str, body: bytes | Path | BinaryIO, content_type: str) -> int:
-        """Store an object whole and return its size in bytes: of a file object, seekable or
-        not, all from where it stands. TypeError for what holds no bytes. Keys are never reused."""
+        """Store an object and return its size in bytes. A file object, seekable or not, is read
+        from its current position. Raises TypeError for other types. Keys are never reused."""
 
     def get(self, key: str) -> bytes:
         """FileNotFoundError if there is no such object."""
@@ -87,56 +87,55 @@ class PayloadStore(Protocol):
     def upload_url(
         self, key: str, content_type: str, size: int, seconds: int
     ) -> tuple[str, Mapping[str, str]]:
-        """A presigned PUT, and the headers that go with it, by which this key can be written
-        once, with exactly `size` bytes, within `seconds`."""
+        """A presigned PUT and its headers. It writes this key once, with exactly `size` bytes,
+        within `seconds`."""
 
     def download_url(self, key: str, filename: str | None, content_type: str, seconds: int) -> str:
         """A presigned GET; a `filename` makes browsers save it under that name."""
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete these objects; those that do not exist are none."""
+        """Delete these objects; missing ones are ignored."""
 
     def erase(self, prefix: str, at_most: int) -> bool:
-        """Delete the objects under a prefix, about `at_most` at once: False while some are left."""
+        """Delete the objects under a prefix, about `at_most` a call; False while some are left."""
 
 
 class HeldRequests(Protocol):
-    """How many requests each owner has held at the moment, in all processes of the stage."""
+    """The number of held requests of each owner, in all processes of the stage."""
 
     def begin(self, owner: str, hold: str, until: int, now: int, at_most: int) -> bool:
-        """Count a request that is held until `until` at the latest (epoch ms; it then counts no
-        longer, whatever became of its process). False where that is one more than `at_most`."""
+        """Count a request that is held until `until` at the latest (epoch ms). After that it no
+        longer counts, even if its process died. False if that would be more than `at_most`."""
 
     def end(self, owner: str, hold: str, until: int) -> None:
-        """Count it no longer."""
+        """Stop counting it."""
 
 
 class SecretStore(Protocol):
-    """The stage's, of 256 random bits each, the same for every process. Asked for only where they
-    are needed: the first call of a process costs a read, the first of a stage a write."""
+    """The stage's secrets, of 256 random bits each, the same in every process. The first call of a
+    process costs a read, the first of a stage also a write, so call it only when needed."""
 
     def for_ids(self) -> bytes:
-        """It never changes."""
+        """The secret for ids; it never changes."""
 
     def for_seals(self) -> tuple[bytes, ...]:
-        """The first seals, any of them unseals. A process learns within 5 minutes that they were
-        rotated, by another read, and seals with none that another process does not know."""
+        """The first seals, any of them unseals. A process notices a rotation within 5 minutes, by
+        another read. A new secret seals only once every process knows it."""
 
 
 class TaskSecrets(Protocol):
     def read(self, name: str, now: int) -> str:
-        """The secret that the stage keeps for its tasks under this name, as it was some minutes
-        ago at most (`now` in epoch ms). Raises PermanentError, which says how to set it, where
-        there is none."""
+        """The tasks' secret of this name, at most some minutes old (`now` in epoch ms). If there
+        is none, raises a PermanentError that says how to set it."""
 
 
 class SigningSecrets(Protocol):
-    """What webhooks are signed with, `whsec_…` (Standard Webhooks), an owner's own."""
+    """Each owner's secrets for signing webhooks, `whsec_…` (Standard Webhooks)."""
 
     def of(self, owner: str, now: int) -> tuple[str, ...]:
-        """Those that sign, the newest first: two while one replaces another, none before the
+        """The secrets that sign now, the newest first: two during a rotation, none before the
         first is made."""
 
     def replace(self, owner: str, old: str | None, new: str, until: int) -> bool:
-        """Have `new` sign from now on, and `old` beside it until then (epoch ms). Nothing
-        happens, and False is returned, where `old` is not the newest (None: where there is one)."""
+        """Sign with `new` from now on, and also with `old` until `until` (epoch ms). Changes
+        nothing and returns False if `old` is not the newest secret (None: if there is one)."""

@@ -24,33 +24,33 @@ from chalicelib.ports.stores import (
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a stage may set. Milliseconds, unless the name says otherwise."""
+    """What a stage may set. Times are in milliseconds."""
 
     lease: int = 60_000
     retention: int = 30 * 86_400_000
     held_at_most: int = 20  # requests of one owner at once
-    ending_margin: int = 20_000  # what a task gets to stop before Lambda stops it
+    ending_margin: int = 20_000  # for a task to stop before Lambda ends the invocation
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """All that the use cases work with; wiring.py puts it together."""
+    """Everything the use cases work with; wiring.py builds it."""
 
     jobs: JobStore
     messages: MessageQueue
     payloads: PayloadStore
     web: Web
     clock: Clock
-    new_id: Callable[[], str]  # an id, nonce or token nobody can guess: 32 hex digits
+    new_id: Callable[[], str]  # an unguessable id, nonce or token: 32 hex digits
     random: Callable[[], float]  # from [0, 1)
     tasks: Callable[[], Mapping[str, Task]]
     held: HeldRequests
     secrets: SecretStore
     signing_secrets: SigningSecrets
-    task_secrets: Callable[[], TaskSecrets]  # built where a task first asks
+    task_secrets: Callable[[], TaskSecrets]  # built when a task first reads a secret
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Beats], AbstractContextManager[None]]
-    webhook_body: Callable[[JobRecord], str]  # how a job looks in a webhook; JSON text
+    webhook_body: Callable[[JobRecord], str]  # a webhook's body about this job, as JSON text
     rules: Rules = Rules()
-    pushing: Pushing | None = None  # None: this stage does not
-    broken_tasks: Callable[[], Sequence[str]] = tuple  # a sentence each, where they are skipped
+    pushing: Pushing | None = None  # None on a stage without push
+    broken_tasks: Callable[[], Sequence[str]] = tuple  # a sentence for each skipped task file

@@ -1,4 +1,4 @@
-"""What a task passes to `job.*`: an argument that is wrong now is wrong at every attempt."""
+"""Checks of the arguments to `job.*`: a wrong one would be wrong at every attempt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES_SHOWN = 20  # of artifacts, in an error
 
 @contextmanager
 def arguments_of(call: str) -> Iterator[None]:
-    """While inside, a wrong argument fails the job at once."""
+    """Inside this context, a wrong argument fails the job without another attempt."""
     try:
         yield
     except (TypeError, ValueError, AttributeError) as error:
@@ -28,7 +28,7 @@ def require(name: str, value: Any, *types: type) -> None:
 
 
 def attached(name: str, artifacts: Sequence[Artifact]) -> Artifact:
-    """The artifact of this name; raises PermanentError, which lists those there are."""
+    """The artifact of this name. Raises a PermanentError that lists the existing ones."""
     by_name = {one.name: one for one in artifacts}
     if name not in by_name:
         there = ", ".join(sorted(by_name)[:NAMES_SHOWN]) or "none"

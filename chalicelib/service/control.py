@@ -1,4 +1,4 @@
-"""What a client may do to its job: cancel it, run it again, erase it."""
+"""What a client may do to its job: cancel it, or run it again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chalicelib.service.transition import carry_out
 
 
 def cancel(system: System, owner: str, job_id: str) -> JobRecord:
-    """Cancel a queued job, or leave word for the worker that runs it. Raises JobFinished."""
+    """Cancel a queued job, or request it of the worker that runs it. Raises JobFinished."""
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         match record.status:
@@ -34,7 +34,7 @@ def cancel(system: System, owner: str, job_id: str) -> JobRecord:
             case Status.ERASING:
                 raise NotFound("There is no such job.")
             case Status.SUCCEEDED | Status.FAILED:
-                raise JobFinished(f"The job {record.status} already: there is nothing to cancel.")
+                raise JobFinished(f"The job has already {record.status}: it cannot be canceled.")
             case _:
                 assert_never(record.status)
 
@@ -47,14 +47,14 @@ def retry(
     job_id: str,
     unchanged: Callable[[JobRecord], bool] = lambda _: True,
 ) -> JobRecord:
-    """Queue a failed or canceled job again. `unchanged` tells whether a record is still as the
+    """Queue a failed or canceled job again. `unchanged` says whether the record is still as the
     client saw it. Raises JobNotRetryable, JobChanged."""
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         if record.status is Status.ERASING:
             raise NotFound("There is no such job.")
         if not unchanged(record):
-            raise JobChanged("The job is not as If-Match says: read it again.")
+            raise JobChanged("The job has changed since the state that If-Match names: read it.")
         if record.status not in (Status.FAILED, Status.CANCELED):
             raise JobNotRetryable(f"The job is {record.status}.")
         return verbs.retry(record, stamp)

@@ -30,9 +30,9 @@ ITEMS_A_VISIT = 2_500
 def erase(system: System, owner: str, job_id: str) -> None:
     """Erase a finished job and all its payloads. Raises JobNotFinished.
 
-    Once this has returned nothing of it can be read, and all of it is deleted; but for a
-    webhook that is being delivered, which is called off first, and for what is too much for one
-    visit. That, and an erasure cut off half way, is what the sweeper goes on with.
+    When this returns, nothing of the job can be read, and all of it is deleted, with two
+    exceptions: a webhook that is being delivered is canceled first, and a very large job is
+    deleted in several visits. The sweeper finishes both, and an erasure that was cut off.
     """
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
@@ -46,10 +46,10 @@ def erase(system: System, owner: str, job_id: str) -> None:
 
 
 def clear_away(system: System, record: JobRecord) -> bool:
-    """Delete what is left of a job that no read shows any more: erased, or expired. Payloads
-    first, the record last: while it stands, it says that there is something to delete.
+    """Delete what is left of an erased or expired job, which no read shows. Payloads first, the
+    record last: while the record exists, the sweeper knows that there is something to delete.
 
-    One visit deletes as much as takes seconds. Returns whether nothing is left.
+    One visit takes some seconds at most. Returns whether everything is deleted.
     """
     if record.status is not Status.ERASING:
         record = carry_out(system, record, _erase_unless_alive)
@@ -62,8 +62,8 @@ def clear_away(system: System, record: JobRecord) -> bool:
 
 
 def _webhooks_erased(system: System, record: JobRecord) -> bool:
-    """Whether none is left. One that is under way has to stop first: its worker hears of it with
-    a heartbeat."""
+    """Whether all are deleted. One that is running has to stop first: its worker sees the cancel
+    with its next heartbeat."""
     left, visits = False, 0
     ids = iter(webhook_job_ids(record))
     while batch := list(itertools.islice(ids, READ_AT_ONCE)):
@@ -71,7 +71,8 @@ def _webhooks_erased(system: System, record: JobRecord) -> bool:
             if visits == WEBHOOKS_A_VISIT:
                 return False
             visits += 1
-            with bound(**log_fields(webhook)), suppress(NotFound):  # somebody else was faster
+            # NotFound: another call has erased it.
+            with bound(**log_fields(webhook)), suppress(NotFound):
                 called_off = carry_out(system, webhook, _call_off_or_erase)
                 erased = carry_out(system, called_off, _call_off_or_erase)
                 left |= not clear_away(system, erased)

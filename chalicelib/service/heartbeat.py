@@ -1,5 +1,5 @@
-"""The heartbeat of a running job: one update renews the lease, stores what there is to show
-and learns of a cancel; and what it learns is raised in the task."""
+"""The heartbeat of a running job: one update renews the lease, stores new output and reads
+whether the job was canceled. A cancel, deadline or lost lease is then raised in the task."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Heartbeat:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.system = run.system
-        self.news = threading.Event()  # there is something to show
+        self.news = threading.Event()  # set when there is new output
         self._renewed_at = self.system.clock.now()
         self._told: set[type[Interrupted]] = set()
 
     def next_at(self) -> int:
-        """When it wants to beat next, in epoch milliseconds."""
+        """When to beat next, in epoch milliseconds."""
         times = [self._renewed_at + self.system.rules.lease // 3]
         if self.run.has_news:
             times.append(self._renewed_at + WRITE_AT_MOST_EVERY)
@@ -56,12 +56,12 @@ class Heartbeat:
             self._tell(DeadlineExceeded("The job's deadline has passed."))
         if now >= self.run.ends_at:
             self._tell(InvocationEnding("This invocation is nearly over."))
-        self._renewed_at = now  # a beat that fails waits its turn like any other
+        self._renewed_at = now  # also if the beat fails: the next one waits as usual
         try:
             self._renew()
         except Unavailable:
-            # Only the next beat is lost by it, unless the lease runs out first; and then the
-            # conditions on all later writes decide.
+            # The next beat tries again. If the lease expires first, the conditions on all later
+            # writes decide.
             logger.warning("heartbeat_failed")
         self.run.store_logs()
 
@@ -85,7 +85,8 @@ class Heartbeat:
             self._tell(JobCanceled("The client canceled this job."))
 
     def _pending_output(self) -> PendingOutput:
-        """None where they cannot be put aside for now: the lease does not hang on them."""
+        """Empty if a large checkpoint cannot be stored now: the lease must be renewed all the
+        same."""
         try:
             return self.run.take_output()
         except Unavailable:
@@ -93,8 +94,8 @@ class Heartbeat:
             return PendingOutput()
 
     def _written(self, record: JobRecord, found: PendingOutput) -> JobRecord:
-        """Decided again on what it finds changed: by a client's cancel, or by a heartbeat of
-        ours whose answer was lost."""
+        """The record after the heartbeat. Decides again if the record has changed: by a client's
+        cancel, or by an earlier heartbeat whose answer was lost."""
         while True:
             at = stamp(self.system)
             lease_until = min(at.now + self.system.rules.lease, record.deadline)

@@ -1,4 +1,4 @@
-"""What the log says of a job, and what a change of it tells CloudWatch."""
+"""The log fields of a job, and the metrics of its transitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.telemetry.metrics import Metric
 
 
 def log_fields(record: JobRecord) -> dict[str, Any]:
-    """To be bound (logs.py) as soon as it is known which job all that follows is about."""
+    """Bind these (logs.py) as soon as the job is known that all following lines are about."""
     return {
         "job": record.id,
         "task": record.task,
@@ -21,11 +21,11 @@ def log_fields(record: JobRecord) -> dict[str, Any]:
 
 
 def measured(record: JobRecord, verb: Verb) -> dict[Metric, float]:
-    """Of a record just after `verb`.
+    """The metrics of a record just after `verb`.
 
-    WaitSeconds: from when the job was submitted, or might run, to its first claim.
-    RunSeconds: from a claim to the end of that run, whatever end; a rescue ends none, since the
-        moment when the worker died is unknown.
+    WaitSeconds: from the submit, or the scheduled time, to the first claim.
+    RunSeconds: from a claim to the end of that run, whatever its outcome; not for a rescue, since
+        the moment when the worker died is unknown.
     Attempts: how many a finished job took.
     """
     found: dict[Metric, float] = {}
@@ -51,7 +51,7 @@ def measured(record: JobRecord, verb: Verb) -> dict[Metric, float]:
 
 
 def _claimed_at(record: JobRecord) -> int | None:
-    """When the run began that the last transition ended; None where it ended none."""
+    """When the run began that the last transition ended; None if it ended no run."""
     if len(record.history) < 2 or record.history[-2].status is not Status.RUNNING:
         return None
     claims = (entry.at for entry in reversed(record.history) if entry.verb == Verb.CLAIM)

@@ -1,5 +1,5 @@
-"""Tell whoever is subscribed to a job of its changes: best effort, since polling remains the
-truth, and beside the work, which waits for nobody."""
+"""Push a job's changes to its subscribers: best effort, since clients can always poll, and in the
+background, so that the job never waits for it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ CHANGE_AT_MOST = 5 * SECOND  # for all subscribers of one change
 
 
 def push_change(system: System, record: JobRecord) -> None:
-    """Have the subscribers of this job told what it is now. A newer state of it takes the
-    place of one that has not left yet."""
+    """Queue a push of the job's present state to its subscribers. It replaces an older state that
+    was not sent yet."""
     pushing = system.pushing
     if pushing is not None and record.watched:
         pushing.outbox.put(record.id, lambda: _tell(system, pushing, record))
 
 
 def _tell(system: System, pushing: Pushing, record: JobRecord) -> None:
-    with bound(**log_fields(record)):  # whoever put it there may be about another job by now
+    with bound(**log_fields(record)):  # the thread may by now be bound to another job
         _count(*_sent(system, pushing, record))
 
 
 def _sent(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int]:
-    """How many subscribers got the change, and how many missed it."""
+    """The number of subscribers that got the change, and of those that missed it."""
     until = system.clock.now() + CHANGE_AT_MOST
     try:
         subscribers = pushing.connections.subscribers(record, system.clock.now())
@@ -54,7 +54,7 @@ def _sent(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int
 
 
 def remove_connection(pushing: Pushing, address: str, record: JobRecord | None = None) -> None:
-    """With its subscription to `record`, which may be there although the connection has gone."""
+    """Also removes its subscription to `record`, which may still exist without the connection."""
     try:
         if record is not None:
             pushing.connections.drop(record, address)
@@ -64,7 +64,8 @@ def remove_connection(pushing: Pushing, address: str, record: JobRecord | None =
 
 
 def _from_anywhere(subscribers: list[Subscriber], random: float) -> list[Subscriber]:
-    """Where time does not suffice for all, it is not always the same ones that miss it."""
+    """In an order that starts anywhere: if time runs out, it is not always the same subscribers
+    that miss the change."""
     start = int(random * len(subscribers))
     return subscribers[start:] + subscribers[:start]
 

@@ -1,5 +1,5 @@
-"""Look at jobs. A status read is one consistent read; a read that notices that a deadline has
-passed writes that down first."""
+"""Read jobs. A status read is one consistent read. A read that finds a passed deadline first fails
+the job."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from chalicelib.telemetry.logs import bind
 
 EXAMINED_AT_MOST = 500  # records a page of a filtered list may cost
 DOWNLOAD_SECONDS = 900
-WEBHOOKS_AT_MOST = 10  # of a job that was retried more often than that
-LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads: soon at first, then each second
+WEBHOOKS_AT_MOST = 10  # shown of a job; each retry by a client adds one
+LONG_POLL_SECONDS = (0.25, 0.5, 1.0)  # between reads; the last is repeated
 
 
 def get(system: System, owner: str, job_id: str) -> JobRecord:
-    """Raises NotFound for an unknown id and for somebody else's, alike."""
+    """Raises the same NotFound for an unknown id and for another owner's job."""
     record = find(system, owner, job_id)
     if _deadline_passed(record, system.clock.now()):
         record = carry_out(system, record, _expire_if_due)
@@ -42,7 +42,7 @@ def get(system: System, owner: str, job_id: str) -> JobRecord:
 
 
 def find(system: System, owner: str, job_id: str) -> JobRecord:
-    """As `get`, but for the deadline: whoever asks changes no job."""
+    """As `get`, but does not write: a passed deadline is left to other calls."""
     record = system.jobs.read(job_id) if ID.fullmatch(job_id) else None
     if (
         record is None
@@ -58,8 +58,8 @@ def find(system: System, owner: str, job_id: str) -> JobRecord:
 def wait(
     system: System, owner: str, job_id: str, until: int, enough: Callable[[JobRecord], bool]
 ) -> JobRecord:
-    """The job as soon as it is `enough`, or as it is at `until` (epoch ms); at once where the
-    owner has as many requests held as one may."""
+    """The job as soon as `enough` accepts it, or as it is at `until` (epoch ms). Returns at once
+    if the owner already has as many held requests as allowed."""
     record = get(system, owner, job_id)
     if enough(record) or system.clock.now() >= until:
         return record
@@ -74,8 +74,8 @@ def wait(
 
 
 def until_finished(system: System, record: JobRecord, until: int) -> JobRecord:
-    """The job once it is finished, or as it is at `until` (epoch ms). A look that fails does not
-    undo what the request has stored by then."""
+    """The job once it is finished, or as it is at `until` (epoch ms). If a read fails, returns
+    `record`: the request has stored its job by then, and must not fail."""
     if not record.finished and system.clock.now() < until:
         with suppress(OvertimeError):
             return wait(system, record.owner, record.id, until, lambda job: job.finished)
@@ -84,8 +84,8 @@ def until_finished(system: System, record: JobRecord, until: int) -> JobRecord:
 
 @contextmanager
 def _held(system: System, owner: str, until: int) -> Iterator[bool]:
-    """Counts a held request: each keeps an invocation of the API busy, and one owner alone could
-    keep all of them. Where they cannot be counted now, none is held."""
+    """Counts a held request; yields whether it may be held. Each one occupies an invocation of the
+    API, and one owner could occupy all of them. If the count is unavailable, none is held."""
     hold, now, held = system.new_id(), system.clock.now(), False
     with suppress(Unavailable):
         held = system.held.begin(owner, hold, until, now, system.rules.held_at_most)
@@ -93,13 +93,13 @@ def _held(system: System, owner: str, until: int) -> Iterator[bool]:
         yield held
     finally:
         if held:
-            with suppress(Unavailable):  # then it counts until `until`
+            with suppress(Unavailable):  # it then counts until `until`
                 system.held.end(owner, hold, until)
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """`next` is the position after which the next page begins, None at the end."""
+    """`next` is the position where the next page begins, None on the last page."""
 
     jobs: list[JobRecord]
     next: str | None
@@ -114,16 +114,16 @@ def list_jobs(
     limit: int,
     before: str | None,
 ) -> JobPage:
-    """An owner's jobs, newest first, their records as of now. With filters a page may be short
-    or empty, because it examines a bounded number of jobs."""
+    """An owner's jobs, newest first, read consistently. With filters a page may be short or empty,
+    because it examines a bounded number of jobs."""
     found: list[JobRecord] = []
     examined, now = 0, system.clock.now()
     while examined < EXAMINED_AT_MOST:
-        # A page takes as many jobs as it shows, unless some turn out not to be shown.
+        # Without filters, the first query takes only as many jobs as the page shows.
         plain = not examined and status is None and task is None
         at_once = limit if plain else max(limit, READ_AT_ONCE)
         at_once = min(at_once, EXAMINED_AT_MOST - examined)
-        # One key more than that tells whether another page would show anything.
+        # One key more shows whether there is another page.
         keys = system.jobs.owned(owner, before, at_once + 1)
         at_the_end, keys = len(keys) <= at_once, keys[:at_once]
         records = {record.id: record for record in system.jobs.read_many([id for _, id in keys])}
@@ -164,7 +164,7 @@ def artifact(system: System, owner: str, job_id: str, name: str) -> Artifact:
 
 
 def download_url(system: System, what: Stored | Artifact) -> str:
-    """Where to fetch an object of a job's, for 15 minutes."""
+    """A URL of a job's object, valid for 15 minutes."""
     assert what.key is not None
     name, kind = (
         (what.name, what.content_type) if isinstance(what, Artifact) else (None, "application/json")
@@ -175,15 +175,15 @@ def download_url(system: System, what: Stored | Artifact) -> str:
 def events(
     system: System, owner: str, job_id: str, limit: int, after: str
 ) -> tuple[list[Event], str | None]:
-    """Transitions, log lines and what became of webhooks, oldest first, and the position where
-    the next page begins."""
+    """Transitions, log lines and webhook deliveries, oldest first, and the position where the next
+    page begins."""
     return events_of(system, get(system, owner, job_id), limit, after)
 
 
 def events_of(
     system: System, record: JobRecord, limit: int, after: str
 ) -> tuple[list[Event], str | None]:
-    """As `events`, of a job that was read already, whatever its task."""
+    """As `events`, for a record that was read before, also of an internal task."""
     lines = system.jobs.lines(record, after, limit + 1)
     entries = itertools.chain(transitions(record), webhook_transitions(system, record))
     happened: list[Event] = [*lines, *(one for one in entries if one.position > after)]
@@ -193,8 +193,8 @@ def events_of(
 
 
 def transitions(record: JobRecord) -> Iterator[Transitioned]:
-    """The history in its true order, though clocks differ, with the attempts filled in that a
-    claim could not know: what ended the attempt does."""
+    """The history in its true order, although clocks differ. A claim does not know its attempt, so
+    the attempt is filled in from the next entry that has one."""
     latest, number, run = 0, 0, 1
     for index, entry in enumerate(record.history):
         latest, number = max(latest, entry.at), number + 1 + entry.left_out
@@ -202,7 +202,7 @@ def transitions(record: JobRecord) -> Iterator[Transitioned]:
         if attempt is None and entry.status is Status.RUNNING:
             later = (e.attempt for e in record.history[index + 1 :] if e.attempt is not None)
             attempt = next(later, record.attempt)
-        if entry.left_out:  # retries may be among what fell out; those that follow are all there
+        if entry.left_out:  # dropped entries may include retries, so count from the last one back
             run = record.generation + 1 - _retries(record.history[index:])
         run += _retries((entry,))
         known = replace(entry, attempt=attempt)
@@ -214,7 +214,7 @@ def _retries(entries: Iterable[Entry]) -> int:
 
 
 def webhook_transitions(system: System, record: JobRecord) -> Iterator[Transitioned]:
-    """What became of the last webhooks: the transitions of the jobs that deliver them."""
+    """The last webhook deliveries: the transitions of the jobs that make them."""
     latest = webhook_job_ids(record)[-WEBHOOKS_AT_MOST:]
     for webhook in system.jobs.read_many(latest) if latest else ():
         for one in transitions(webhook):

@@ -1,4 +1,4 @@
-"""A job while it runs: what the task calls `job`."""
+"""A running job: the object that a task calls `job`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ logger = logging.getLogger(__name__)
 
 MESSAGE_AT_MOST = 500  # characters of a progress message: it is in every status body
 LINE_AT_MOST = 2_000  # characters of a log line
-LINES_AT_MOST = 1_000  # stored lines of an attempt; the rest is in the service's log alone
-ARTIFACTS_AT_MOST = 100  # they are listed in the record, which has to stay small
-ARTIFACT = "artifact:"  # what a source begins with that is one
+LINES_AT_MOST = 1_000  # stored lines of an attempt; further ones are in the service's log only
+ARTIFACTS_AT_MOST = 100  # the record lists them, and has to stay small
+ARTIFACT = "artifact:"  # prefix of a source that is an artifact
 ONCE_AT_MOST = 300 * 1024  # bytes; a DynamoDB item holds 400 KB
 STEP = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}")
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # safe in any URL
@@ -43,14 +43,14 @@ CONTENT_TYPE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,199}")
 
 
 class Run(Job):
-    """Implements Job over the ports. The task calls it from one thread, the heartbeat takes
-    what there is to write from another."""
+    """Implements Job over the ports. The task calls it in one thread; the heartbeat takes its
+    output from another."""
 
     def __init__(self, system: System, record: JobRecord, ends_at: int) -> None:
         self.system = system
         self.record = record
         self.lease_token = record.lease_token
-        self.ends_at = ends_at  # when the task has to stop, in epoch milliseconds
+        self.ends_at = ends_at  # when the task has to stop (epoch ms)
         self.interrupts = system.interrupts()
         self.on_news: Callable[[], None] = lambda: None
         self.id = record.id
@@ -67,16 +67,16 @@ class Run(Job):
         self._lines: list[LogLine] = []
         self._numbers = itertools.count(1)
         self._logged = 0
-        self._secrets: dict[str, str] = {}  # those that the task has asked for
-        # Keys of objects that the record may name until something takes their place.
+        self._secrets: dict[str, str] = {}  # those that the task has read
+        # Keys of objects to delete once the record no longer names them.
         kept = record.checkpoint.key if record.checkpoint else None
         self._replaceable: set[str] = set() if kept is None else {kept}
-        self.moved = False  # whether the checkpoint has, since this invocation began
+        self.moved = False  # whether this invocation has saved a new checkpoint
 
     def resume(self) -> None:
-        """Fetch what the last checkpoint saved."""
+        """Fetch the state of the last checkpoint."""
         if self.record.checkpoint is not None:
-            gone = "The checkpoint to go on from is not kept any more."
+            gone = "The job's checkpoint no longer exists, so it cannot continue."
             self._saved = fetch(self.system, self.record.checkpoint, gone)
             self.state = decode_json(self._saved)
 
@@ -84,7 +84,7 @@ class Run(Job):
 
     def progress(self, fraction: float, message: str = "") -> None:
         with arguments_of("progress"):
-            share = min(max(0.0, float(fraction)), 1.0)  # in this order, nan is 0
+            share = min(max(0.0, float(fraction)), 1.0)  # this order makes nan 0
             progress = Progress(round(share * 100, 1), self.shown(message)[:MESSAGE_AT_MOST])
         with self._news():
             self._progress = progress
@@ -98,7 +98,7 @@ class Run(Job):
             if self._logged > LINES_AT_MOST:
                 return
             if self._logged == LINES_AT_MOST:
-                message = "(further lines of this attempt are in the service's log only)"
+                message = "(The service's log has the further lines of this attempt.)"
             now = self.system.clock.now()
             position = event_position(now, f"1{self._new_name()}")
             text, run = message[:LINE_AT_MOST], self.record.generation + 1
@@ -110,16 +110,16 @@ class Run(Job):
         with arguments_of("attach"):
             if not ARTIFACT_NAME.fullmatch(name):
                 raise ValueError(
-                    f"{name!r} cannot name an artifact: 1 to 128 of A-Z a-z 0-9 . _ -, a letter or"
-                    " digit first"
+                    f"{name!r} cannot name an artifact: use 1 to 128 of A-Z a-z 0-9 . _ -, a letter"
+                    " or digit first"
                 )
             guessed = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
             if not CONTENT_TYPE.fullmatch(guessed):
-                raise ValueError(f"{guessed!r} is no content type")
+                raise ValueError(f"{guessed!r} is not a content type such as text/csv")
             body = data.encode() if isinstance(data, str) else data
         others = tuple(one for one in self._artifacts if one.name != name)
         if len(others) >= ARTIFACTS_AT_MOST:
-            raise PermanentError(f"A job holds {ARTIFACTS_AT_MOST} artifacts at most.")
+            raise PermanentError(f"A job can have {ARTIFACTS_AT_MOST} artifacts at most.")
         with self.interrupts.shielded():
             key = self.new_key("artifacts")
             try:
@@ -135,9 +135,9 @@ class Run(Job):
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         with arguments_of("once"):
             if not STEP.fullmatch(step):
-                raise ValueError(f"{step!r} cannot name a step: 1 to 200 printable characters")
+                raise ValueError(f"{step!r} cannot name a step: use 1 to 200 printable characters")
             if not callable(function):
-                raise TypeError(f"{function!r} is no function")
+                raise TypeError(f"{function!r} is not a function")
         with self.interrupts.shielded():
             stored = self.system.jobs.once(self.record, step, self._keep_until)
         if stored is None:
@@ -150,7 +150,7 @@ class Run(Job):
         return result
 
     def checkpoint(self, state: Any) -> None:
-        text = json_text(state, "checkpoint")  # now: the task may go on to change what it passed
+        text = json_text(state, "checkpoint")  # now: the task may change the object later
         with self._news():
             self._checkpoint = Stored(text=text)
             self.moved = self.moved or text != self._saved
@@ -160,7 +160,7 @@ class Run(Job):
             require("source", source, str)
             require("start", start, int)
             if start < 0:
-                raise ValueError(f"start is {start}; it counts bytes from 0 on")
+                raise ValueError(f"start is {start}; it must be 0 or more (bytes)")
         with self.interrupts.shielded():
             if source.startswith(ARTIFACT):
                 key = attached(source.removeprefix(ARTIFACT), self._artifacts).key
@@ -171,7 +171,7 @@ class Run(Job):
             try:
                 return self.system.payloads.open(key, start)
             except FileNotFoundError:
-                raise PermanentError(f"There is no {source} any more.") from None
+                raise PermanentError(f"{source} no longer exists.") from None
 
     def secret(self, name: str) -> str:
         with arguments_of("secret"):
@@ -219,11 +219,11 @@ class Run(Job):
         return waiting or any(one is not None for one in found)
 
     def take_output(self) -> PendingOutput:
-        """What is not written yet. An artifact attached before a checkpoint is never found
-        after it: whoever continues from the one has the other."""
+        """The output that is not written yet. If it holds a checkpoint, it also holds all artifacts
+        attached before that checkpoint, so that the next invocation finds both."""
         with self._lock:
             checkpoint = self._checkpoint
-        stored = self._stored(checkpoint)  # may fail, and nothing is taken by then
+        stored = self._stored(checkpoint)  # before anything is taken, since this may fail
         with self._lock:
             if self._checkpoint is checkpoint:
                 self._checkpoint = None
@@ -233,19 +233,20 @@ class Run(Job):
         return found
 
     def give_back(self, found: PendingOutput) -> None:
-        """What could not be written, unless the task has gone further since."""
+        """Puts back what could not be written, unless the task has newer output."""
         with self._lock:
             self._progress = self._progress or found.progress
             self._checkpoint = self._checkpoint or found.checkpoint
             self._artifacts_changed = self._artifacts_changed or found.artifacts is not None
 
     def drop_checkpoint(self) -> None:
-        """Nobody continues from it any more."""
+        """The task has finished: nothing will continue from a checkpoint."""
         with self._lock:
             self._checkpoint = None
 
     def store_logs(self) -> None:
-        """What cannot be stored waits for the next time: no lease and no outcome hang on it."""
+        """Lines that cannot be stored wait for the next call: they must not cost the lease or the
+        outcome."""
         with self._lock:
             lines = tuple(self._lines)
         if not lines:
@@ -260,11 +261,11 @@ class Run(Job):
 
     @property
     def _keep_until(self) -> int:
-        """What stands beside the record outlives it, or a client's retry would miss it."""
+        """Items beside the record outlive it, or they would be missing after a client's retry."""
         return self.record.deadline + self.record.retention + DAY
 
     def _stored(self, checkpoint: Stored | None) -> Stored | None:
-        """As the record is to hold it: a large one apart."""
+        """The checkpoint as the record holds it: a large one is an object in the bucket."""
         if checkpoint is None or checkpoint.text is None:
             return checkpoint
         key = self.new_key("checkpoints")
@@ -274,16 +275,16 @@ class Run(Job):
         return stored
 
     def new_key(self, kind: str) -> str:
-        """For an object in the bucket."""
+        """A fresh key for an object in the bucket."""
         return f"{self.record.prefix}{kind}/{self._new_name()}"
 
     def _new_name(self) -> str:
-        """Holds the lease token: no other attempt, however late, uses it."""
+        """Contains the lease token, so that no other attempt uses the same name."""
         return f"{self.lease_token}-{next(self._numbers):06d}"
 
     def delete_replaced(self, after: JobRecord) -> None:
-        """Delete the objects that the record names no more, once `after` was written by this
-        attempt: no later write can name them again. A failure costs storage alone."""
+        """Delete the objects that the record no longer names. `after` was written by this attempt,
+        so no later write can name them again. A failure costs only storage."""
         named = {one.key for one in (after.checkpoint, *after.artifacts) if one is not None}
         if replaced := self._replaceable - named:
             try:

@@ -1,5 +1,5 @@
-"""Where a JSON value is kept: inline while it is small, since DynamoDB bills the whole item
-at every update, else as an object in S3."""
+"""Store a JSON value: inline if it is small, else as an object in S3, since DynamoDB bills the
+whole item at every update."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ RESULT_INLINE = 32 * 1024
 
 
 def json_text(value: Any, what: str) -> str:
-    """What a task gave to be kept. Raises PermanentError where JSON cannot say it: each attempt
-    would do the same work in vain, and repeat its effects."""
+    """A task's value as JSON text. Raises PermanentError if JSON cannot express it: another
+    attempt would fail in the same way, and repeat the task's effects."""
     try:
         return strict_json(value)
     except (TypeError, ValueError, RecursionError) as error:
@@ -25,7 +25,7 @@ def json_text(value: Any, what: str) -> str:
 
 
 def stash(system: System, key: str, text: str, inline: int) -> Stored:
-    """`key` must be fresh: nobody may overwrite what a record refers to."""
+    """`key` must be fresh: an object that a record names is never overwritten."""
     body = text.encode()
     if len(body) <= inline:
         return Stored(text=text)
@@ -34,8 +34,8 @@ def stash(system: System, key: str, text: str, inline: int) -> Stored:
 
 
 def fetch(system: System, stored: Stored, gone: str | None = None) -> str:
-    """Raises Unavailable where it cannot be had now; and where it is not kept any more, with
-    `gone`, what a task is to be told, PermanentError."""
+    """The stored text. Raises Unavailable if it cannot be read now. If it no longer exists, raises
+    PermanentError(`gone`), or Unavailable without a `gone`."""
     if stored.text is not None:
         return stored.text
     assert stored.key is not None
@@ -43,5 +43,5 @@ def fetch(system: System, stored: Stored, gone: str | None = None) -> str:
         return system.payloads.get(stored.key).decode()
     except FileNotFoundError:
         if gone is None:
-            raise Unavailable("What belongs to the job is not kept any more.") from None
+            raise Unavailable("The stored params of the job no longer exist.") from None
         raise PermanentError(gone) from None

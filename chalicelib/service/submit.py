@@ -1,4 +1,4 @@
-"""Accept a job: one conditional write, one message. The write alone is the promise."""
+"""Accept a job: one conditional write, one message. The job is accepted once the write is done."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Submission:
     owner: str
     task: str
     params: Any  # JSON as parsed
-    params_given: bool = True  # False: {} stands for params that were left out
+    params_given: bool = True  # False: the request had no params, and they are {}
     run_at: int | None = None
     cancel_after: int | None = None
     key: str | None = None  # Idempotency-Key
     webhook: Webhook | None = None
 
     def body(self) -> dict[str, Any]:
-        """What the same key must come with again."""
+        """What must be equal in a later request with the same key."""
         return _body(self.task, self.params, self.run_at, self.webhook)
 
 
@@ -62,7 +62,7 @@ class Accepted:
 def submit(system: System, submission: Submission) -> Accepted:
     """Store the job, or find the one that this Idempotency-Key led to before.
 
-    Raises InvalidRequest, KeyReused, and Unavailable where it stays unclear what was stored.
+    Raises InvalidRequest, KeyReused, and Unavailable if it is unknown whether the job was stored.
     """
     job_id = (
         system.new_id()
@@ -75,7 +75,7 @@ def submit(system: System, submission: Submission) -> Accepted:
         params = encode(submission.params)
         _check(system, submission, task, params)
     except InvalidRequest:
-        # A deployment may have changed what is valid since: the job that exists still counts.
+        # A deployment may have changed the rules since: the existing job still counts.
         existing = system.jobs.read(job_id) if submission.key is not None else None
         if existing is None or not existing.visible(system.clock.now()):
             raise
@@ -105,7 +105,7 @@ def _body(task: str, params: Any, run_at: int | None, webhook: Webhook | None) -
 
 
 def refuse_unknown_task(system: System, body: Any) -> None:
-    """Raises InvalidRequest if a body, whatever else is wrong with it, names an unknown task."""
+    """Raises InvalidRequest if a body names an unknown task, even if it has other errors."""
     if isinstance(body, dict) and isinstance(name := body.get("task"), str):
         _task(system, name)
 
@@ -115,7 +115,7 @@ def _task(system: System, name: str) -> Task:
     if task is None or task.internal:
         known = ", ".join(name for name, task in system.tasks().items() if not task.internal)
         detail = " ".join(
-            [f"There is no task {name!r}; there are: {known}.", *system.broken_tasks()]
+            [f"There is no task {name!r}; the tasks are: {known}.", *system.broken_tasks()]
         )
         raise InvalidRequest(detail, errors=(FieldError("/task", detail),))
     return task
@@ -123,7 +123,7 @@ def _task(system: System, name: str) -> Task:
 
 def _check(system: System, submission: Submission, task: Task, params: str) -> None:
     if task.takes_params and not submission.params_given:
-        detail = f"The task {task.name} takes params; GET /tasks has their schema."
+        detail = f"The task {task.name} needs params; GET /tasks has their schema."
         raise InvalidRequest(detail, errors=(FieldError("/params", detail),))
     decode(task.params_type, submission.params)
     now = system.clock.now()
@@ -135,7 +135,7 @@ def _check(system: System, submission: Submission, task: Task, params: str) -> N
         and submission.cancel_after
         and submission.run_at >= now + submission.cancel_after
     ):
-        detail = "Cancel-After ends before run_at: the job could never run."
+        detail = "Cancel-After ends before run_at, so the job could never run."
         raise InvalidRequest(detail, errors=(FieldError("/run_at", detail),))
     uploads.check(system, submission.owner, submission.params, params)
     if submission.webhook is not None:
@@ -143,7 +143,7 @@ def _check(system: System, submission: Submission, task: Task, params: str) -> N
 
 
 def _check_webhook(system: System, owner: str, webhook: Webhook, now: int) -> None:
-    """What its looks tell; where the host's name leads is seen at each delivery."""
+    """Checks the text of the URL. The addresses of its host are checked at each delivery."""
     try:
         system.web.check(webhook.url)
     except PermanentError as error:
@@ -152,8 +152,8 @@ def _check_webhook(system: System, owner: str, webhook: Webhook, now: int) -> No
         ) from None
     if not system.signing_secrets.of(owner, now):
         detail = (
-            f"There is no secret yet to sign {owner}'s webhooks with: whoever runs this service "
-            f"makes one by `make webhook-secret STAGE=… OWNER={owner}`."
+            f"There is no secret to sign {owner}'s webhooks with. An operator of this service "
+            f"creates one with `make webhook-secret STAGE=… OWNER={owner}`."
         )
         raise InvalidRequest(detail, errors=(FieldError("/webhook", detail),))
 
@@ -196,7 +196,7 @@ def _replay(
         params = decode_json(fetch(system, existing.params))
         before = _body(existing.task, params, existing.run_at, existing.webhook)
         raise KeyReused(
-            "This Idempotency-Key belongs to another request: use a fresh key for a new one.",
+            "This Idempotency-Key was used for another request: use a new key for a new request.",
             errors=(
                 FieldError(place, "differs from the first request under this key")
                 for place in differences(before, submission.body())
@@ -208,7 +208,7 @@ def _replay(
 
 
 def _id_for_key(system: System, owner: str, key: str) -> str:
-    """Without the stage's secret for ids, an id says nothing of owner and key.
-    The lengths keep apart what would read alike when joined."""
+    """An HMAC under the stage's secret for ids, so that an id reveals neither owner nor key. The
+    lengths keep apart pairs that would be equal when joined."""
     name = b"".join(len(part).to_bytes(4) + part for part in (owner.encode(), key.encode()))
     return hmac.new(system.secrets.for_ids(), name, hashlib.sha256).hexdigest()[:32]

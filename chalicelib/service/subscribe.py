@@ -1,7 +1,7 @@
-"""The client's side of pushing: connect with a ticket, subscribe to jobs, take leave.
+"""The client's side of push: connect with a ticket, subscribe to jobs, disconnect.
 
-Whoever subscribes is stored first, then the record is marked as watched, and then its state is
-sent: a change before that mark is in what is sent, one after it finds the subscriber.
+A subscription is stored first, then the record is marked as watched, and then its state is sent. A
+change before the mark is part of that state; a change after it is pushed to the subscriber.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from chalicelib.telemetry.metrics import Metric
 logger = logging.getLogger(__name__)
 
 CONNECTION_LIVES = 2 * HOUR + 5 * MINUTE  # API Gateway's quota, and some slack
-CHANNEL_LIVES = DAY  # AppSync ends a connection after as long
+CHANNEL_LIVES = DAY  # AppSync closes a connection after a day
 CHANNEL = re.compile(rf"/?jobs/({ID.pattern})")
-SUBSCRIPTIONS_AT_MOST = 100  # of a connection: they are listed in its item
+SUBSCRIPTIONS_AT_MOST = 100  # of a connection: its item lists them
 
 
 class ClientMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What clients send."""
+    """A message from a client."""
 
     action: Literal["subscribe", "unsubscribe"]
     job: Annotated[str, msgspec.Meta(max_length=64)]  # it is logged, and echoed
 
 
 def connect(system: System, connection_id: str, ticket_text: str | None) -> None:
-    """Raises Unauthorized where the ticket admits nobody, or has admitted somebody else."""
+    """Raises Unauthorized if the ticket is not valid, or another connection has used it."""
     ticket = tickets.examine(system, ticket_text)
     expires_at = system.clock.now() + CONNECTION_LIVES
     connection = Connection(connection_id, ticket.owner, ticket.base, expires_at)
@@ -62,12 +62,12 @@ def connect(system: System, connection_id: str, ticket_text: str | None) -> None
 
 
 def receive(system: System, connection_id: str, body: str | bytes) -> None:
-    """Do what a message asks for, and answer it; a refusal is an answer, too."""
+    """Do what a message asks for, and answer it, also with a refusal."""
     pushing, job = _pushing(system), None
     try:
         connection = pushing.connections.find(connection_id, system.clock.now())
         if connection is None:
-            raise Unauthorized("The connection has had its time: connect again.")
+            raise Unauthorized("The connection has expired: connect again.")
         bind(owner=connection.owner)
         message = _parse(body)
         job = message.job
@@ -78,7 +78,7 @@ def receive(system: System, connection_id: str, body: str | bytes) -> None:
         answer = pushing.refused(error, job)
     except Exception:
         logger.exception("message_failed", extra={"connection": connection_id})
-        answer = pushing.refused(OvertimeError("It has been logged."), job)
+        answer = pushing.refused(OvertimeError("The error has been logged."), job)
     _answer(pushing, connection_id, answer)
 
 
@@ -88,8 +88,8 @@ def disconnect(system: System, connection_id: str) -> None:
 
 
 def is_allowed(system: System, ticket: str, operation: str, channel: str) -> bool:
-    """Whether AppSync may let the ticket's owner do this. A subscription marks the job as
-    watched; the subscriber then reads the job, since nothing is sent before it is in place."""
+    """Whether AppSync may allow this to the ticket's owner. A subscription marks the job as
+    watched. AppSync sends nothing before it is in place, so the client then reads the job."""
     try:
         admission = tickets.examine(system, ticket)
         bind(owner=admission.owner)
@@ -104,15 +104,15 @@ def is_allowed(system: System, ticket: str, operation: str, channel: str) -> boo
 
 
 def watch(system: System, owner: str, job_id: str, to: Subscriber, until: int) -> JobRecord:
-    """Have a job's changes told to a subscriber; returns the job as it is then. Raises NotFound
-    for somebody else's job."""
+    """Push a job's changes to a subscriber from now on; returns the job. Raises NotFound for
+    another owner's job."""
     return _watch(system, _pushing(system), find(system, owner, job_id), to, until)
 
 
 def _job_of(channel: str) -> str:
     found = CHANNEL.fullmatch(channel)
     if found is None:
-        raise NotFound("The channels are /jobs/<id>.")
+        raise NotFound("There is no such channel; the channels are /jobs/<id>.")
     return found[1]
 
 
@@ -133,7 +133,8 @@ def _carry_out(
     record = find(system, connection.owner, message.job)
     if not pushing.connections.reserve(connection, record, SUBSCRIPTIONS_AT_MOST):
         raise TooManySubscriptions(
-            f"A connection takes {SUBSCRIPTIONS_AT_MOST} jobs: unsubscribe, or open another."
+            f"A connection can subscribe to {SUBSCRIPTIONS_AT_MOST} jobs: unsubscribe from one, or"
+            " open another connection."
         )
     to = Subscriber(connection.id, connection.base)
     record = _watch(system, pushing, record, to, connection.expires_at)
@@ -149,7 +150,7 @@ def _watch(
         return None if now_is.watched else verbs.watch(now_is, stamp)
 
     pushing.connections.subscribe(record, to, until)
-    if record.watched:  # what was read before the subscription may be old by now
+    if record.watched:  # it was read before the subscription, and may have changed since
         return carry_out(system, find(system, record.owner, record.id), decide)
     return carry_out(system, record, decide)
 
@@ -167,5 +168,5 @@ def _answer(pushing: Pushing, connection_id: str, text: str) -> None:
 
 
 def _pushing(system: System) -> Pushing:
-    assert system.pushing is not None, "its handlers are not declared otherwise"
+    assert system.pushing is not None, "the handlers exist only on a stage that pushes"
     return system.pushing

@@ -1,5 +1,5 @@
-"""Find every job whose due date has passed and do what is due: the one mechanism that repairs
-lost messages, killed workers, missed delays and erasures cut off half way."""
+"""Find every job whose due date has passed, and do what is due: the one mechanism that recovers
+from lost messages, killed workers, missed delays and interrupted erasures."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from chalicelib.telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
-FIRST = 10  # late jobs of a lane, of each sweep: sent a message whatever waits in the queue
-ERASURES = 1 / 5  # of a sweep's time is theirs: an erasure that takes long must come to its end
+FIRST = 10  # late jobs of a lane that each sweep reminds, even if its queue has a backlog
+ERASURES = 1 / 5  # of a sweep's time is reserved for them, so that a long erasure ends
 
 
 def sweep(system: System, ends_at: int) -> Counter[str]:
-    """One round, until `ends_at` (epoch ms) at the latest; what was done, counted by verb.
+    """One round, until `ends_at` (epoch ms) at the latest. Returns counts by verb.
 
     Rescues, deadlines and schedules come before reminders, and both before erasures. Two sweepers
-    at once, or one that dies half way, do no harm: every step is a conditional write of its own.
+    at once, or one that is killed, do no harm: every step is its own conditional write.
     """
     done: Counter[str] = Counter()
     lanes = _Lanes(system)
@@ -55,8 +55,8 @@ def sweep(system: System, ends_at: int) -> Counter[str]:
 
 
 def what_is_due(record: JobRecord, stamp: Stamp, *, message_waits: bool = False) -> Write | None:
-    """None: the index was behind, or another sweeper was faster. `message_waits`: the job's
-    message is in its queue, behind others."""
+    """None if nothing is due: the index was behind, or another sweeper was faster.
+    `message_waits`: the job's message is in its queue, behind others."""
     if record.due_at is None or record.due_at > stamp.now:
         return None
     if record.status in LIVE and record.deadline <= stamp.now:
@@ -74,7 +74,7 @@ def what_is_due(record: JobRecord, stamp: Stamp, *, message_waits: bool = False)
 
 
 def _visit(system: System, record: JobRecord, lanes: _Lanes) -> str:
-    """One job's failure must not keep the sweeper from the others."""
+    """Does what is due, and returns the verb. An error in one job must not stop the sweep."""
     try:
         if record.status is Status.ERASING:
             return "erase" if clear_away(system, record) else "erasing"
@@ -97,18 +97,18 @@ def _visit(system: System, record: JobRecord, lanes: _Lanes) -> str:
 
 @dataclass
 class _Lanes:
-    """How many messages each lane's queue held when it was first asked in this sweep, and how
-    many late jobs have been seen since that it might hold the messages of."""
+    """For each lane: the number of messages in its queue at the first look of this sweep, and the
+    number of late jobs since then whose messages may be in it."""
 
     system: System
     waiting: dict[str, float] = field(default_factory=dict)
     late: Counter[str] = field(default_factory=Counter)
 
     def holds_message_of(self, record: JobRecord) -> bool:
-        """Behind a real backlog a job is merely waiting, and needs no second message. Nobody knows
-        whose messages are in a queue, so the first few are never believed to be there: where one
-        is lost, the messages of others do not hide it for ever. What is scheduled for later has
-        sent none yet."""
+        """A job behind a backlog only waits, and needs no second message. A queue does not show
+        which jobs its messages belong to, so the FIRST late jobs count as without one: a lost
+        message is then sent again even in a long backlog. A job scheduled for later has sent no
+        message yet."""
         lane, waits = record.lane, record.due is DuePartition.REMIND
         if not waits or record.due_at is None or record.due_at > self.system.clock.now():
             return False
@@ -120,13 +120,13 @@ class _Lanes:
     def _ask(self, lane: str) -> float:
         try:
             return self.system.messages.waiting(lane)
-        except Exception:  # one lane's queue must not keep the sweeper from the others
+        except Exception:  # an error in one queue must not stop the sweep
             logger.exception("lane_not_asked", extra={"lane": lane})
             return math.inf
 
 
 def _late(record: JobRecord, now: int) -> int:
-    """In milliseconds. A reminder moves a job's due date, by which the job gets no earlier."""
+    """In milliseconds. Reminders move `due_at`; a reminded job counts from its first due date."""
     if record.due_at is None or record.due_at > now:
         return 0
     if record.due is DuePartition.REMIND:

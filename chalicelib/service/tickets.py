@@ -1,4 +1,4 @@
-"""Tickets: no token travels in a URL, where logs would keep it; a ticket does, for a minute."""
+"""Tickets: a URL may be logged, so it carries a ticket that is valid for a minute, not a token."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ SCOPE = ("ticket",)
 
 
 def issue(system: System, owner: str, base: str) -> Ticket:
-    """For one connection. Raises NotFound on a stage that does not push."""
+    """A ticket for one connection. Raises NotFound on a stage without push."""
     if system.pushing is None:
-        raise NotFound("This stage does not push: see PUSH in docs/push.md.")
+        raise NotFound("This stage does not push. To enable it, see PUSH in docs/push.md.")
     admission = Admission(system.new_id(), owner, base, system.clock.now() + TICKET_LIVES)
     text = seal(system.secrets.for_seals(), SCOPE, encode(admission))
     return Ticket(text, system.pushing.url, system.pushing.host, admission.expires_at)
 
 
 def examine(system: System, text: str | None) -> Admission:
-    """Raises Unauthorized for one that is missing, forged or expired."""
+    """The content of a ticket. Raises Unauthorized if it is missing, forged or expired."""
     if not text:
-        raise Unauthorized("Connect with ?ticket=, which POST /tickets gives.")
+        raise Unauthorized("The ticket is missing: connect with ?ticket=, from POST /tickets.")
     content = unseal(system.secrets.for_seals(), SCOPE, text)
     admission = None if content is None else msgspec.json.decode(content, type=Admission)
     if admission is None or admission.expires_at <= system.clock.now():
-        raise Unauthorized("The ticket is not valid any more: get a fresh one from POST /tickets.")
+        raise Unauthorized("The ticket is no longer valid: get a new one from POST /tickets.")
     return admission

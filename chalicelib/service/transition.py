@@ -1,5 +1,5 @@
-"""Carrying out a transition: decide, write, decide again if the job moved on, and then do
-what belongs to every such change."""
+"""Carry out a transition: decide, write, decide again if the job has changed, and then log, send
+and push."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Decide = Callable[[JobRecord, Stamp], Write | None]
 
 
 def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
-    """Apply what `decide` makes of the record; on None there is nothing to do.
+    """Apply the write that `decide` returns for the record; None means that there is none.
 
-    Returns the record after it. Raises NotFound where the job is gone.
+    Returns the record after it. Raises NotFound if the job is gone.
     """
     for _ in range(DECISIONS_AT_MOST):
         write = decide(record, stamp(system))
@@ -40,11 +40,11 @@ def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
             record = failed.current
             continue
         return after
-    raise Unavailable("The job changes faster than this request can follow: try again.")
+    raise Unavailable("The job changes too fast for this request: try again.")
 
 
 def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
-    """An end that a webhook waits for is stored together with the job that sends it."""
+    """A write that finishes a job with a webhook also stores the job that delivers it."""
     after = write.applied_to(record)
     if after.status in TABLE[write.verb].end and wanted(after):
         webhook = webhook_job(after, system.webhook_body(after), system.new_id())
@@ -58,8 +58,8 @@ def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
 
 
 def announce(system: System, record: JobRecord, verb: Verb) -> None:
-    """What follows every change of a job, by the verb's row: a line in the log with what there
-    is to measure, the message once it is queued, and the change for its subscribers."""
+    """What follows a change of a job, by the verb's row in the table: a log line with metrics, the
+    message if the job is queued, and a push to subscribers."""
     row = TABLE[verb]
     if row.logged:
         fields = {
@@ -75,8 +75,8 @@ def announce(system: System, record: JobRecord, verb: Verb) -> None:
 
 
 def enqueue(system: System, record: JobRecord) -> None:
-    """Send the hint. The record is stored, so a send that fails costs only time: the job has
-    a due date, and the sweeper sends the message again."""
+    """Send the job's message. If that fails, the job is only delayed: the record is stored with a
+    due date, and the sweeper sends the message again."""
     delay = message_delay(record.not_before, system.clock.now())
     if delay is None:
         return

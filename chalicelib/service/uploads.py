@@ -1,4 +1,4 @@
-"""Uploads: the client puts its bytes straight into the bucket, and names them in params."""
+"""Uploads: the client puts its bytes directly into the bucket, and names them in params."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chalicelib.domain.values import strings_in
 from chalicelib.ports.system import System
 
 UPLOAD_SECONDS = 3_600
-LOOKED_FOR_AT_ONCE = 8  # botocore keeps 10 connections a client
+LOOKED_FOR_AT_ONCE = 8  # botocore keeps 10 connections per client
 # A whole string of JSON text, its quotes included: an escaped quote follows a backslash.
 _NAMED = re.compile(rf'(?<!\\)"({UPLOAD_ID.pattern})"')
 UPLOADS_AT_MOST = 500  # of one job's params: each is a call to S3, and the API has 29 seconds
 
 
 def create(system: System, owner: str, content_type: str, size: int) -> UploadTicket:
-    """A presigned PUT by which `size` bytes can be written once."""
+    """A presigned PUT that writes `size` bytes, once."""
     upload_id = f"upload:{system.new_id()}"
     url, headers = system.payloads.upload_url(
         upload_key(owner, upload_id), content_type, size, UPLOAD_SECONDS
@@ -32,8 +32,8 @@ def create(system: System, owner: str, content_type: str, size: int) -> UploadTi
 
 
 def check(system: System, owner: str, params: Any, text: str) -> None:
-    """Every upload that params name, anywhere in them, exists and is this owner's. `text` is the
-    params as JSON, in which they are found without a walk."""
+    """Raises InvalidRequest unless every upload that params name exists and is this owner's. `text`
+    is the params as JSON, which is faster to search."""
     named = set(_NAMED.findall(text))
     if len(named) > UPLOADS_AT_MOST:
         detail = f"The params name {len(named)} uploads; {UPLOADS_AT_MOST} are allowed."
@@ -42,7 +42,9 @@ def check(system: System, owner: str, params: Any, text: str) -> None:
     refuse_any(
         "The params name uploads that do not exist.",
         (
-            FieldError(place, "No such upload: POST /uploads first, then PUT the bytes to its url.")
+            FieldError(
+                place, "There is no such upload: POST /uploads, then PUT the bytes to its url."
+            )
             for place, one in (strings_in(params, "/params") if missing else ())
             if one in missing
         ),
@@ -50,7 +52,8 @@ def check(system: System, owner: str, params: Any, text: str) -> None:
 
 
 def _missing(system: System, owner: str, named: Sequence[str]) -> Iterator[str]:
-    """A call to S3 takes some 20 to 50 ms, and a submit has 29 seconds for all it does."""
+    """Those that do not exist. A call to S3 takes 20 to 50 ms, and a submit has 29 seconds, so
+    several run at once."""
 
     def is_missing(upload_id: str) -> bool:
         return system.payloads.size(upload_key(owner, upload_id)) is None
@@ -64,6 +67,6 @@ def _missing(system: System, owner: str, named: Sequence[str]) -> Iterator[str]:
 
 
 def upload_key(owner: str, upload_id: str) -> str:
-    """The owner is part of the key, so that another's upload is simply not there."""
+    """The owner is part of the key, so another owner's upload is not found."""
     folder = hashlib.sha256(owner.encode()).hexdigest()[:32]
     return f"uploads/{folder}/{upload_id.removeprefix('upload:')}"

@@ -1,6 +1,5 @@
-"""Deliver a webhook: the task of our own by which a job's end is told. Standard Webhooks
-(https://github.com/standard-webhooks/standard-webhooks) says how it is signed and when it is tried
-again."""
+"""Deliver a webhook: an internal task that reports a finished job. Signatures and pauses follow
+Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks)."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotDelivered(RetryLater):
-    """`headline` is what the job's events say of this attempt."""
+    """`headline` is this attempt's outcome in the job's events."""
 
     def __init__(self, delay: float, headline: str, detail: str) -> None:
         super().__init__(delay, detail)
@@ -33,8 +32,7 @@ class NotWanted(PermanentError):
 
 @task(TASK, lane=LANE, max_attempts=len(PAUSES) + 1, timeout=TIME_LIMIT / SECOND)
 def send_webhook(job: Job, webhook: WebhookParams) -> dict[str, int]:
-    """Post a webhook's body to its URL. Only the status of the answer counts; what else it says
-    is neither read nor shown."""
+    """Post a webhook's body to its URL. Only the answer's status counts; its body is not read."""
     assert isinstance(job, Run)
     headers = signed(job, webhook.body)
     try:
@@ -52,20 +50,20 @@ def send_webhook(job: Job, webhook: WebhookParams) -> dict[str, int]:
         return {"status": answer.status}
     said = f"The receiver answered {answer.status}."
     if answer.status == 410:
-        raise NotWanted(f"{said} It wants no more of this.")
+        raise NotWanted(f"{said} 410 stops further attempts.")
     raise not_delivered(job, f"answered {answer.status}", said, answer)
 
 
 def signed(job: Run, body: str) -> dict[str, str]:
-    """The headers of an attempt: the same id each time, and a signature by each secret that is
-    good now, so that a receiver may change over whenever it likes."""
+    """The headers of an attempt: the same id each time, and a signature by each valid secret, so
+    that a receiver can switch secrets at any time during a rotation."""
     now = job.system.clock.now()
     try:
         secrets = job.system.signing_secrets.of(job.record.owner, now)
     except Unavailable as error:
         raise not_delivered(job, "not signed", error.detail) from error
     if not secrets:
-        raise not_delivered(job, "not signed", "Its owner has no signing secret any more.")
+        raise not_delivered(job, "not signed", "The owner no longer has a signing secret.")
     at = EPOCH + timedelta(seconds=now // SECOND)
     return {
         "content-type": "application/json",

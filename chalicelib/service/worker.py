@@ -1,5 +1,5 @@
-"""Do the work: claim, run, finish. A message only says where to look; the conditional write
-on the record decides who runs it."""
+"""Do the work: claim, run, finish. A message only names a job; the conditional write on its record
+decides which worker runs it."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ EXPECTED = (PermanentError, RetryLater, InvalidRequest, ConnectionError, Timeout
 
 
 class BadMessage(OvertimeError):
-    slug, title = "bad-message", "The message is not one of ours"
+    slug, title = "bad-message", "The message was not sent by this service"
 
 
 def process_messages(system: System, bodies: Sequence[str], ends_at: int) -> None:
-    """Work on a delivery of messages until `ends_at` (epoch ms), when Lambda ends it.
+    """Work on the messages of one invocation until `ends_at` (epoch ms), when Lambda ends it.
 
-    Raises what went wrong last, once all are served: SQS then delivers all of them again,
-    which does no harm to those that are done.
+    If any failed, raises the last error once all are processed: SQS then delivers all of them
+    again, which does no harm to finished jobs.
     """
     margin = min(system.rules.ending_margin, (ends_at - system.clock.now()) // 4)
     failure: Exception | None = None
@@ -89,7 +89,7 @@ def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
     if too_late:
         record = system.jobs.read(hint.job)
         if record is not None and record.status is Status.QUEUED:
-            enqueue(system, record)  # for an invocation that has time for it
+            enqueue(system, record)  # for another invocation, which has more time
         return
     record = _claim(system, hint)
     if record is None:
@@ -107,7 +107,7 @@ def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
 
 
 def _claim(system: System, hint: Hint) -> JobRecord | None:
-    """The running job, if it was there to be taken; None if there is nothing to do."""
+    """The job, now running; None if there is nothing to do."""
     lease_until = system.clock.now() + system.rules.lease
     for _ in range(3):
         token, now = system.new_id(), system.clock.now()
@@ -119,25 +119,25 @@ def _claim(system: System, hint: Hint) -> JobRecord | None:
         if record is None or record.generation != hint.generation:
             return None  # erased, or a message from before the client's retry
         if record.lease_token == token:
-            return record  # it was ours; a client's cancel came before the repeated write
+            return record  # the first write succeeded; a cancel then made the SDK's repeat fail
         if record.status is not Status.QUEUED:
-            return None  # somebody runs it or ran it
+            return None  # another worker runs it, or it has finished
         if record.deadline <= now:
             carry_out(system, record, _expire_if_queued)
             return None
         if record.not_before > now + verbs.CLAIM_SLACK:
-            enqueue(system, record)  # our clock or the queue's is ahead
+            enqueue(system, record)  # the clocks of this worker and the queue differ
             return None
         lease_until = min(lease_until, record.deadline)
-    return None  # it changed under us three times; it is due again soon
+    return None  # it changed three times meanwhile; the sweeper will send another message
 
 
 def _run(run: Run, task: Task | None) -> Outcome:
-    """Every way in which a task can end becomes an outcome, here. Ctrl-C ends the process."""
+    """Runs the task and turns every way it can end into an outcome. Ctrl-C ends the process."""
     if task is None:
         return UNKNOWN_TASK
     try:
-        gone = "The job's params are not kept any more."
+        gone = "The job's params no longer exist."
         params = decode_json(fetch(run.system, run.record.params, gone))
         run.resume()
         with run.interrupts.armed():
@@ -153,8 +153,8 @@ def _run(run: Run, task: Task | None) -> Outcome:
 
 
 def _log_failure(run: Run, error: BaseException, problem: Problem) -> None:
-    """The traceback is for the log alone. What a task raised on purpose, or a third party that
-    cannot be reached, needs none."""
+    """The traceback goes to the log only. Errors that a task raises on purpose, and those of a
+    third party that cannot be reached, need none."""
     expected = isinstance(error, EXPECTED) or type(error) is OSError
     where = None if expected else run.shown("".join(traceback.format_exception(error)))
     detail = f"{problem.title}: {problem.detail}"
@@ -163,7 +163,7 @@ def _log_failure(run: Run, error: BaseException, problem: Problem) -> None:
 
 
 def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
-    """Write the outcome. If somebody else holds the lease by now, nothing is written."""
+    """Write the outcome. If another worker holds the lease by now, nothing is written."""
     system = run.system
     if isinstance(outcome, Lost):
         _note_loss()
@@ -203,7 +203,7 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
                 return verbs.continue_(record, stamp, found)
             case Canceled():
                 ours = False
-                return None  # by the task alone: the client asked for nothing
+                return None  # the task raised it itself; no client has canceled the job
             case _:
                 assert_never(outcome)
 

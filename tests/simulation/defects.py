@@ -190,14 +190,14 @@ MUTANTS = (
     Mutant(
         "an early message that is thrown away",
         "service/worker.py",
-        "            enqueue(system, record)  # our clock or the queue's is ahead\n",
+        "            enqueue(system, record)  # the clocks of this worker and the queue differ\n",
         "",
     ),
     Mutant(
         "a mark that comes before the subscription",
         "service/subscribe.py",
         """    pushing.connections.subscribe(record, to, until)
-    if record.watched:  # what was read before the subscription may be old by now
+    if record.watched:  # it was read before the subscription, and may have changed since
         return carry_out(system, find(system, record.owner, record.id), decide)
     return carry_out(system, record, decide)
 """,
@@ -322,7 +322,7 @@ MUTANTS = (
     Mutant(
         "a message for a job that runs, sent again and again",
         "service/worker.py",
-        "            return None  # somebody runs it or ran it\n",
+        "            return None  # another worker runs it, or it has finished\n",
         "            enqueue(system, record)\n            return None\n",
     ),
     Mutant(

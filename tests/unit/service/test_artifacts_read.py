@@ -53,7 +53,7 @@ def test_in_the_same_attempt_the_last_one_of_that_name_is_read() -> None:
     assert Bench().run(work, {}).result == ["first", "second"]
 
 
-def test_it_is_read_before_a_heartbeat_has_recorded_it() -> None:
+def test_an_artifact_is_read_before_a_heartbeat_has_recorded_it() -> None:
     def work(job: Job) -> bytes:
         job.attach("a.txt", "not recorded yet")
         assert not bench.jobs.records[job.id].artifacts
@@ -92,7 +92,7 @@ def test_an_artifact_whose_object_is_gone_fails_the_job() -> None:
     def work(job: Job) -> None:
         job.attach("a.csv", b"a")
         bench.payloads.objects.clear()
-        with pytest.raises(PermanentError, match=r"There is no artifact:a\.csv any more"):
+        with pytest.raises(PermanentError, match=r"artifact:a\.csv no longer exists"):
             job.open("artifact:a.csv")
 
     assert ended(work, bench).status == "succeeded"

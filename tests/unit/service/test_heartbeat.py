@@ -45,7 +45,7 @@ def fail(bench: Bench, method: str, *errors: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("away"), UnicodeError("ours"), RuntimeError("any")])
-def test_what_a_beat_could_not_write_the_next_one_writes(error: Exception) -> None:
+def test_the_next_beat_writes_what_a_failed_one_could_not(error: Exception) -> None:
     bench = Bench()
     heartbeat = begun(bench)
     heartbeat.run.attach("a.txt", "a")
@@ -61,7 +61,7 @@ def test_what_a_beat_could_not_write_the_next_one_writes(error: Exception) -> No
     assert record.progress is not None
 
 
-def test_a_checkpoint_that_cannot_be_put_aside_does_not_cost_the_lease() -> None:
+def test_a_checkpoint_that_cannot_be_stored_does_not_cost_the_lease() -> None:
     bench = Bench()
     heartbeat = begun(bench)
     heartbeat.run.checkpoint("x" * 10_000)  # too large for the record
@@ -106,7 +106,7 @@ def test_log_lines_that_cannot_be_stored_do_not_cost_the_result(error: Exception
     assert delivered(bench, queued(bench, chatty)).status == "succeeded"
 
 
-def test_a_deadline_and_an_invocations_end_that_are_both_past_do_not_keep_it_beating() -> None:
+def test_a_passed_deadline_and_invocations_end_do_not_make_it_beat_all_the_time() -> None:
     bench = Bench()
     heartbeat = begun(bench, ends_in=30 * SECOND, cancel_after=20 * SECOND)
     bench.clock.sleep(40)

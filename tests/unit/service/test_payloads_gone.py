@@ -44,7 +44,7 @@ def test_a_job_whose_params_are_gone_fails_at_once_and_says_so() -> None:
     after = delivered(bench, record)
     assert (after.status, after.attempt) == ("failed", 1)
     assert after.error is not None
-    assert after.error.detail == "The job's params are not kept any more."
+    assert after.error.detail == "The job's params no longer exist."
 
 
 def test_a_job_whose_checkpoint_is_gone_fails_at_once_and_says_so() -> None:
@@ -54,7 +54,7 @@ def test_a_job_whose_checkpoint_is_gone_fails_at_once_and_says_so() -> None:
     after = delivered(bench, record)
     assert after.status == "failed"
     assert after.error is not None
-    assert after.error.detail == "The checkpoint to go on from is not kept any more."
+    assert after.error.detail == "The job's checkpoint no longer exists, so it cannot continue."
 
 
 @pytest.mark.parametrize("failure", [Unavailable("away"), RuntimeError("cut off")])
@@ -78,11 +78,11 @@ def test_a_checkpoint_that_cannot_be_fetched_now_is_fetched_by_the_next_attempt(
     assert (done.status, done.result.text) == ("succeeded", "5000")
 
 
-def test_a_replay_whose_first_params_are_gone_is_no_crash() -> None:
+def test_a_replay_whose_first_params_are_gone_is_unavailable() -> None:
     bench = Bench()
     with_large_params(bench)
     with pytest.raises(KeyReused):
         with_large_params(bench, LARGE + "y")
     bench.payloads.objects.clear()
-    with pytest.raises(Unavailable, match="not kept any more"):
+    with pytest.raises(Unavailable, match="no longer exist"):
         with_large_params(bench, LARGE + "y")

@@ -40,16 +40,16 @@ def test_progress_is_a_percentage_whatever_the_fraction(fraction: float, percent
         (lambda job: job.attach("../a", b""), "job.attach: '../a' cannot name an artifact"),
         (lambda job: job.attach(7, b""), "job.attach: "),
         (lambda job: job.attach("a", None), "job.attach: a cannot be stored"),
-        (lambda job: job.attach("a", b"", "text\n"), "is no content type"),
+        (lambda job: job.attach("a", b"", "text\n"), "is not a content type"),
         (lambda job: job.once("", dict), "job.once: '' cannot name a step"),
-        (lambda job: job.once("step", 7), "job.once: 7 is no function"),
+        (lambda job: job.once("step", 7), "job.once: 7 is not a function"),
         (lambda job: job.open(None), "job.open: source is NoneType; it must be str"),
         (lambda job: job.open("upload:" + "0" * 32, -1), "job.open: start is -1"),
         (lambda job: job.request("GET", b"http://"), "job.request: url is bytes; it must be str"),
         (lambda job: job.request("GET", "http://a", body="x"), "job.request: body is str"),
     ],
 )
-def test_a_wrong_argument_fails_at_once_and_burns_no_attempts(
+def test_a_wrong_argument_fails_at_once_without_further_attempts(
     call: Callable[[Job], Any], said: str
 ) -> None:
     record = ended(call)
@@ -66,7 +66,7 @@ def test_an_error_of_a_steps_own_function_is_worth_another_attempt() -> None:
 # ── texts that UTF-8 cannot carry ──
 
 
-def test_a_file_name_that_is_not_utf8_may_be_told_and_logged() -> None:
+def test_a_file_name_that_is_not_utf8_can_be_logged_and_shown() -> None:
     def reading(job: Job) -> None:
         job.log(f"Reading {FILE}")
         job.progress(0.5, f"Reading {FILE}")
@@ -87,11 +87,11 @@ def test_a_file_name_that_is_not_utf8_may_be_told_and_logged() -> None:
         (lambda job: job.once("read", lambda: FILE), "result of step 'read' is not JSON"),
         (lambda job: job.attach(FILE, b""), "cannot name an artifact"),
         (lambda job: job.attach("a.csv", FILE), "surrogates not allowed"),
-        (lambda job: job.attach("a.csv", b"", FILE), "is no content type"),
-        (lambda job: job.attach("a.csv", b"", "text/csv\n"), "is no content type"),
+        (lambda job: job.attach("a.csv", b"", FILE), "is not a content type"),
+        (lambda job: job.attach("a.csv", b"", "text/csv\n"), "is not a content type"),
     ],
 )
-def test_where_it_has_to_be_exact_it_fails_in_the_task_and_nothing_else_is_lost(
+def test_text_that_must_be_exact_fails_in_the_task_and_nothing_else_is_lost(
     call: Callable[[Job], Any], said: str
 ) -> None:
     def work(job: Job) -> None:
@@ -127,9 +127,7 @@ class Bound:
         ({"bound": Bound(math.inf)}, "inf (at /bound/low)"),
     ],
 )
-def test_a_number_that_json_has_not_is_refused_where_it_is_handed_over(
-    value: Any, where: str
-) -> None:
+def test_an_infinity_or_nan_is_refused_at_the_call(value: Any, where: str) -> None:
     """It would come back as null."""
     for hand_over in (
         lambda job: job.checkpoint(value),
@@ -142,13 +140,13 @@ def test_a_number_that_json_has_not_is_refused_where_it_is_handed_over(
         assert where in record.error.detail
 
 
-def test_null_is_no_infinity() -> None:
+def test_null_is_not_taken_for_an_infinity() -> None:
     record = ended(lambda job: {"none": [None, 1e308]})
     assert record.status == "succeeded"
 
 
 @pytest.mark.parametrize("result", ["漢" * 150_000, "r\udce9", object()], ids=["big", "text", "x"])
-def test_a_step_whose_result_cannot_be_stored_is_not_taken_again(result: Any) -> None:
+def test_a_step_whose_result_cannot_be_stored_does_not_run_again(result: Any) -> None:
     taken = []
 
     def charge() -> Any:

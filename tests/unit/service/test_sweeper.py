@@ -39,7 +39,7 @@ def swept(bench: Bench, *records: JobRecord, after: int) -> dict[str, int]:
     return dict(sweep(bench.system, bench.clock.time + MINUTE))
 
 
-def test_nothing_is_done_to_what_is_not_due() -> None:
+def test_the_sweeper_ignores_a_job_that_is_not_due() -> None:
     assert swept(Bench(), queued(), running(), succeeded(), failed(), after=30 * SECOND) == {}
 
 
@@ -74,14 +74,14 @@ def sent(bench: Bench, record: JobRecord) -> int:
     return sum(message.job == record.id for message in bench.queue.lanes.get(record.lane, ()))
 
 
-def test_a_backlog_is_sent_a_few_messages_and_what_its_queue_is_short_of() -> None:
+def test_a_backlog_gets_ten_messages_and_those_that_its_queue_lacks() -> None:
     bench, late = Bench(), [queued() for _ in range(50)]
     waiting(bench, *late[:30])
     assert swept(bench, *late, after=2 * MINUTE) == {"remind": FIRST + 20, "postpone": 30 - FIRST}
     assert len(bench.queue.lanes["default"]) == 30 + FIRST + 20
 
 
-def test_who_merely_waits_moves_out_of_the_way_as_far_as_by_a_reminder() -> None:
+def test_a_postponed_job_is_due_again_as_late_as_a_reminded_one() -> None:
     bench, late = Bench(), [queued() for _ in range(50)]
     waiting(bench, *late)
     swept(bench, *late, after=2 * MINUTE)
@@ -108,7 +108,7 @@ def test_a_long_backlog_hides_neither_another_lanes_lost_message_nor_a_deadline(
     assert bench.jobs.records[brief.id].status == "failed"
 
 
-def test_who_is_late_and_out_of_time_is_expired_wherever_it_is_found() -> None:
+def test_a_late_job_past_its_deadline_is_expired_in_any_partition() -> None:
     bench, late = Bench(), queued(deadline=NOW + 5 * MINUTE)
     assert late.due is DuePartition.REMIND
     waiting(bench, late)
@@ -198,7 +198,7 @@ class Slow(MemoryJobs):
         return super().delete(record, at_most)
 
 
-def test_an_erasure_comes_after_all_that_is_due_however_old_it_is() -> None:
+def test_an_erasure_comes_after_all_due_jobs_however_old_it_is() -> None:
     bench = Bench()
     first, second = erasing(), erasing()
     done = swept(bench, first, second, queued(NOW + 1), running(NOW + 2), after=HOUR)
@@ -207,7 +207,7 @@ def test_an_erasure_comes_after_all_that_is_due_however_old_it_is() -> None:
 
 
 @pytest.mark.parametrize("late", [queued, running])
-def test_neither_erasures_nor_what_is_due_take_all_of_a_sweeps_time(late: Any) -> None:
+def test_neither_erasures_nor_due_jobs_take_all_of_a_sweeps_time(late: Any) -> None:
     bench = Bench()
     bench.system = replace(bench.system, jobs=Slow(bench, 1))
     done = swept(bench, *(late() for _ in range(90)), *(erasing() for _ in range(90)), after=HOUR)
@@ -237,7 +237,7 @@ def often_told(bench: Bench, ends: int) -> JobRecord:
     return control.cancel(bench.system, OWNER, job.id)
 
 
-def test_what_is_too_much_for_one_visit_of_an_erasure_is_gone_after_the_next_sweeps() -> None:
+def test_a_large_erasure_is_finished_by_the_next_sweeps() -> None:
     bench = Bench()
     job = often_told(bench, ends=2 * WEBHOOKS_A_VISIT + 10)
     erase(bench.system, OWNER, job.id)
@@ -248,7 +248,7 @@ def test_what_is_too_much_for_one_visit_of_an_erasure_is_gone_after_the_next_swe
     assert left == [WEBHOOKS_A_VISIT + 11, 11, 0]
 
 
-def test_what_stands_beside_a_job_is_deleted_in_portions_too(
+def test_items_beside_a_job_are_deleted_in_portions_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("chalicelib.service.erase.ITEMS_A_VISIT", 3)
@@ -284,7 +284,7 @@ def test_a_sweep_ends_when_its_time_is_up() -> None:
     assert dict(sweep(bench.system, bench.clock.time)) == {}
 
 
-def test_what_an_index_tells_late_is_left_alone() -> None:
+def test_the_sweeper_ignores_a_job_that_is_no_longer_due() -> None:
     assert what_is_due(succeeded(), stamp(NOW + DAY)) is None
     assert what_is_due(queued(), stamp(NOW + MINUTE)) is None
 

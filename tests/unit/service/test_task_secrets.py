@@ -105,7 +105,7 @@ def test_of_two_secrets_the_longer_one_is_replaced_first() -> None:
     assert text == "[secret long]"
 
 
-def test_what_a_task_returns_is_its_own_affair() -> None:
+def test_secrets_are_not_removed_from_a_result() -> None:
     @task("tell")
     def tell(job: Job) -> str:
         job.attach("a.txt", io.BytesIO(job.secret("stripe").encode()))

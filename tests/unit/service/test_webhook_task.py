@@ -112,7 +112,7 @@ def test_a_webhook_is_posted_and_verifies() -> None:
     assert (delivered.status, delivered.attempt) == ("succeeded", 1)
 
 
-def test_what_was_tampered_with_does_not_verify() -> None:
+def test_a_changed_body_does_not_verify() -> None:
     _, receiver = tried(bench(), response(204))
     headers, body = parts(receiver.requests[0])
     verifier = Verifier(secret(1))
@@ -128,7 +128,7 @@ def test_what_was_tampered_with_does_not_verify() -> None:
         Verifier(secret(2)).verify(body, headers)
 
 
-def test_while_a_secret_replaces_another_a_receiver_may_know_either() -> None:
+def test_during_a_rotation_either_secret_verifies() -> None:
     at = bench()
     at.system.signing_secrets.replace(OWNER, secret(1), secret(2), at.clock.time + MINUTE)
     _, receiver = tried(at, response(204))
@@ -138,7 +138,7 @@ def test_while_a_secret_replaces_another_a_receiver_may_know_either() -> None:
         assert Verifier(secret(number)).verify(body, headers)
 
 
-def test_afterwards_only_the_new_one_is_good() -> None:
+def test_after_a_rotation_only_the_new_secret_verifies() -> None:
     at = bench()
     at.system.signing_secrets.replace(OWNER, secret(1), secret(2), at.clock.time - 1)
     _, receiver = tried(at, response(204))
@@ -224,7 +224,7 @@ def test_it_is_given_up_after_the_tenth_attempt() -> None:
     assert delivery.updated_at < delivery.deadline
 
 
-def test_nobody_there_is_tried_again() -> None:
+def test_a_receiver_that_refuses_the_connection_is_tried_again() -> None:
     at = bench()
     with receiving(response(204)) as receiver:
         url = receiver.url

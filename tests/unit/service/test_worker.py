@@ -87,7 +87,7 @@ def test_a_pause_beyond_what_sqs_can_delay_is_left_to_the_sweeper() -> None:
     "error",
     [SystemExit(1), JobCanceled(), DeadlineExceeded(), InvocationEnding(), LeaseLost()],
 )
-def test_what_a_task_raises_in_the_systems_place_is_a_failed_attempt(error: BaseException) -> None:
+def test_an_interrupt_that_a_task_raises_itself_is_a_failed_attempt(error: BaseException) -> None:
     bench = Bench()
     after = delivered(bench, queued(bench, raising(error)))
     assert (after.status, after.wait_reason, after.attempt) == ("queued", "backoff", 1)
@@ -218,7 +218,7 @@ def test_a_table_that_does_not_answer_is_raised_so_that_sqs_delivers_again() -> 
         delivered(bench, record)
 
 
-def test_the_service_log_has_the_traceback_and_the_client_has_not() -> None:
+def test_the_log_has_the_traceback_and_the_client_does_not_see_it() -> None:
     bench = Bench()
     with lines() as said:
         after = delivered(bench, queued(bench, raising(ValueError("no"))))
@@ -255,7 +255,7 @@ def replacing(fails: Exception | None = None) -> Callable[[Job], None]:
     return function
 
 
-def test_what_a_later_object_replaced_is_deleted_once_the_record_names_that() -> None:
+def test_a_replaced_object_is_deleted_once_the_record_names_its_successor() -> None:
     bench = Bench()
     record = queued(bench, replacing(RetryLater(1)))
     after = delivered(bench, record)
