@@ -31,6 +31,7 @@ LOCKS = {
     "requirements-dev.txt": ("requirements-dev.in", "requirements.in"),
     "local/requirements.txt": ("local/requirements.in",),
 }
+CLIENT = ROOT / "client" / "python"  # .venv/bin/overtime runs it from its sources
 OFFLINE = (
     "Is this machine online? Behind a proxy, set HTTPS_PROXY; for a mirror, UV_DEFAULT_INDEX."
     " Then run the same command again."
@@ -87,6 +88,7 @@ def make_lock(lock: str, sources: tuple[str, ...]) -> None:
 def fingerprint(lock: Path) -> str:
     """What an environment was made of: the lock's content, the Python and where it lies."""
     made_of = [lock.read_bytes(), sys.version.encode(), str(ROOT).encode()]
+    made_of.append((CLIENT / "pyproject.toml").read_bytes())
     return hashlib.sha256(b"\0".join(made_of)).hexdigest()
 
 
@@ -123,6 +125,11 @@ def install(environment: Path, lock: str, purpose: str) -> None:
                 say("  " + line.rstrip())
     if process.returncode != 0:
         raise Refusal(f"{lock} could not be installed; uv says why above. {OFFLINE}")
+    if environment.name == ".venv":
+        command = [uv(), "pip", "install", "-q", "--python", str(python), "--no-deps"]
+        command += ["--no-build-isolation", "--editable", str(CLIENT)]  # needs no network
+        if subprocess.run(command, cwd=ROOT).returncode != 0:
+            raise Refusal(f"{CLIENT} could not be installed; uv says why above.")
     stamp_of(environment).write_text(fingerprint(ROOT / lock))
 
 

@@ -37,7 +37,7 @@ app = App(
     name="overtime",
     help="Submit slow work, watch it, fetch what it made.",
     version=__version__,
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), show_default=False),
     result_action="return_value",
 )
 app.register_install_completion_command(help="Install completion for your shell.")

@@ -132,7 +132,7 @@ class Live:
     def upload(self, name: str, done: int, whole: int) -> None:
         if name not in self.uploads:
             self.uploads[name] = self.bars.add_task(f"Uploading {clean(name)}", total=whole)
-        self.bars.update(self.uploads[name], completed=done, size=f"{done / 2**20:.1f} MB")
+        self.bars.update(self.uploads[name], completed=done, size=f"{done / 2**20:.1f} MiB")
 
     def progress(self, job: Job) -> None:
         if self.bar is None:
