@@ -18,6 +18,9 @@ help: ## this list
 run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=8001 WORKERS=2 AUTH=tokens)
 	@$(BIN)/python -m local
 
+demo: app aws ## the three sample tasks on small inputs, through the command line
+	@$(BIN)/python -m local.demo
+
 test: app aws ## unit, contract, API and simulation tests
 	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients
 
