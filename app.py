@@ -4,9 +4,11 @@ What a call does is in chalicelib/service, a file a use case; what is HTTP about
 chalicelib/http; what a job does in chalicelib/tasks, which is where yours go.
 """
 
+import importlib
 import os
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,16 +27,19 @@ from chalicelib.http.operations import Operation
 from chalicelib.http.problems import View, answering
 from chalicelib.http.representation import HealthView, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
-from chalicelib.ports.identity import Authenticator
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import LOCAL, ByAppSync, ByWebSocket, read_settings
-from chalicelib.tasks import Task, registered
+from chalicelib.tasks import registered
 from chalicelib.telemetry import logs
 
+if os.environ.get("STAGE") == LOCAL and "chalice.cli.reloader" in sys.modules:  # chalice local
+    importlib.import_module("local.chalice_local").prepare(os.environ)
+
 settings = read_settings(os.environ)
+tasks = partial(registered, skip_broken=settings.stage == LOCAL)  # `make deploy` refuses them
 logs.configure(settings.table.removesuffix("-jobs"))  # overtime-dev, as all of its names begin
 
 app = Chalice(app_name="overtime", configure_logs=False)  # logs.py does, for all loggers
@@ -44,19 +49,11 @@ app.register_middleware(answers.without_body_of_head, "http")
 app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
 answered = answering(app)  # what a view raises becomes a problem document
 app.register_blueprint(client.blueprint(answered, cross_origin(settings.allowed_origin)))
+authenticator = partial(wiring.authenticator, settings)
 
 
 def system() -> System:
     return wiring.system(settings)
-
-
-def tasks() -> Mapping[str, Task]:
-    """Locally a file that does not load costs no task but its own; `make deploy` refuses it."""
-    return registered(skip_broken=settings.stage == LOCAL)
-
-
-def authenticator() -> Authenticator:
-    return wiring.authenticator(settings)
 
 
 @app.authorizer(name="authorize", ttl_seconds=60)  # so a revoked token is refused in a minute

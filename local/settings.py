@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
+import json
 import os
 import socket
 from collections.abc import Mapping
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+RUN_FILE = "run.json"  # in the state folder
 HOST = "127.0.0.1"  # never 0.0.0.0: the local stage lets everybody in
 
 AUTH = ("AUTH", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL")
@@ -49,6 +52,10 @@ class Settings:
         return f"http://{HOST}:{self.aws_port}"
 
 
+def state_folder(environment: Mapping[str, str]) -> Path:
+    return (ROOT / (environment.get("STATE") or ".local")).resolve()
+
+
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises Refusal, naming the variable, for a value that is no number or out of range."""
 
@@ -66,7 +73,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         heavy_workers=number("HEAVY_WORKERS", 1, 0, 64),
         sweep_seconds=number("SWEEP_SECONDS", 5, 1, 3600),
         auth={name: text for name in AUTH if (text := environment.get(name, "").strip())},
-        state=(ROOT / (environment.get("STATE") or ".local")).resolve(),
+        state=state_folder(environment),
     )
     if settings.mode not in MODES:
         raise Refusal(f"AUTH={settings.mode} cannot be run here; there are: {', '.join(MODES)}.")
@@ -75,6 +82,39 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         if port == same:
             raise Refusal(f"{one} and {other} are both {port}; they must differ.")
     return settings
+
+
+def remember(settings: Settings) -> None:
+    """Writes what other commands need to reach this run, for `running` to read."""
+    ports = {"PORT": settings.port, "AWS_PORT": settings.aws_port, "WS_PORT": settings.ws_port}
+    chosen = {**{name: str(port) for name, port in ports.items()}, **settings.auth}
+    (settings.state / RUN_FILE).write_text(json.dumps(chosen))
+
+
+def running(environment: Mapping[str, str] = os.environ) -> Settings:
+    """As the `make run` that is on has chosen them; what `environment` names comes first. Raises
+    Refusal where none is on, unless AWS_PORT is named."""
+    state = state_folder(environment)
+    chosen: dict[str, str] = {}
+    if _is_held(state / "lock"):
+        chosen = json.loads((state / RUN_FILE).read_text())
+    elif not environment.get("AWS_PORT"):
+        raise Refusal(
+            f"`make run` is not on: no run uses the folder {state}. Start it in another terminal."
+            " If you gave it a folder, pass the same one here, for example STATE=.local-2."
+        )
+    return read_settings({**chosen, **environment})
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def require_free_port(variable: str, port: int) -> None:

@@ -15,8 +15,9 @@ from local.gate import HERE, Gate
 from local.settings import HOST, ROOT, Refusal, Settings
 
 STAGE = "local"
-API_PORT, AWS_PORT, WS_PORT = "8000", "4566", "8001"  # as config.json writes them
-DECLARED_AUTHORITY = re.compile(rf"//{re.escape(HOST)}:({API_PORT}|{AWS_PORT}|{WS_PORT})(?!\d)")
+ENDPOINT = "AWS_ENDPOINT_URL"
+API_PORT, WS_PORT = "8000", "8001"  # as config.json writes them
+DECLARED_AUTHORITY = re.compile(rf"//{re.escape(HOST)}:({API_PORT}|{WS_PORT})(?!\d)")
 LAMBDA_DEFAULT_SECONDS, LAMBDA_DEFAULT_MEGABYTES = 60, 128  # Chalice's, where the config is silent
 
 
@@ -50,6 +51,7 @@ def read_function(name: str, settings: Settings) -> Function:
         megabytes=config.lambda_memory_size or LAMBDA_DEFAULT_MEGABYTES,
         environment={
             **with_chosen_ports(config.environment_variables, settings),
+            ENDPOINT: settings.aws_url,
             **settings.auth,
         },
     )
@@ -74,8 +76,8 @@ def read_bucket(settings: Settings) -> str:
 
 
 def with_chosen_ports(declared: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """The chosen ports reach every URL of the stage: the API's, the endpoints', the queues'."""
-    chosen = {API_PORT: settings.port, AWS_PORT: settings.aws_port, WS_PORT: settings.ws_port}
+    """The chosen ports reach every URL of the stage."""
+    chosen = {API_PORT: settings.port, WS_PORT: settings.ws_port}
 
     def moved(match: re.Match[str]) -> str:
         return f"//{HOST}:{chosen[match[1]]}"

@@ -13,11 +13,7 @@ from chalicelib.domain.task import LANES
 ROOT = Path(__file__).parent.parent
 TEMPLATE = json.loads((ROOT / ".chalice" / "resources.json").read_text())
 LOCAL = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]["local"]
-ENVIRONMENT: dict[str, str] = {
-    name: value
-    for name, value in LOCAL["environment_variables"].items()
-    if name != "AWS_ENDPOINT_URL"
-} | {
+ENVIRONMENT: dict[str, str] = LOCAL["environment_variables"] | {
     f"QUEUE_{lane.upper()}": f"http://127.0.0.1:4566/000000000000/overtime-local-{lane}"
     for lane in LANES
 }

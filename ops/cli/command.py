@@ -32,9 +32,8 @@ def reaching(stage: Stage) -> Iterator[None]:
         if error.__cause__ is None:
             raise Refusal(str(error)) from None
         raise Refusal(
-            f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed (or"
-            " `make run` running, for STAGE=local, with this AWS_PORT), and do your AWS credentials"
-            " reach it?"
+            f"The table {stage.table} does not answer: {error.__cause__}. Is the stage deployed,"
+            " and do your AWS credentials reach it?"
         ) from None
 
 

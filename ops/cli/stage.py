@@ -135,12 +135,12 @@ def _client(service: str, locally: bool, endpoint: str | None = None) -> Any:
         if not region:
             raise Refusal("No region is set: export AWS_DEFAULT_REGION=eu-central-1, or another.")
         return session.create_client(service, region_name=region, endpoint_url=endpoint)
-    from local.settings import read_settings
+    from local.settings import running
 
     return session.create_client(
         service,
         region_name="us-east-1",
-        endpoint_url=endpoint or read_settings().aws_url,
+        endpoint_url=endpoint or running().aws_url,
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )

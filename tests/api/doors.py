@@ -55,13 +55,13 @@ class Door(ABC):
     def __init__(self, service: Service, **environment: str) -> None:
         self.service = service
         self.module = load_app(**environment)
-        for name in ("system", "registered"):
+        for name in ("system", "tasks"):
             service.monkeypatch.setattr(self.module, name, getattr(self, f"_{name}"))
 
     def _system(self) -> Any:
         return self.service.system
 
-    def _registered(self, *, skip_broken: bool = False) -> Any:
+    def _tasks(self) -> Any:
         return self.service.tasks
 
     @property

@@ -236,7 +236,7 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Service:
     client = Client(app_module.app, stage_name="local", project_dir=str(ROOT))
     service = Service(client, clock, system, tasks, monkeypatch, heartbeats)
     monkeypatch.setattr(app_module, "system", lambda: service.system)
-    monkeypatch.setattr(app_module, "registered", lambda **_: tasks)
+    monkeypatch.setattr(app_module, "tasks", lambda: tasks)
     return service
 
 

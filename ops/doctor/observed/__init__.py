@@ -15,9 +15,9 @@ class Observed(ResourcesRead):
     @part
     def url(self) -> str:
         if self.local:
-            from local.settings import read_settings
+            from local.settings import running
 
-            return read_settings().url
+            return running().url
         told = [one.environment.get("PUBLIC_URL") for one in self.functions.values()]
         if urls := sorted({url.rstrip("/") for url in told if url}):
             return urls[0]

@@ -45,7 +45,7 @@ def test_a_mode_that_needs_more_than_this_machine_is_refused(auth: str) -> None:
         ({}, None),
         (
             {"AUTH": "tokens"},
-            'Authorization: Bearer $(make token STAGE=local OWNER=me AWS_PORT=4566)"',
+            'Authorization: Bearer $(make token STAGE=local OWNER=me)"',
         ),
         (JWT, 'Authorization: Bearer $TOKEN"'),
     ],

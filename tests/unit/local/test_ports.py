@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from local.settings import Refusal, read_settings, require_free_port
+from local.__main__ import claim
+from local.settings import Refusal, read_settings, remember, require_free_port, running
 from local.stage import read_function, with_chosen_ports
 from tests.aws import LOCAL
 
@@ -45,3 +49,37 @@ def test_a_port_that_is_taken_is_refused_with_another_to_choose() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(Refusal, match=f"Port {port} is taken .* make run WS_PORT="):
             require_free_port("WS_PORT", port)
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What the shell of another command says of a run that is on."""
+    chosen = read_settings({**CHOSEN, "AUTH": "tokens", "STATE": str(tmp_path)})
+    lock = claim(chosen.state)
+    remember(chosen)
+    yield {"STATE": str(tmp_path)}
+    os.close(lock)
+
+
+def test_another_command_knows_what_the_run_that_is_on_has_chosen(held: dict[str, str]) -> None:
+    found = running(held)
+    assert (found.port, found.aws_port, found.ws_port) == (9001, 9002, 9003)
+    assert found.mode == "tokens"
+
+
+def test_what_another_command_is_told_itself_comes_first(held: dict[str, str]) -> None:
+    assert running({**held, "AWS_PORT": "9009"}).aws_port == 9009
+
+
+def test_a_command_that_needs_a_run_says_that_none_is_on(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="`make run` is not on"):
+        running({"STATE": str(tmp_path)})
+    chosen = read_settings({**CHOSEN, "STATE": str(tmp_path)})
+    os.close(claim(chosen.state))  # the run has ended
+    remember(chosen)
+    with pytest.raises(Refusal, match="`make run` is not on"):
+        running({"STATE": str(tmp_path)})
+
+
+def test_a_local_aws_named_by_its_port_needs_no_run(tmp_path: Path) -> None:
+    assert running({"STATE": str(tmp_path), "AWS_PORT": "9009"}).aws_port == 9009
