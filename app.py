@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from chalicelib import __version__, wiring
 from chalicelib.domain.job import Artifact, Stored
-from chalicelib.http import answers, client, frames, operations
+from chalicelib.http import answers, console, frames, operations
 from chalicelib.http.access import access_lines
 from chalicelib.http.auth import PUBLIC, admit, guard, owner_of
 from chalicelib.http.cross_origin import cross_origin
@@ -48,7 +48,7 @@ app.register_middleware(access_lines(time.perf_counter), "http")
 app.register_middleware(answers.without_body_of_head, "http")
 app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
 answered = answering(app)  # what a view raises becomes a problem document
-app.register_blueprint(client.blueprint(answered, cross_origin(settings.allowed_origin)))
+app.register_blueprint(console.pages(answered, settings, lambda: uploads.origins(system())))
 authenticator = partial(wiring.authenticator, settings)
 
 

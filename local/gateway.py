@@ -1,13 +1,15 @@
 """API Gateway's part: makes Lambda's event of a request, and a problem document of every refusal.
 
 Chalice's own local gateway does the routing and runs authorizers and views. Added here is what a
-REST API has beyond that: `multiValueHeaders`, with every value of a repeated header. And where
-Chalice's answers in forms of its own, or drops the connection, the contract wants RFC 9457.
+REST API has beyond that: `multiValueHeaders`, with every value of a repeated header, and answers
+compressed from the stage's `minimum_compression_size` on. And where Chalice's answers in forms of
+its own, or drops the connection, the contract wants RFC 9457.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import threading
 import traceback
@@ -80,8 +82,23 @@ class Gateway(LocalGateway):
         self.event_converter = _Events(self._matcher, app.api.binary_types)
         self._authorizer = _Authorizer(app)
         self._gate = gate
+        self._compressed_from: int | None = config.minimum_compression_size
 
     def answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
+        answer = self._uncompressed(method, target, headers, body)
+        least = self._compressed_from
+        if (
+            least is None
+            or len(answer.body) < least
+            or "gzip" not in headers.get("Accept-Encoding", "")
+        ):
+            return answer
+        encoded = [*answer.headers, ("Content-Encoding", "gzip")]
+        return Answer(answer.status, encoded, gzip.compress(answer.body, mtime=0))
+
+    def _uncompressed(
+        self, method: str, target: str, headers: Message, body: bytes | None
+    ) -> Answer:
         if refusal := self._gate.refusal(method, headers.items()):
             return problem(403, refusal)
         try:

@@ -19,7 +19,9 @@ from chalicelib.settings import Auth
 logger = logging.getLogger(__name__)
 
 LOCAL_OWNER = "local"
-PUBLIC = frozenset({"/health", "/client.js"})  # the paths that need no credentials
+PUBLIC = frozenset(
+    {"/", "/docs", "/console/{version}/{name}", "/client.js", "/health"}
+)  # need no credentials
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")  # RFC 6750, section 2.1
 _ASSUMED_ROLE = re.compile(r"(arn:[^:]+:sts::\d+:assumed-role/[^/]+)/.+")
 

@@ -69,8 +69,6 @@ JOB_HEADERS = ("ETag", "Cache-Control", "Retry-After")
 HELD_HEADERS = (*JOB_HEADERS, "Preference-Applied")
 ACCEPT_HEADERS = ("Location", "Operation-Location", *HELD_HEADERS, "Idempotency-Replayed")
 PAGE_HEADERS = ("Cache-Control", "Link")
-SCRIPT = "text/javascript"
-SCRIPT_HEADERS = ("ETag", "Cache-Control", "X-Content-Type-Options")
 JOB_IS_HERE = Answer("The job.", JobView, HELD_HEADERS)
 ELSEWHERE = Answer("It is stored in S3. Follow Location; no credentials.", None, ("Location",))
 
@@ -180,16 +178,6 @@ GET_OPENAPI = Operation(
 GET_HEALTH = Operation(
     "GET", "/health", answers={200: Answer("The API answers requests.", HealthView)}
 )
-GET_CLIENT = Operation(
-    "GET",
-    "/client.js",
-    answers={
-        200: Answer("An ES module.", str, SCRIPT_HEADERS, SCRIPT),
-        304: Answer("The module still has the ETag in If-None-Match.", None, SCRIPT_HEADERS),
-    },
-    problems=(400,),
-    headers=("If-None-Match",),
-)
 
 # By authorizer: how OpenAPI describes what it asks for, and how it refuses.
 CREDENTIALS: Mapping[str, tuple[Json, tuple[int, ...]]] = {
@@ -239,12 +227,14 @@ REQUEST_HEADERS: Mapping[str, tuple[str, Json]] = {
 }
 RESPONSE_HEADERS: Mapping[str, str] = {
     "Cache-Control": "Which caches may keep the answer, and how long.",
+    "Content-Security-Policy": "What the page may load, and the origins that it may connect to.",
     "ETag": "A tag that changes with every visible change.",
     "Idempotency-Replayed": "`true` if the Idempotency-Key led to an existing job.",
     "Link": 'The next page, as `rel="next"` (RFC 8288).',
     "Location": "The URL to request next.",
     "Operation-Location": "The same URL as Location, for clients of long-running operations.",
     "Preference-Applied": "The preferences that were applied (RFC 7240).",
+    "Referrer-Policy": "What a browser tells other sites of this page's address: nothing.",
     "Retry-After": "Seconds to wait before the next request.",
     "X-Content-Type-Options": "`nosniff`: the answer is what Content-Type says (Fetch standard).",
     "WWW-Authenticate": "The scheme of the credentials: `Bearer` (RFC 6750).",
@@ -272,6 +262,7 @@ QUERY: Mapping[str, tuple[str, Json]] = {
 }
 PATH: Mapping[str, Json] = {
     "job_id": {**TEXT, "pattern": f"^{ID.pattern}$", "examples": [JOB_ID]},
+    "version": {**TEXT, "pattern": "^[0-9a-f]{16}$", "examples": ["1f0c9d3b7e5a2468"]},
     "name": {
         **TEXT,
         "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",

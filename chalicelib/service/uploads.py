@@ -31,6 +31,13 @@ def create(system: System, owner: str, content_type: str, size: int) -> UploadTi
     return UploadTicket(upload_id, url, headers, expires_at)
 
 
+def origins(system: System) -> list[str]:
+    """URLs at the origins that a page talks to beside the API's own: the bucket's and, on a stage
+    that pushes, that of the WebSocket."""
+    bucket = system.payloads.download_url("uploads/any", None, "text/plain", 1)
+    return [bucket, *([system.pushing.url] if system.pushing else [])]
+
+
 def check(system: System, owner: str, params: Any, text: str) -> None:
     """Raises InvalidRequest unless every upload that params name exists and is this owner's. `text`
     is the params as JSON, which is faster to search."""

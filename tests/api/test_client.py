@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from chalicelib.http.client import MODULE
+from chalicelib.http.console import CLIENT
 from tests.api.harness import Service, is_problem
 from tests.aws import ROOT
 
 
 def test_the_module_is_served_as_a_script_that_caches_may_keep(service: Service) -> None:
     answer = service.get("/client.js")
-    assert (answer.status_code, answer.body) == (200, MODULE.read_bytes())
+    assert (answer.status_code, answer.body) == (200, CLIENT.read_bytes())
     assert answer.headers["Content-Type"] == "text/javascript"
     assert answer.headers["Cache-Control"] == "public, max-age=3600"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -29,10 +29,10 @@ def test_a_cache_that_has_the_module_gets_no_second_copy(service: Service) -> No
 
 
 @pytest.mark.parametrize(
-    ("code", "reads"), [("import app", "0"), ("import app; app.client.read_module()", "1")]
+    ("code", "reads"), [("import app", "0"), ("import app; app.console.read_files()", "1")]
 )
 def test_a_cold_start_does_not_read_the_module(code: str, reads: str) -> None:
-    code += "; print(app.client.read_module.cache_info().currsize)"
+    code += "; print(app.console.read_files.cache_info().currsize)"
     done = subprocess.run(
         [sys.executable, "-c", f"import tests.api.harness; {code}"],
         cwd=ROOT,

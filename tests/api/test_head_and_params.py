@@ -28,6 +28,8 @@ def test_head_answers_as_get_does_but_for_the_body(service: Service) -> None:
         "/jobs",
         "/health",
         "/client.js",
+        "/",
+        "/docs",
         "/tasks",
         "/openapi.json",
         "/jobs/nothing",

@@ -22,6 +22,7 @@ from tests.api.description import description as described
 from tests.api.doors import load_app
 from tests.api.harness import BASE, Service
 from tests.api.namesakes import namesakes
+from tests.api.test_who_may import OPEN_TO_ALL
 
 
 class Opaque:
@@ -285,7 +286,7 @@ def test_every_operation_tells_what_credentials_it_takes(
     assert all(told[name].items() >= scheme[name].items() for name in scheme)
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            is_public = path in ("/health", "/client.js")
+            is_public = path in OPEN_TO_ALL
             assert operation["security"] == ([] if is_public else [{name: []} for name in scheme])
             assert refusals <= operation["responses"].keys() or is_public
             assert is_public is False or "401" not in operation["responses"]

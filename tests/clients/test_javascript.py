@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute
 
 from chalicelib import __version__
-from chalicelib.http.client import MODULE
+from chalicelib.http.console import CLIENT
 from tests.aws import ROOT
 from tests.browser import chromium
 from tests.clients.test_clients import run
@@ -35,7 +35,7 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("sources")
     inside = copy / PACKAGE.relative_to(ROOT)
     shutil.copytree(PACKAGE, inside)
-    shutil.copytree(MODULE.parent, copy / MODULE.parent.relative_to(ROOT))
+    shutil.copytree(CLIENT.parent, copy / CLIENT.parent.relative_to(ROOT))
     shutil.copy(ROOT / "LICENSE", copy)
     run("npm", "pack", cwd=inside)
     [packed] = inside.glob("*.tgz")
@@ -68,8 +68,8 @@ def node(*arguments: str, cwd: Path, **environment: str) -> str:
 
 
 def test_the_module_is_small() -> None:
-    assert len(gzip.compress(MODULE.read_bytes())) < 8 * 1024
-    assert len(MODULE.read_text().splitlines()) <= 450
+    assert len(gzip.compress(CLIENT.read_bytes())) < 8 * 1024
+    assert len(CLIENT.read_text().splitlines()) <= 450
 
 
 def test_the_package_is_of_this_version_and_works_in_an_empty_folder(
@@ -81,7 +81,7 @@ def test_the_package_is_of_this_version_and_works_in_an_empty_folder(
     documents = {"README.md", "CHANGELOG.md", "LICENSE"}
     assert names == {"package.json", "overtime.js", "overtime.d.ts", *documents}
     assert json.loads((installed / "package.json").read_text())["version"] == __version__
-    assert (installed / "overtime.js").read_bytes() == MODULE.read_bytes()
+    assert (installed / "overtime.js").read_bytes() == CLIENT.read_bytes()
     code = "import * as all from 'overtime-client'; console.log(Object.keys(all).join())"
     (tmp_path / "try.mjs").write_text(code)
     exports = set(node("try.mjs", cwd=tmp_path).strip().split(","))
@@ -101,7 +101,7 @@ def test_typescript_knows_every_export(folder: Path) -> None:
 
 def test_the_module_keeps_to_its_own_types(folder: Path) -> None:
     """TypeScript takes the members of an optional argument from its default, which has none."""
-    source = re.sub(r"= \{\}(?=[,)])", "= /** @type {any} */ ({})", MODULE.read_text())
+    source = re.sub(r"= \{\}(?=[,)])", "= /** @type {any} */ ({})", CLIENT.read_text())
     (folder / "checked.mjs").write_text(source)
     checks = ("--noEmit", "--allowJs", "--checkJs", *TYPES.split())
     run("npx", "tsc", *checks, "checked.mjs", cwd=folder)

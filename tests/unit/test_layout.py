@@ -19,6 +19,7 @@ OURS = sorted(
     | {path for pattern in OWN_TASKS for path in USERS.glob(pattern)}
 )
 PROGRAMS = [path for room in ("local", "ops", "client") for path in (ROOT / room).rglob("*.py")]
+PAGES = [path for kind in ("*.js", "*.css", "*.html") for path in (PACKAGE / "console").glob(kind)]
 SOURCES = sorted([ROOT / "app.py", *OURS, *PROGRAMS])
 STATUS_AS_TARGET = re.compile(r"""put=\{[^}]*["']status["']|["']status["']:\s*Status\.""")
 
@@ -30,7 +31,7 @@ def test_a_file_says_in_its_first_line_what_it_is(path: Path) -> None:
         assert ast.get_docstring(ast.parse(source)), "no docstring"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SOURCES, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_is_short_enough_to_be_one_thing(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from importlib.metadata import Distribution, distributions
 
 import pytest
@@ -47,6 +49,15 @@ def test_anyone_may_use_what_is_installed(environment: str) -> None:
 def test_no_bundle_holds_files_under_the_mozilla_license() -> None:
     requirements = (ROOT / "requirements.txt").read_text().lower()
     assert [name for name in MOZILLA if name in requirements] == []
+
+
+def test_what_the_console_brings_along_is_as_published_and_under_such_terms() -> None:
+    folder = ROOT / "chalicelib" / "console"
+    vendored = json.loads((folder / "vendored.json").read_text())
+    for name, about in vendored.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == about["sha256"]
+        assert all(map(allowed, about["licenses"].values()))
+        assert all((folder / notice).is_file() for notice in about["licenses"])
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,11 @@ class ReportParams(msgspec.Struct):
     """`group_by` and `metrics` may have 1,000 bytes together, as JSON."""
 
     source: Annotated[
-        str, Meta(description="The CSV: an upload's id, or a URL whose content stays as it is.")
+        str,
+        Meta(
+            description="The CSV: an upload's id, or a URL whose content stays as it is.",
+            examples=["upload:5f0c2f9e3b7d4c51a9e86d0b7a1c4e22", "https://example.com/flights.csv"],
+        ),
     ]
     group_by: Annotated[list[Column], Meta(min_length=1, max_length=8, examples=[["carrier"]])]
     metrics: Annotated[

@@ -23,7 +23,7 @@ SUFFIXES: dict[Format, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
 class ThumbnailParams(msgspec.Struct):
     images: Annotated[
-        list[str],
+        list[Annotated[str, Meta(examples=["upload:5f0c2f9e3b7d4c51a9e86d0b7a1c4e22"])]],
         Meta(
             min_length=1,
             max_length=MAX_FILES,

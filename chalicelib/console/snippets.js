@@ -1,0 +1,78 @@
+// The same submit by a program: curl, Python or the command line. Files stand in it by their names.
+import { base, mode } from "./session.js";
+
+const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`; // for a POSIX shell
+const isPlain = (value) => ["string", "number", "boolean"].includes(typeof value);
+const needsToken = mode === "tokens" || mode === "jwt";
+
+/** {name: text}. `body` is what POST /jobs takes, with File objects in its params; `after` is Cancel-After. */
+export function snippetsOf(body, after) {
+  return { curl: curl(body, after), Python: python(body, after), "Command line": commandLine(body, after) };
+}
+
+function curl(body, after) {
+  const files = [];
+  const mark = `file-${crypto.getRandomValues(new Uint32Array(2)).join("-")}-`;
+  const text = JSON.stringify(body, (_, value) => (value instanceof File ? mark + files.push(value) : value), 2);
+  const token = needsToken ? ' -H "Authorization: Bearer $TOKEN"' : "";
+  const uploads = files.map((file, at) => {
+    const type = file.type || "application/octet-stream";
+    const name = quoted(file.name);
+    return `upload${at + 1}=$(curl -s ${quoted(`${base}/uploads`)}${token} \\
+  -H 'Content-Type: application/json' \\
+  -d "{\\"content_type\\": \\"${type}\\", \\"size\\": $(wc -c < ${name})}")
+curl -s -T ${name} "$(echo "$upload${at + 1}" | jq -r .upload.url)" \\
+  -H 'Content-Type: ${type}' -H 'If-None-Match: *'`;
+  });
+  const ids = files.reduce((all, _, at) => all.replace(`${mark}${at + 1}"`, `'"$(echo "$upload${at + 1}" | jq -r .id)"'"`), quoted(text));
+  const cancel = after ? ` -H ${quoted(`Cancel-After: ${after}`)}` : "";
+  return [...uploads, `curl ${quoted(`${base}/jobs`)}${token} \\
+  -H 'Content-Type: application/json'${cancel} \\
+  -d ${ids}`].join("\n\n");
+}
+
+function python({ task, params, run_at: at, webhook }, after) {
+  const options = [
+    at && `run_at=${literal(at)}`,
+    after && `cancel_after=${literal(after)}`,
+    webhook && `webhook=${literal(webhook, 1)}`,
+  ].filter(Boolean);
+  const token = needsToken ? ', token=os.environ["TOKEN"]' : "";
+  return `${needsToken ? "import os\n\n" : ""}from overtime import Client
+
+client = Client(${literal(base)}${token})
+job = client.submit(
+    ${[literal(task), literal(params ?? {}, 1), ...options].join(",\n    ")},
+)
+print(job.result())`;
+}
+
+/** A value as Python writes it. A file is uploaded where it stands. */
+function literal(value, depth = 0) {
+  if (value instanceof File) return `client.upload(${literal(value.name)})`;
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value !== "object") return JSON.stringify(value);
+  const indent = "    ".repeat(depth + 1);
+  const end = `\n${"    ".repeat(depth)}`;
+  const lines = Array.isArray(value)
+    ? value.map((one) => literal(one, depth + 1))
+    : Object.entries(value).filter(([, one]) => one !== undefined).map(([name, one]) => `${JSON.stringify(name)}: ${literal(one, depth + 1)}`);
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  if (!lines.length) return open + close;
+  const line = `${open}${lines.join(", ")}${close}`;
+  return line.length < 60 && !line.includes("\n") ? line : `${open}\n${lines.map((one) => `${indent}${one},`).join("\n")}${end}${close}`;
+}
+
+function commandLine({ task, params = {} }) {
+  const words = Object.entries(params).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    if (value instanceof File) return [`--file ${quoted(`${name}=${value.name}`)}`];
+    if (Array.isArray(value) && value.length && value.every((one) => one instanceof File)) {
+      return value.map((one) => `--file ${quoted(`${name}=${one.name}`)}`);
+    }
+    if (Array.isArray(value) && value.length && value.every(isPlain)) return value.map((one) => `--param ${quoted(`${name}=${one}`)}`);
+    return [`--param ${quoted(`${name}=${isPlain(value) ? value : JSON.stringify(value)}`)}`];
+  });
+  return [`overtime login ${quoted(base)}`, [`overtime run ${quoted(task)}`, ...words].join(" \\\n  ")].join("\n");
+}
