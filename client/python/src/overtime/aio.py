@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
-from overtime.client import LOCAL, RETRY_FOR, Base, Handle, Options
+from overtime.client import RETRY_FOR, Base, Handle, Options
 from overtime.decisions import OnEvent, OnProgress, Tail, Tracked, query_of
 from overtime.drive import AsyncDriver
 from overtime.models import Artifact, Event, Job, Status, Task
@@ -68,7 +68,7 @@ class AsyncClient(Base):
     __doc__ = Base.__doc__
 
     def __init__(
-        self, url: str = LOCAL, token: str | None = None, *, retry_for: float = RETRY_FOR
+        self, url: str | None = None, token: str | None = None, *, retry_for: float = RETRY_FOR
     ) -> None:
         super().__init__(url, token, retry_for=retry_for)
         self.driver = AsyncDriver(self.url)

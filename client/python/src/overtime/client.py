@@ -69,12 +69,16 @@ class Handle(Generic[C]):
 
 
 class Base:
-    """`url` is the API's, `token` the bearer token if the stage wants one. Requests without an
+    """`url` is the API's, `token` the bearer token if the stage wants one. Without a URL both come
+    from OVERTIME_URL and OVERTIME_TOKEN; without these it is the local service. Requests without an
     answer, 429 and 5xx are repeated for `retry_for` seconds."""
 
     def __init__(
-        self, url: str = LOCAL, token: str | None = None, *, retry_for: float = RETRY_FOR
+        self, url: str | None = None, token: str | None = None, *, retry_for: float = RETRY_FOR
     ) -> None:
+        if url is None:  # a token of the environment goes to no other URL
+            url = os.environ.get("OVERTIME_URL") or LOCAL
+            token = token or os.environ.get("OVERTIME_TOKEN")
         self.url = checked_url(url)
         clock, chance = time.monotonic, random.random
         http = Exchange(self.url, checked_token(token), retry_for, clock, chance)
@@ -144,7 +148,7 @@ class Client(Base):
     __doc__ = Base.__doc__
 
     def __init__(
-        self, url: str = LOCAL, token: str | None = None, *, retry_for: float = RETRY_FOR
+        self, url: str | None = None, token: str | None = None, *, retry_for: float = RETRY_FOR
     ) -> None:
         super().__init__(url, token, retry_for=retry_for)
         self.driver = SyncDriver(self.url)

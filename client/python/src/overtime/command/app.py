@@ -10,9 +10,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from overtime.client import Client
+from overtime.client import LOCAL, Client
 from overtime.command import screen
-from overtime.command.config import LOCAL, Service, Usage, keep
+from overtime.command.config import Service, Usage, keep
 from overtime.command.params import find_task, meant
 from overtime.command.work import (
     DONE,

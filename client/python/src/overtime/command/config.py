@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-LOCAL = "http://127.0.0.1:8000"
+from overtime.client import LOCAL
 
 
 class Usage(Exception):
