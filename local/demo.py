@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.child import say
-from local.settings import ROOT, Refusal, Settings, read_settings
+from local.settings import ROOT, Refusal, Settings, read_settings, running
 
 FOLDER = ROOT / "build" / "demo"
 ROWS = 200_000
@@ -30,7 +30,10 @@ START_SECONDS = 90
 
 
 def main() -> int:
-    settings = read_settings()
+    try:
+        settings = running()
+    except Refusal:
+        settings = read_settings()
     FOLDER.mkdir(parents=True, exist_ok=True)
     say(f"Inputs and results go to {FOLDER.relative_to(ROOT)}.")
     write_inputs(FOLDER)
