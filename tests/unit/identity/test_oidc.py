@@ -1,13 +1,12 @@
-"""Tokens of an OpenID Connect issuer: which are taken, which are not, and what its keys cost."""
+"""Tokens of an OpenID Connect issuer: which are taken, and which are refused."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -15,62 +14,11 @@ import pytest
 
 from chalicelib.domain.errors import Unauthorized, Unavailable
 from chalicelib.identity.oidc import (
-    FETCH_SECONDS,
-    KEYS_SECONDS,
-    LARGEST_DOCUMENT,
     LEEWAY_SECONDS,
-    LOOK_AGAIN_SECONDS,
     Oidc,
 )
-from chalicelib.outbound.addresses import EVERYWHERE
-from chalicelib.outbound.client import OutboundClient
-from chalicelib.outbound.guard import Guard
 from tests.issuer import AUDIENCE, DISCOVERY, KEYS, Issuer, Key, running
-from tests.receiver import dripping, receiving
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    with running() as issuer:
-        yield issuer
-
-
-WEB = OutboundClient(Guard(networks=EVERYWHERE), "overtime/test")
-
-
-@pytest.fixture
-def oidc(issuer: Issuer) -> Oidc:
-    return Oidc(WEB, issuer.url, AUDIENCE, schemes=("http", "https"))
-
-
-class Monotonic:
-    """The clock by which keys grow old."""
-
-    def __init__(self) -> None:
-        self.at = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.at
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Monotonic:
-    clock = Monotonic()
-    for module in (
-        "jwt.jwks_client",
-        "jwt.jwk_set_cache",
-        "jwt.api_jwk",
-        "chalicelib.identity.oidc",
-    ):
-        monkeypatch.setattr(f"{module}.time", clock)
-    return clock
-
-
-def refused(oidc: Oidc, token: str) -> bool:
-    with pytest.raises(Unauthorized):
-        oidc.owner_of(token)
-    return True
-
+from tests.unit.identity.conftest import WEB, refused
 
 # ── what is taken ──
 
@@ -115,7 +63,7 @@ def test_an_issuer_may_end_with_a_slash(issuer: Issuer) -> None:
     assert refused(slashed, issuer.token(iss=issuer.url))
 
 
-# ── what is not ──
+# ── what is refused ──
 
 
 @pytest.mark.parametrize(
@@ -280,163 +228,3 @@ def test_where_no_key_is_of_use_no_token_is_refused_for_it(
     issuer.says(KEYS, {"keys": [{**issuer.key.jwk, **odd}]})
     with pytest.raises((Unavailable, Unauthorized)):
         oidc.owner_of(issuer.token())
-
-
-# ── keys: fetched when first needed, when they are old, and when a token names a new one ──
-
-
-def test_keys_are_fetched_once_for_many_tokens(oidc: Oidc, issuer: Issuer) -> None:
-    assert issuer.asked == []
-    for subject in ("ada", "bob", "ada"):
-        oidc.owner_of(issuer.token(subject))
-    assert issuer.asked == [DISCOVERY, KEYS]
-
-
-def test_a_new_key_is_fetched_when_a_token_names_it(
-    oidc: Oidc, issuer: Issuer, clock: Monotonic
-) -> None:
-    oidc.owner_of(issuer.token())
-    new = Key("second")
-    issuer.publish(issuer.key, new)
-    clock.at += LOOK_AGAIN_SECONDS
-    assert oidc.owner_of(issuer.token(key=new))
-    assert oidc.owner_of(issuer.token())  # the old one goes on
-    assert issuer.asked == [DISCOVERY, KEYS, KEYS]
-
-
-def test_a_stream_of_unknown_keys_makes_one_fetch(
-    oidc: Oidc, issuer: Issuer, clock: Monotonic
-) -> None:
-    oidc.owner_of(issuer.token())
-    clock.at += LOOK_AGAIN_SECONDS
-    evil = Key("")
-    for number in range(50):
-        evil.kid = f"evil-{number}"
-        assert refused(oidc, issuer.token(key=evil))
-        clock.at += LOOK_AGAIN_SECONDS / 100
-    assert issuer.asked == [DISCOVERY, KEYS, KEYS]
-    assert oidc.owner_of(issuer.token())
-
-
-def test_a_key_that_the_issuer_has_withdrawn_is_refused_after_an_hour(
-    oidc: Oidc, issuer: Issuer, clock: Monotonic
-) -> None:
-    stolen = issuer.key
-    oidc.owner_of(issuer.token())
-    issuer.key = Key("second")
-    issuer.publish(issuer.key)
-    clock.at += KEYS_SECONDS + 1
-    assert refused(oidc, issuer.token(key=stolen))
-    assert oidc.owner_of(issuer.token())
-
-
-# ── an issuer that does not answer, or not as it should: nobody can tell, so nobody is refused ──
-
-
-def broken() -> dict[str, Any]:
-    return {
-        "breaks off": None,
-        "500": (500, {}, b""),
-        "not JSON": (200, {}, b"<html>"),
-        "not an object": (200, {}, b"[]"),
-        "not text": (200, {}, b"\xff\xfe"),
-        "too deep": (200, {}, b"[" * 100_000),
-        "too large": (200, {}, b" " * LARGEST_DOCUMENT + b"{}"),
-        "a redirect": (302, {"Location": "/elsewhere"}, b""),
-    }
-
-
-@pytest.mark.parametrize("path", [DISCOVERY, KEYS])
-@pytest.mark.parametrize("how", broken())
-def test_an_issuer_that_fails_leaves_it_open(
-    oidc: Oidc, issuer: Issuer, path: str, how: str
-) -> None:
-    good = {place: issuer.answers[place] for place in (DISCOVERY, KEYS)}
-    issuer.answers["/elsewhere"] = good[path]
-    issuer.answers[path] = broken()[how]
-    with pytest.raises(Unavailable):
-        oidc.owner_of(issuer.token())
-    assert "/elsewhere" not in issuer.asked
-
-
-@pytest.mark.parametrize("keys", [None, 5, "first", {}, []])
-def test_a_key_set_without_keys_leaves_it_open(oidc: Oidc, issuer: Issuer, keys: Any) -> None:
-    issuer.says(KEYS, {"keys": keys})
-    with pytest.raises(Unavailable):
-        oidc.owner_of(issuer.token())
-
-
-@pytest.mark.parametrize("data", [b'HTTP/1.1 200 OK\r\n\r\n{"keys": [', b"HTTP/1.1 200 OK\r\nX: y"])
-def test_an_issuer_that_trickles_is_not_waited_for(
-    issuer: Issuer, data: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chalicelib.identity.oidc.FETCH_SECONDS", 0.4)
-    stopped = threading.Event()
-    with receiving(dripping(data + b" " * 1_000, 0.02, stopped)) as receiver:
-        began = time.monotonic()
-        with pytest.raises(Unavailable, match="timed out"):
-            Oidc(WEB, issuer.url, AUDIENCE, receiver.url).owner_of(issuer.token())
-        assert time.monotonic() - began < 5  # the whole would take 20
-        stopped.set()
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"issuer": "https://evil.example.com", "jwks_uri": "http://127.0.0.1/keys"},
-        {"jwks_uri": "http://127.0.0.1/keys"},
-        {},
-    ],
-)
-def test_discovery_of_another_issuer_is_not_believed(
-    oidc: Oidc, issuer: Issuer, document: dict[str, str]
-) -> None:
-    issuer.says(DISCOVERY, document)
-    with pytest.raises(Unavailable, match="issuer"):
-        oidc.owner_of(issuer.token())
-    assert issuer.asked == [DISCOVERY]
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1/keys", "file:///etc/passwd", "keys", 5, None])
-def test_keys_come_over_https_only(issuer: Issuer, url: Any) -> None:
-    issuer.says(DISCOVERY, {"issuer": issuer.url, "jwks_uri": url})
-    with pytest.raises(Unavailable, match="https"):
-        Oidc(WEB, issuer.url, AUDIENCE).owner_of(issuer.token())
-    assert issuer.asked == [DISCOVERY]
-
-
-def test_an_issuer_that_failed_is_asked_again_a_little_later(
-    oidc: Oidc, issuer: Issuer, clock: Monotonic
-) -> None:
-    good, issuer.answers[DISCOVERY] = issuer.answers[DISCOVERY], (500, {}, b"")
-    for _ in range(5):
-        with pytest.raises(Unavailable):
-            oidc.owner_of(issuer.token())
-    assert issuer.asked == [DISCOVERY]
-    issuer.answers[DISCOVERY] = good
-    clock.at += FETCH_SECONDS
-    assert oidc.owner_of(issuer.token())
-
-
-def test_unknown_keys_make_few_fetches_while_the_issuer_is_away(
-    oidc: Oidc, issuer: Issuer, clock: Monotonic
-) -> None:
-    oidc.owner_of(issuer.token())
-    issuer.answers[KEYS] = (500, {}, b"")
-    for _ in range(10):
-        clock.at += LOOK_AGAIN_SECONDS / 5
-        with pytest.raises((Unavailable, Unauthorized)):
-            oidc.owner_of(issuer.token(key=Key("unknown")))
-    assert issuer.asked.count(KEYS) <= 3  # the first, and one each 30 s
-
-
-def test_keys_that_are_known_are_good_while_the_issuer_is_away(
-    oidc: Oidc, issuer: Issuer, clock: Monotonic
-) -> None:
-    oidc.owner_of(issuer.token())
-    issuer.answers[KEYS] = (500, {}, b"")
-    clock.at += KEYS_SECONDS - 1
-    assert oidc.owner_of(issuer.token())
-    with pytest.raises(Unavailable):
-        oidc.owner_of(issuer.token(key=Key("unknown")))
-    assert oidc.owner_of(issuer.token())
