@@ -109,8 +109,8 @@ def submit_job() -> Response:
         webhook=body.webhook.seen_from(call.base) if body.webhook else None,
     )
     accepted = submit(system(), asked)
-    job = read.until_finished(system(), accepted.job, call.wait_until)
-    return answers.accepted(call, job, replayed=accepted.replayed)
+    seen = read.until_finished(system(), accepted.job, call.wait_until)
+    return answers.accepted(call, *seen, replayed=accepted.replayed)
 
 
 @route(operations.GET_JOB)
@@ -122,8 +122,8 @@ def get_job(job_id: str) -> Response:
     """
     call = current_call()
     is_news = partial(answers.is_news, call)
-    job = read.wait(system(), call.owner, job_id, call.wait_until, is_news)
-    return answers.job_unless_known(call, job)
+    seen = read.wait(system(), call.owner, job_id, call.wait_until, is_news)
+    return answers.job_unless_known(call, *seen)
 
 
 @route(operations.LIST_JOBS)
@@ -178,7 +178,7 @@ def cancel_job(job_id: str) -> Response:
     """
     call = current_call()
     job = control.cancel(system(), call.owner, job_id)
-    return answers.canceled(call, read.until_finished(system(), job, call.wait_until))
+    return answers.canceled(call, *read.until_finished(system(), job, call.wait_until))
 
 
 @route(operations.RETRY_JOB)

@@ -55,9 +55,9 @@ def payload(stored: Stored, url_of: Callable[[Stored], str]) -> Response:
     return Response(f"{stored.text}\n", headers={**JSON, **OWN}, status_code=200)
 
 
-def accepted(call: Call, job: JobRecord, *, replayed: bool) -> Response:
+def accepted(call: Call, job: JobRecord, waited: bool, *, replayed: bool) -> Response:
     url = job_url(job.id, call.base)
-    headers = {"Location": url, "Operation-Location": url, **call.preference_applied}
+    headers = {"Location": url, "Operation-Location": url, **call.preference_applied(waited)}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     return show_job(call, job, 200 if job.finished else 202, headers)
@@ -85,9 +85,9 @@ def is_unchanged(call: Call, job: JobRecord) -> bool:
     return call.if_match is None or _has_tag(call, job, call.if_match)
 
 
-def job_unless_known(call: Call, job: JobRecord) -> Response:
+def job_unless_known(call: Call, job: JobRecord, waited: bool) -> Response:
     """304 where the client has this state of the job already (RFC 9110, 13.1.2)."""
-    headers = call.preference_applied
+    headers = call.preference_applied(waited)
     known = call.if_none_match
     if known is not None and _has_tag(call, job, known):
         described = job_headers(job, call.base, call.now())
@@ -99,8 +99,9 @@ def _has_tag(call: Call, job: JobRecord, tags: str) -> bool:
     return matches(tags, job_page(job, call.base).etag)
 
 
-def canceled(call: Call, job: JobRecord) -> Response:
-    return show_job(call, job, 200 if job.finished else 202, call.preference_applied)
+def canceled(call: Call, job: JobRecord, waited: bool) -> Response:
+    headers = call.preference_applied(waited)
+    return show_job(call, job, 200 if job.finished else 202, headers)
 
 
 def see(url: str) -> Response:

@@ -69,11 +69,11 @@ def prefer(value: str) -> dict[str, str]:
     return preferences
 
 
-def wait_seconds(preferences: dict[str, str], longest: int) -> int | None:
-    """What `wait=N` comes to here; None if it was not asked for, or is not a number."""
+def wait_seconds(preferences: dict[str, str], longest: int) -> int:
+    """What `wait=N` comes to here; 0 if it was not asked for, or is not a number."""
     asked = preferences.get("wait", "")
     if not re.fullmatch(r"[0-9]+", asked):
-        return None
+        return 0
     return min(int(asked.lstrip("0")[:9] or "0"), longest)  # int() refuses very long ones
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -92,7 +93,7 @@ class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return given
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """One request. `base` is what its links begin with."""
 
@@ -143,25 +144,29 @@ class Call:
         return self.header_list("if-none-match")
 
     @property
-    def wait(self) -> int | None:
-        """Seconds to hold this request, as `Prefer: wait=N` asks and the stage allows."""
-        return preferences.wait_seconds(self._preferences, self.longest_wait)
-
-    @property
     def wait_until(self) -> int:
-        """When to answer, at the latest: as `Prefer: wait=N` asks, and in time for API Gateway,
-        which counts from when it took the request (a cold start, and all that came before)."""
+        """When to answer, at the latest (epoch ms)."""
+        return self._wait[1]
+
+    @cached_property
+    def _wait(self) -> tuple[int, int]:
+        """How long to hold this request, in milliseconds, and until when: as `Prefer: wait=N` asks
+        and the stage allows, and in time for API Gateway, which counts from when it took the
+        request (a cold start, and all that came before)."""
+        asked = preferences.wait_seconds(self._preferences, self.longest_wait)
         now = self.now()
         arrived: int = self.request.context.get("requestTimeEpoch", now)
         context: Any = self.request.lambda_context
         ends_at = now + int(context.get_remaining_time_in_millis())
         ends = min(arrived + ANSWER_WITHIN, ends_at) - TO_ANSWER
-        return min(now + (self.wait or 0) * 1_000, ends)
+        wait = max(0, min(asked * 1_000, ends - now))
+        return wait, now + wait
 
-    @property
-    def preference_applied(self) -> dict[str, str]:
-        """Preference-Applied (RFC 7240, section 3), where any was."""
-        applied = [] if self.wait is None else [f"wait={self.wait}"]
+    def preference_applied(self, waited: bool) -> dict[str, str]:
+        """Preference-Applied (RFC 7240, section 3), where any was: a wait as long as it was allowed
+        here, if the request was held for it, or had no need to be."""
+        seconds = self._wait[0] // 1_000
+        applied = [f"wait={seconds}"] if waited and seconds else []
         if "respond-async" in self._preferences:
             applied.append("respond-async")
         return {"Preference-Applied": ", ".join(applied)} if applied else {}

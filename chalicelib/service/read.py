@@ -57,12 +57,12 @@ def find(system: System, owner: str, job_id: str) -> JobRecord:
 
 def wait(
     system: System, owner: str, job_id: str, until: int, enough: Callable[[JobRecord], bool]
-) -> JobRecord:
-    """The job as soon as `enough` accepts it, or as it is at `until` (epoch ms). Returns at once
-    if the owner already has as many held requests as allowed."""
+) -> tuple[JobRecord, bool]:
+    """The job as soon as `enough` accepts it, or as it is at `until` (epoch ms), and True. At once,
+    and False, if the owner already has as many held requests as allowed."""
     record = get(system, owner, job_id)
     if enough(record) or system.clock.now() >= until:
-        return record
+        return record, True
     with _held(system, owner, until) as held:
         for pause in _pauses() if held else ():
             left = until - system.clock.now()
@@ -70,16 +70,18 @@ def wait(
                 break
             system.clock.sleep(min(pause, left / 1_000))
             record = get(system, owner, job_id)
-    return record
+    return record, held
 
 
-def until_finished(system: System, record: JobRecord, until: int) -> JobRecord:
-    """The job once it is finished, or as it is at `until` (epoch ms). If a read fails, returns
-    `record`: the request has stored its job by then, and must not fail."""
-    if not record.finished and system.clock.now() < until:
-        with suppress(OvertimeError):
-            return wait(system, record.owner, record.id, until, lambda job: job.finished)
-    return record
+def until_finished(system: System, record: JobRecord, until: int) -> tuple[JobRecord, bool]:
+    """The job once it is finished, or as it is at `until` (epoch ms), and True. At once, and False,
+    if it is not held, or if a read fails: the request has stored its job by then, and must not
+    fail."""
+    if record.finished or system.clock.now() >= until:
+        return record, True
+    with suppress(OvertimeError):
+        return wait(system, record.owner, record.id, until, lambda job: job.finished)
+    return record, False
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_stage_may_allow_no_waiting_at_all(service: Service) -> None:
     service.set(max_wait_seconds=0)
     answer = service.submit(Prefer="wait=10")
     assert answer.status_code == 202
-    assert answer.headers["Preference-Applied"] == "wait=0"
+    assert "Preference-Applied" not in answer.headers
     assert service.clock.elapsed == 0
 
 
@@ -253,6 +254,37 @@ def test_the_twenty_first_request_is_answered_at_once_and_others_owners_are_not_
     assert service.clock.elapsed == 10
 
 
+def test_a_wait_that_was_not_granted_is_not_claimed(service: Service) -> None:
+    now, tag = service.clock.now(), service.etag(job_id := service.submitted())
+    for number in range(20):
+        service.system.held.begin("local", str(number), now + 20_000, now, 20)
+    finished = service.submitted()
+    service.work()
+    waiting = service.submitted("patient")
+    canceling = []
+
+    @task("walk")
+    def walk(job: Job) -> None:
+        canceling.append(service.post(f"/jobs/{job.id}/cancel", Prefer="wait=10"))
+
+    service.does(walk)
+    service.submitted("walk")
+    service.work()
+    for answer in (
+        *canceling,
+        service.submit(Prefer="wait=10"),
+        service.get(f"/jobs/{waiting}", Prefer="wait=10"),
+    ):
+        assert "Preference-Applied" not in answer.headers
+    both = service.submit(Prefer="respond-async, wait=2")
+    assert both.headers["Preference-Applied"] == "respond-async"
+    news = service.get(f"/jobs/{job_id}", If_None_Match=tag, Prefer="wait=10")
+    end = service.get(f"/jobs/{finished}", Prefer="wait=10")
+    for at_once in (news, end):  # there was nothing to wait for
+        assert at_once.headers["Preference-Applied"] == "wait=10"
+    assert service.clock.elapsed == 0
+
+
 def test_a_request_that_was_held_counts_no_longer_also_if_it_failed(service: Service) -> None:
     job_id = service.submitted()
 
@@ -274,6 +306,17 @@ def test_where_requests_cannot_be_counted_none_is_held(service: Service) -> None
     service.replace(held=Away())
     answer = service.submit(Prefer="wait=10")
     assert (answer.status_code, service.clock.elapsed) == (202, 0)
+    assert "Preference-Applied" not in answer.headers
+
+
+def test_a_look_that_fails_is_no_wait(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr("chalicelib.service.read.get", away)
+    answer = service.submit(Prefer="wait=10")
+    assert (answer.status_code, service.clock.elapsed) == (202, 0)
+    assert "Preference-Applied" not in answer.headers
 
 
 def test_a_wait_ends_before_api_gateway_hangs_up(service: Service) -> None:
@@ -286,6 +329,7 @@ def test_a_wait_ends_before_api_gateway_hangs_up(service: Service) -> None:
     answer = app_module.app(asked, context)
     assert answer["statusCode"] == 202
     assert service.clock.elapsed == 15  # and 2 s are left to answer
+    assert applied(answer) == "wait=15"
 
 
 def test_a_wait_ends_before_lambda_ends_the_invocation(service: Service) -> None:
@@ -294,3 +338,10 @@ def test_a_wait_ends_before_lambda_ends_the_invocation(service: Service) -> None
     answer = app_module.app(asked, Context(10))
     assert answer["statusCode"] == 202
     assert service.clock.elapsed == 8
+    assert applied(answer) == "wait=8"
+
+
+def applied(answer: dict[str, Any]) -> str:
+    headers = {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}
+    value = headers["Preference-Applied"]
+    return value if isinstance(value, str) else value[0]
