@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import MalformedRequest
@@ -140,13 +140,43 @@ def test_a_tag_is_not_found_inside_another() -> None:
     assert not matches('"A"', '"a"')
 
 
-@given(st.text())
-def test_a_header_holds_tags_or_is_refused(value: str) -> None:
-    try:
-        matches(value, '"a"')
-    except MalformedRequest:
-        return
-    assert value == "*" or '"' in value
+def tags_in(value: str) -> set[str] | None:
+    """By hand: commas and blanks, and between two tags a comma; None for anything else."""
+    found, position, comma = set(), 0, True
+    while position < len(value):
+        if value[position] in " \t,":
+            comma = comma or value[position] == ","
+            position += 1
+            continue
+        position += 2 if value[position : position + 2] == "W/" else 0
+        opened, end = value[position : position + 1], value.find('"', position + 1)
+        tag = value[position + 1 : end]
+        if not comma or opened != '"' or end < 0 or " " in tag or "\t" in tag:
+            return None
+        found.add(tag)
+        position, comma = end + 1, False
+    return found or None
+
+
+PIECES = [*'aW/"*, \t', '"a"', 'W/"b"', '"a,b"', ", "]
+VALUES = st.lists(st.sampled_from(PIECES)).map("".join).map(lambda value: value.strip(" \t"))
+
+
+@settings(max_examples=1_000)
+@given(VALUES)
+@example("*")
+@example('"a""b"')
+@example(',,"a" ,\t, W/"b",')
+def test_a_header_is_a_list_of_tags_or_is_refused(value: str) -> None:
+    if value == "*":
+        assert matches(value, '"a"')
+    elif (tags := tags_in(value)) is None:
+        with pytest.raises(MalformedRequest):
+            matches(value, '"a"')
+    else:
+        assert {tag for tag in ("a", "b", "a,b", "W/", "") if matches(value, f'"{tag}"')} == (
+            tags & {"a", "b", "a,b", "W/", ""}
+        )
 
 
 # ── time ──
