@@ -59,7 +59,7 @@ chalicelib.tasks.registered()
     ran: Any = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
     )
-    assert "fetch\nreport\nthumbnails\n" in ran.stdout
+    assert {"fetch", "report", "thumbnails"} <= set(ran.stdout.splitlines())
     assert "broken.py, line 1: NameError" in ran.stdout
     assert ran.returncode == 1, "without leave to skip a file, as on Lambda, it raises"
     assert "BrokenTasks" in ran.stderr

@@ -41,9 +41,9 @@ def environment(template: dict[str, Any]) -> dict[str, Any]:
     return variables
 
 
-def rights(template: dict[str, Any]) -> list[str]:
+def rights(template: dict[str, Any]) -> list[str | None]:
     [policy] = template["Resources"]["DefaultWorkerRole"]["Properties"]["Policies"]
-    return [statement["Sid"] for statement in policy["PolicyDocument"]["Statement"]]
+    return [statement.get("Sid") for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def test_a_stage_that_does_not_push_names_no_websocket_api(without: dict[str, Any]) -> None:
