@@ -173,3 +173,30 @@ def test_a_page_uploads_watches_and_downloads(page: Page, spoiled: bool) -> None
     )
     assert done["refusal"] == ["Refused", "/problems/invalid-request"]
     assert not spoiled or seen["sockets"] > 1, seen
+
+
+def examples(page: Path, language: str, service: str) -> list[str]:
+    section = page.read_text().partition("## JavaScript\n")[2] or page.read_text()
+    section = re.split(r"^## ", section, flags=re.M)[0]
+    found = re.findall(rf"^```{language}\n(.*?)^```$", section, re.M | re.S)
+    return [one.replace("http://127.0.0.1:8000", service) for one in found]
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "client.md", PACKAGE / "README.md"])
+def test_the_examples_of_the_documentation_run(page: Path, folder: Path, service: str) -> None:
+    (folder / "flights.csv").write_text("carrier,delay\nAA,12\nAA,4\nUA,7\n")
+    (folder / "examples.mjs").write_text("".join(examples(page, "js", service)))
+    shown = node("examples.mjs", cwd=folder)
+    assert "rows: 3" in shown or "rows: 2" in shown
+    assert page == PACKAGE / "README.md" or "422 /problems/invalid-request" in shown
+
+
+def test_the_page_of_the_documentation_shows_the_result(
+    page: Page, service: str, tmp_path: Path
+) -> None:
+    [html] = examples(ROOT / "docs" / "client.md", "html", service)
+    (tmp_path / "flights.csv").write_text("carrier,delay\nAA,12\n")
+    page.set_content(html)
+    page.set_input_files("input", tmp_path / "flights.csv")
+    page.wait_for_function("document.querySelector('output').value.includes('\"rows\":1')")
+    assert page.evaluate("document.querySelector('progress').value") == 100
