@@ -137,7 +137,6 @@ export class Client {
     const isOurs = url.startsWith(`${this.url}/`);
     const began = this._now();
     for (let failures = 0, lost = false; ; failures++) {
-      signal?.throwIfAborted();
       const fields = new Headers(headers);
       const token = isOurs && (typeof this._token === "function" ? await this._token() : this._token);
       if (token) fields.set("Authorization", `Bearer ${token}`);

@@ -210,9 +210,9 @@ test("events are shown once each, also lines that are alike", async () => {
   const seen = [];
   for await (const event of events) {
     seen.push(event);
-    if (seen.length === 3) service.clock.sleep(4_000).then(() => service.events.push(end));
+    if (seen.length === 3) service.clock.sleep(4_000).then(() => service.events.push(line, end));
   }
-  assert.deepEqual(seen, [line, line, line, end]);
+  assert.deepEqual(seen, [line, line, line, line, end]);
   assert.deepEqual(await collect(service.client().job("j1").events()), seen);
 });
 

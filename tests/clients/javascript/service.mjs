@@ -51,7 +51,7 @@ export function json(body, status = 200, headers = {}) {
   return new Response(body === null ? null : JSON.stringify(body), { status, headers: given });
 }
 
-/** Has one job, that goes through `states`: [seconds from its submit, what changes]. */
+/** Has two jobs, j1 and j2, that go through `states`: [seconds from the start, what changes]. */
 export class Service {
   clock = new Clock();
   requests = []; // all that came, answered or not
@@ -62,6 +62,7 @@ export class Service {
   submitted = new Map(); // Idempotency-Key → body
   retried = 0;
   erased = false;
+  ignored = 0; // subscribes that API Gateway cannot hand on
   uploaded = [];
   events = [];
   history = [];
@@ -115,7 +116,8 @@ export class Service {
   };
 
   answer({ method, path, headers, body }) {
-    const [route, search] = path.split("?");
+    const [route, search] = path.replace(/j2/, "j1").split("?");
+    if (path.includes("j2")) return this.job(200, { id: "j2" });
     const sent = typeof body === "string" ? JSON.parse(body) : body;
     switch (`${method} ${route}`) {
       case "POST /jobs": {
@@ -157,8 +159,9 @@ export class Service {
     }
   }
 
-  job(status) {
-    const { job, tag } = this.state;
+  job(status, changes = {}) {
+    const { tag } = this.state;
+    const job = { ...this.state.job, ...changes };
     const headers = { ETag: tag, ...(job.finished_at ? {} : { "Retry-After": "2" }) };
     return json(status === 304 ? null : job, status, headers);
   }
@@ -190,10 +193,12 @@ class FakeSocket {
     this.said.push(message);
     if (message.action !== "subscribe" || this.mute) return;
     const { service } = this;
-    this.push(service.state.job);
+    await setImmediate();
+    if (service.ignored-- > 0) return this.onmessage({ data: '{"message": "Internal server error"}' });
+    this.push({ ...service.state.job, id: message.job });
     for (const one of service.history.filter(({ at }) => at > service.clock.time)) {
       await service.clock.sleep(one.at - service.clock.time);
-      if (!this.mute) this.push(one.job);
+      if (!this.mute) this.push({ ...one.job, id: message.job });
     }
   }
 

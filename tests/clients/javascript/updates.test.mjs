@@ -69,16 +69,18 @@ test("messages that come late, twice or without a type change nothing", async ()
   assert.deepEqual(shown(states), ALL);
 });
 
-test("a connection that is cut is restored with a new ticket, and no state is lost", async () => {
+test("a connection that is cut is soon restored with a new ticket, and no state is lost", async () => {
   const service = new Service(STATES);
-  const states = [];
+  const [states, cuts] = [[], []];
   for await (const job of service.client().job("j1").updates()) {
     states.push(job);
-    service.clock.sleep(1_000).then(() => live(service)?.close());
+    service.clock.sleep(1_000).then(() => (cuts.push(service.clock.time), live(service)?.close()));
   }
   assert.deepEqual(shown(states), ALL);
   assert.ok(service.tickets >= 3);
   assert.equal(new Set(service.sockets.map((one) => one.url)).size, service.sockets.length);
+  const back = service.requests.filter((one) => one.path === "/tickets").map((one) => one.at);
+  for (const time of cuts.slice(0, -1)) assert.ok(back.some((at) => at > time && at <= time + 1_000));
   for (const socket of service.sockets.slice(0, -1)) {
     assert.deepEqual(socket.said[0], { action: "subscribe", job: "j1" });
   }
@@ -155,12 +157,49 @@ test("an answer that was overtaken by a newer one is not shown", async () => {
   assert.deepEqual(shown([await fast, await slow]), [10, 10]);
 });
 
-test("many jobs share a connection", async () => {
+test("many jobs share a connection, and one that is left is unsubscribed", async () => {
   const service = new Service(STATES);
   const client = service.client();
-  const all = await Promise.all([1, 2, 3].map(() => collect(client.job("j1").updates())));
-  assert.deepEqual(all.map(shown), [ALL, ALL, ALL]);
+  const leave = async () => {
+    for await (const job of client.job("j2").updates()) if (job.progress) return job.id;
+  };
+  const follow = () => collect(client.job("j1").updates());
+  const [one, other, left] = await Promise.all([follow(), follow(), leave()]);
+  assert.deepEqual([shown(one), shown(other), left], [ALL, ALL, "j2"]);
   assert.equal(service.tickets, 1);
+  const said = live(service).said.filter((message) => message.job === "j2");
+  assert.deepEqual(said.map((message) => message.action), ["subscribe", "unsubscribe"]);
+});
+
+test("a connection that is lost for good leaves the job to polling at once", async () => {
+  const service = new Service([[0, {}], [10, progress(10)], [15, DONE]]);
+  const began = service.clock.time;
+  for await (const job of service.client().job("j1").updates()) {
+    if (!job.progress) continue;
+    service.pushes = false;
+    live(service).close();
+  }
+  assert.ok(service.clock.time - began < 18_000);
+});
+
+test("a message that comes while the job is read calls for another read", async () => {
+  const service = new Service([[0, {}], [10, DONE]]);
+  const began = service.clock.time;
+  service.clock.sleep(9_000).then(() => {
+    service.faults = [async (_, proceed) => [proceed(), await service.clock.sleep(2_000)][0]];
+    live(service).push({ ...service.state.job, wait_reason: "rescued" });
+  });
+  assert.deepEqual(shown(await collect(service.client().job("j1").updates())), ["queued", "succeeded"]);
+  assert.ok(service.clock.time - began < 12_000);
+});
+
+test("a subscribe that API Gateway lost is repeated with the next read", async () => {
+  const service = new Service(STATES);
+  service.ignored = 1;
+  assert.deepEqual(shown(await collect(service.client().job("j1").updates())), ALL);
+  const said = live(service).said.map((message) => message.action);
+  assert.deepEqual(said, ["subscribe", "subscribe", "unsubscribe"]);
+  assert.deepEqual([service.sockets.length, reads(service)], [1, 4]);
 });
 
 test("a cut network and throttling in between lose nothing", async () => {
