@@ -1,10 +1,10 @@
-# One command a habit. `make` alone lists them; nothing but python3 and make has to be there.
+# `make` alone lists the commands. They need only python3 and make.
 
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-# What the command line sets is text: make would run the commands of a $(shell …) in it.
+# Values from the command line stay text: otherwise make would run a $(shell …) in them.
 $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),\
   $(eval override export $(name) := $$(value $(name)))))
 
@@ -34,14 +34,14 @@ clients: app aws ## the Python client and others against a running service, some
 	@$(BIN)/python -m pytest tests/clients
 
 export SEEDS ?= 30000
-simulate: app ## break things at random in SEEDS=30000 scenarios (REPLAY='seed=…' for one again)
+simulate: app ## inject random failures in SEEDS=30000 scenarios (REPLAY='seed=…' repeats one)
 	@$(BIN)/python -m tests.simulation $(if $(REPLAY),replay $$REPLAY,"$$SEEDS")
 
-mutants: app ## plant defects, one after another, and see the simulation catch them
+mutants: app ## plant defects, one after another, and check that the simulation finds them
 	@$(BIN)/python -m tests.simulation.mutants
 
 export JOBS ?= 2000
-faults: app aws ## kill workers, and all of it, under JOBS=2000 submits of 16 clients
+faults: app aws ## kill workers, and the whole service, while 16 clients submit JOBS=2000
 	@$(BIN)/python -m tests.faults "$$JOBS" 16
 
 STAGE ?= dev
@@ -50,19 +50,19 @@ export STAGE OVERLAP # recipes take these, and what is set on the command line, 
 deploy: app ## create or update STAGE=dev on AWS, as one CloudFormation stack
 	@$(BIN)/python -m ops.deploy "$$STAGE"
 
-destroy: app ## take STAGE=dev away; its jobs stay, unless DATA=1
+destroy: app ## remove STAGE=dev; its jobs stay, unless DATA=1
 	@$(BIN)/python -m ops.destroy "$$STAGE" $(if $(filter 1,$(DATA)),--data)
 
-resources: app ## what STAGE=dev lives in, for those who go on with `chalice deploy`
+resources: app ## create the table, queues and bucket of STAGE=dev, to deploy with `chalice deploy`
 	@$(BIN)/python -m ops.resources "$$STAGE"
 
-doctor: app ## say what is wrong with STAGE=dev, and how to mend it (local: of `make run`)
+doctor: app ## show what is wrong with STAGE=dev and how to fix it (STAGE=local: `make run`)
 	@$(BIN)/python -m ops.doctor "$$STAGE"
 
-redrive: app ## say why messages of STAGE=dev are dead letters; send back or delete them
+redrive: app ## show why messages of STAGE=dev are dead letters; send back or delete them
 	@$(BIN)/python -m ops.redrive "$$STAGE"
 
-rehearse: app aws ## deploy to what stands in for AWS: the bundle, make deploy, chalice deploy
+rehearse: app aws ## test deployments against the local AWS: the bundle, make deploy, chalice deploy
 	@$(BIN)/python -m pytest tests/deploy
 
 check: app aws ## style, types, import and layout rules, licenses, the CloudFormation template
@@ -73,14 +73,14 @@ check: app aws ## style, types, import and layout rules, licenses, the CloudForm
 	@$(BIN)/python -m ops.template.declared dev | $(BIN)/cfn-lint # make deploy lints the whole template
 	@$(BIN)/python -m pytest tests/unit/test_layout.py tests/unit/test_licenses.py
 
-fix: app ## repair what can be repaired of style
+fix: app ## fix the style that can be fixed automatically
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: ## pin what the *.in files name, whole and with hashes (a change of them does it by itself)
+lock: ## pin the requirements of the *.in files with hashes (the next command does it too)
 	@$(PYTHON) local/install.py lock
 
-clean: ## forget the local AWS's data and all caches (the environments stay)
+clean: ## delete the local AWS's data and all caches (the environments stay)
 	@rm -rf .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
@@ -88,7 +88,7 @@ export LIMIT ?= 100
 jobs: app ## the live jobs of all owners, or all of OWNER=ada (STAGE=dev STATUS=failed LIMIT=100 JSON=1)
 	@$(BIN)/python -m ops.jobs list "$$STAGE" --owner="$$OWNER" --status="$$STATUS" --limit="$$LIMIT" $(if $(filter 1,$(JSON)),--json)
 
-job: app ## one job whole, with its events (STAGE=dev ID=… JSON=1)
+job: app ## one job with its events (STAGE=dev ID=… JSON=1)
 	@$(BIN)/python -m ops.jobs show "$$STAGE" "$$ID" $(if $(filter 1,$(JSON)),--json)
 
 cancel: app ## cancel a job of any owner (STAGE=dev ID=…)
@@ -109,7 +109,7 @@ rotate-secret: app ## seal cursors and tickets with a new secret (STAGE=dev OVER
 token: app ## a token for jobs of OWNER=ada, shown once (STAGE=dev EXPIRES=90d LABEL=…)
 	@$(BIN)/python -m ops.tokens issue "$$STAGE" "$$OWNER" --expires="$$EXPIRES" --label="$$LABEL"
 
-tokens: app ## the tokens there are (STAGE=dev)
+tokens: app ## list the tokens (STAGE=dev)
 	@$(BIN)/python -m ops.tokens list "$$STAGE"
 
 revoke: app ## refuse TOKEN=<id> from now on (STAGE=dev)

@@ -1,7 +1,7 @@
 """Overtime: every route and every trigger.
 
-What a call does is in chalicelib/service, a file a use case; what is HTTP about it in
-chalicelib/http; what a job does in chalicelib/tasks, which is where yours go.
+chalicelib/service has the use cases, one in each file; chalicelib/http has requests and answers;
+chalicelib/tasks has the tasks, which is where yours go.
 """
 
 import importlib
@@ -40,14 +40,14 @@ if os.environ.get("STAGE") == LOCAL and "chalice.cli.reloader" in sys.modules:  
 
 settings = read_settings(os.environ)
 tasks = partial(registered, skip_broken=settings.stage == LOCAL)  # `make deploy` refuses them
-logs.configure(settings.table.removesuffix("-jobs"))  # overtime-dev, as all of its names begin
+logs.configure(settings.table.removesuffix("-jobs"))  # overtime-dev, the prefix of all its names
 
 app = Chalice(app_name="overtime", configure_logs=False)  # logs.py does, for all loggers
 app.register_middleware(logs.within_invocation, "all")
 app.register_middleware(access_lines(time.perf_counter), "http")
 app.register_middleware(answers.without_body_of_head, "http")
-app.register_middleware(wiring.outbox.around, "all")  # what is pushed leaves before the answer
-answered = answering(app)  # what a view raises becomes a problem document
+app.register_middleware(wiring.outbox.around, "all")  # pushes are sent before the answer
+answered = answering(app)  # an exception in a view becomes a problem document
 app.register_blueprint(console.pages(answered, settings, lambda: uploads.origins(system())))
 authenticator = partial(wiring.authenticator, settings)
 
@@ -56,17 +56,17 @@ def system() -> System:
     return wiring.system(settings)
 
 
-@app.authorizer(name="authorize", ttl_seconds=60)  # so a revoked token is refused in a minute
+@app.authorizer(name="authorize", ttl_seconds=60)  # so revoking takes effect within a minute
 def authorize(request: AuthRequest) -> AuthResponse:
     return admit(request.token, authenticator().owner_of)
 
 
 def route(operation: Operation) -> Callable[[View], View]:
-    """Declares every route, so that each one asks for credentials and is described."""
+    """Declares every route, so that each one requires credentials and is described."""
     declare = app.route(
         operation.path,
         methods=operation.methods,
-        content_types=["*/*"],  # a body that is not JSON gets our problem document, not Chalice's
+        content_types=["*/*"],  # so that another body gets our problem document, not Chalice's
         authorizer=None if operation.path in PUBLIC else guard(settings.auth, authorize),
         cors=cross_origin(settings.allowed_origin),
     )
@@ -93,8 +93,8 @@ def download_url(stored: Stored | Artifact) -> str:
 def submit_job() -> Response:
     """Submit a job.
 
-    After the 202 the job is stored, and it reaches an end whatever crashes. Send an
-    Idempotency-Key and you can repeat the request safely: the job runs once.
+    After the 202 the job is stored, and it will finish whatever crashes. With an
+    Idempotency-Key you can repeat the request safely: it creates one job.
     """
     call = current_call()
     body = call.body(SubmitBody, partial(refuse_unknown_task, system()))
@@ -185,7 +185,7 @@ def cancel_job(job_id: str) -> Response:
 def retry_job(job_id: str) -> Response:
     """Run a failed or canceled job again.
 
-    It gets all its attempts again, and keeps its checkpoint and its `once` results.
+    It gets all its attempts again, and keeps its checkpoint and `once` results.
     """
     call = current_call()
     is_unchanged = partial(answers.is_unchanged, call)
@@ -199,7 +199,7 @@ def erase_job(job_id: str) -> Response:
     return Response("", status_code=204)
 
 
-# ── what goes into jobs, and what there is ────────────────────────────────────────────────
+# ── uploads, tickets and the API itself ───────────────────────────────────────────────────
 
 
 @route(operations.CREATE_UPLOAD)
@@ -269,7 +269,7 @@ def work(event: SQSEvent) -> None:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
 def sweep(event: CloudWatchEvent) -> None:
-    sweeper.sweep(system(), ends_at(event, system().clock) - 5_000)  # ms, to end of its own accord
+    sweeper.sweep(system(), ends_at(event, system().clock) - 5_000)  # ms, to end by itself
 
 
 if isinstance(settings.transport, ByWebSocket):

@@ -18,16 +18,16 @@ ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")  # RFC 6454, section 
 
 
 class SettingsError(ValueError):
-    """What is wrong with the environment, and how to mend it."""
+    """What is wrong with the environment, and how to fix it."""
 
 
 class Auth(StrEnum):
-    """How callers show who they are."""
+    """How callers authenticate."""
 
-    TOKENS = "tokens"  # that the stage itself has issued
-    JWT = "jwt"  # of an OpenID Connect issuer
-    IAM = "iam"  # by AWS signatures, which API Gateway checks
-    OPEN = "open"  # not at all: all are one owner
+    TOKENS = "tokens"  # issued by the stage itself
+    JWT = "jwt"  # issued by an OpenID Connect issuer
+    IAM = "iam"  # AWS signatures, which API Gateway checks
+    OPEN = "open"  # without credentials: all callers are one owner
 
 
 class LaneSettings(msgspec.Struct, frozen=True):
@@ -37,14 +37,14 @@ class LaneSettings(msgspec.Struct, frozen=True):
     queue: str
     """URL of the queue, or its name."""
     concurrency: int | None = None
-    """How many invocations at once the queue may start; as many as Lambda lets it, if None."""
+    """The maximum number of workers that the queue starts at once; None: Lambda's own limit."""
 
 
 class ByWebSocket(msgspec.Struct, frozen=True):
-    """Clients are told over API Gateway's WebSockets."""
+    """Changes are pushed over API Gateway's WebSockets."""
 
     endpoint: str | None
-    """The management API; None until the first deployment has made it."""
+    """The management API; None until the first deployment has created it."""
     connect_at: str | None
     host: None = None
 
@@ -55,10 +55,10 @@ class ByWebSocket(msgspec.Struct, frozen=True):
 
 
 class ByAppSync(msgspec.Struct, frozen=True):
-    """Clients are told over an AppSync Event API."""
+    """Changes are pushed over an AppSync Event API."""
 
     host: str | None
-    """Its HTTP domain, which clients name as they connect; None until it is deployed."""
+    """Its HTTP domain, which clients send when they connect; None until it is deployed."""
     realtime_domain: str | None
 
     @property
@@ -69,7 +69,7 @@ class ByAppSync(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
-    """Each field is an environment variable of the same name in upper case; `lanes` are several."""
+    """Each field is an environment variable with its name in upper case; `lanes` are several."""
 
     stage: str
     table: str
@@ -78,47 +78,47 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """One for each of domain.task.LANES."""
     auth: Auth
     jwt_issuer: str = ""
-    """`iss` of the tokens, exactly; its OpenID Connect discovery tells where the keys are."""
+    """The exact `iss` of the tokens; its OpenID Connect discovery names the URL of the keys."""
     jwt_audience: str = ""
-    """`aud` that tokens must be for."""
+    """The `aud` that tokens must have."""
     jwt_jwks_url: str = ""
-    """Where the keys are, for an issuer without discovery."""
+    """The URL of the keys, for an issuer without discovery."""
     public_url: str | None = None
-    """What links begin with, e.g. `https://jobs.example.com`; else the request's own host."""
+    """The base of all links, e.g. `https://jobs.example.com`; else the request's own host."""
     allowed_origin: str = ""
     """The one other origin whose web pages may call, e.g. `https://app.example.com`."""
     max_wait_seconds: int = 25
-    """Of `Prefer: wait`. API Gateway hangs up after 29."""
+    """The longest `Prefer: wait`. API Gateway ends a request after 29 seconds."""
     lease_seconds: int = 60
     retention_days: int = 30
     due_shards: int = 4
     owner_shards: int = 1
-    """Of the two indexes; may grow, never shrink."""
+    """Shards of the two indexes; the numbers may grow, never shrink."""
     allowed_hosts: str = "*"
-    """That jobs may call by HTTPS, at public addresses only: names or patterns such as
-    `*.example.com`, with a port where it is not 443, separated by commas."""
+    """Hosts that jobs may call by HTTPS, at public addresses only: names or patterns such as
+    `*.example.com`, with the port unless it is 443, separated by commas."""
     allowed_networks: str = ""
-    """Where jobs may call anything, also by plain HTTP and on any port, such as `10.1.0.0/16`,
-    separated by commas. Whoever may submit jobs can then reach all that is in there."""
+    """Networks in which jobs may call anything, also by plain HTTP and on any port, such as
+    `10.1.0.0/16`, separated by commas. Every client can then reach all of them."""
     aws_lambda_runtime_api: str | None = None
-    """Set by Lambda; never to be called by a job."""
+    """Set by Lambda; jobs may never call it."""
     push: Literal["websocket", "appsync", "none"] | None = None
-    """How clients are told of changes; by default websocket where there is an endpoint."""
+    """How changes are pushed to clients; by default websocket if there is an endpoint."""
     websocket_endpoint: str | None = None
-    """Where API Gateway's management API of the WebSocket API is, e.g.
+    """The management API of the WebSocket API, e.g.
     `https://a1b2c3.execute-api.eu-central-1.amazonaws.com/prod`."""
     websocket_url: str | None = None
-    """Where clients connect, if not at the same place."""
+    """Where clients connect, if it differs from the endpoint."""
     appsync_http_domain: str | None = None
     appsync_realtime_domain: str | None = None
-    """Of the AppSync Event API, where PUSH=appsync."""
+    """The domains of the AppSync Event API, for PUSH=appsync."""
 
     def __post_init__(self) -> None:
         match self.auth:
             case Auth.OPEN if self.stage != LOCAL:
-                raise ValueError(f"AUTH=open is for the local stage only, and this is {self.stage}")
+                raise ValueError(f"AUTH=open is for the local stage only; this is {self.stage}")
             case Auth.IAM if self.stage == LOCAL:
-                raise ValueError("AUTH=iam needs API Gateway, which the local stage has not")
+                raise ValueError("AUTH=iam needs API Gateway, which the local stage does not have")
             case Auth.JWT:
                 self._check_issuer()
         if not (self.websocket_endpoint or "http://").startswith(("http://", "https://")):
@@ -158,7 +158,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
 
     @property
     def transport(self) -> ByWebSocket | ByAppSync | None:
-        """How clients are told of changes, on a stage that tells them."""
+        """How changes are pushed to clients; None on a stage without push."""
         if self.push == "appsync":
             return ByAppSync(self.appsync_http_domain, self.appsync_realtime_domain)
         if self.push == "websocket" or (self.push is None and self.websocket_endpoint):
@@ -167,7 +167,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
 
     @property
     def secrets_path(self) -> str:
-        """What the names of this stage's parameters in Parameter Store begin with."""
+        """The prefix of this stage's parameters in Parameter Store."""
         return f"/{self.table.removesuffix('-jobs')}/secrets/"
 
     @property
@@ -176,7 +176,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         return {one.lane: one.queue for one in self.lanes}
 
     def trigger(self, lane: str) -> dict[str, Any]:
-        """What starts the lane's worker, as Chalice's on_sqs_message takes it."""
+        """The arguments of Chalice's on_sqs_message for the lane's worker."""
         [settings] = [one for one in self.lanes if one.lane == lane]
         return {
             "queue": settings.queue.rpartition("/")[2],
@@ -200,17 +200,17 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Raises SettingsError naming the variable at fault."""
+    """Raises a SettingsError that names the wrong variable."""
     auth = environment.get("AUTH")
     if auth is not None and auth not in list(Auth):
-        raise SettingsError(f"AUTH={auth} is not a mode there is; there are: {', '.join(Auth)}.")
+        raise SettingsError(f"AUTH={auth} is not a mode; the modes are: {', '.join(Auth)}.")
     try:
         lanes = [_lane(environment, lane) for lane in LANES]
         return msgspec.convert({**environment, "LANES": lanes}, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
-            f"The environment of this stage is not as it must be: {error}. "
-            "Mend it in .chalice/config.json, under environment_variables."
+            f"The environment of this stage is wrong: {error}. "
+            "Fix it in .chalice/config.json, under environment_variables."
         ) from None
 
 
@@ -221,7 +221,7 @@ def _lane(environment: Mapping[str, str], lane: str) -> dict[str, str]:
     elif environment.get("STAGE") == LOCAL:
         found["queue"] = f"{environment.get('TABLE', '').removesuffix('-jobs')}-{lane}"
     else:
-        raise SettingsError(f"QUEUE_{suffix} is not set: the stage needs a queue a lane.")
+        raise SettingsError(f"QUEUE_{suffix} is not set: the stage needs a queue for each lane.")
     if concurrency := environment.get(f"CONCURRENCY_{suffix}"):
         found["concurrency"] = concurrency
     return found

@@ -6,8 +6,8 @@
         done = Bench().run(greet, {"name": "Ada"})
         assert done.result == {"text": "Hello, Ada"}
 
-Every call of a `job.*` method is a step and takes a second of the bench's own clock, after
-which a heartbeat stores what there is to store; nothing really waits.
+Every call of a `job.*` method is a step and takes a second of the bench's own clock. After it, a
+heartbeat stores new output. Nothing really waits.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OWNER = "bench"
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a job."""
+    """The outcome of a job."""
 
     status: str
     result: Any
@@ -65,7 +65,7 @@ class Done:
 
 @dataclass
 class VirtualClock:
-    """Implements ports.Clock; sleeping moves it on."""
+    """Implements ports.Clock; sleeping advances it."""
 
     time: int = 1_800_000_000_000
 
@@ -78,7 +78,7 @@ class VirtualClock:
 
 class Bench:
     def __init__(self, seed: int = 0, *, secrets: Mapping[str, str] | None = None) -> None:
-        """`secrets`: what `job.secret` gives, by name."""
+        """`secrets`: the values that `job.secret` returns, by name."""
         seeded = random.Random(seed)
         self.clock = VirtualClock()
         self.payloads = MemoryPayloads()
@@ -113,7 +113,8 @@ class Bench:
         return upload_id
 
     def answers(self, method: str, url: str, answer: HttpResponse | Exception) -> None:
-        """What the task's `job.request` (or `job.open`, by GET) gets; the last one stays."""
+        """The answer to `job.request` (or `job.open`, for GET). Each call adds one to the queue;
+        the last one is repeated."""
         self.web.answers.setdefault((method, url), []).append(answer)
 
     def run(
@@ -127,8 +128,8 @@ class Bench:
     ) -> Done:
         """Submit a job and work on it until it is finished, as workers and sweeper would.
 
-        Each in steps: `end_invocations_after` ends every invocation there, as Lambda's time
-        limit does; `crash_after` kills the worker there, once; `cancel_after` is the client's.
+        All three count steps: `end_invocations_after` ends every invocation then, as Lambda's time
+        limit does; `crash_after` kills the worker then, once; `cancel_after` cancels the job then.
         """
         self.tasks[task.name] = task
         accepted = submit(self.system, Submission(owner=OWNER, task=task.name, params=params))
@@ -173,7 +174,7 @@ class Bench:
 
 @dataclass
 class _Watched(MemoryJobs):
-    """Keeps what heartbeats and outcomes wrote, in order."""
+    """Keeps all progress and checkpoints that were written, in order."""
 
     progress: list[tuple[float, str]] = field(default_factory=list)
     checkpoints: list[Any] = field(default_factory=list)
@@ -190,8 +191,8 @@ class _Watched(MemoryJobs):
 
 
 class _Crash(KeyboardInterrupt):
-    """The worker is gone: nothing of it runs on, not even a `finally` of ours that writes. As
-    Ctrl-C it is no way for a task to end."""
+    """The worker was killed: the service's code catches it nowhere and writes nothing more. Like
+    Ctrl-C, it is not an outcome of the task."""
 
 
 class _Steps(PendingInterrupt):

@@ -45,7 +45,7 @@ def _new_id() -> str:
 
 @functools.cache
 def tasks(skip_broken: bool) -> Mapping[str, Task]:
-    """The users', and our own beside them."""
+    """The users' tasks, and the internal ones."""
     return {**registered(skip_broken=skip_broken), send_webhook.name: send_webhook}
 
 
@@ -55,8 +55,8 @@ def system(settings: Settings) -> System:
 
 
 def system_with(settings: Settings, client: Callable[..., Any]) -> System:
-    """On the clients of AWS that `client(service, endpoint)` returns; the endpoint may be left
-    out."""
+    """The system on the AWS clients that `client(service, endpoint)` returns; the endpoint is
+    optional."""
     from chalicelib.aws.held_requests import HeldRequests
     from chalicelib.aws.items import Shards
     from chalicelib.aws.jobs_queue import JobsQueue
@@ -98,7 +98,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
             retention=settings.retention_days * 86_400_000,
         ),
         pushing=_pushing(settings, client),
-        broken_tasks=broken_files,  # where they are not skipped, no code comes to ask
+        broken_tasks=broken_files,  # only read on a stage that skips broken files
     )
 
 
@@ -161,14 +161,14 @@ def _signer() -> Any:
 
 @functools.cache
 def authenticator(settings: Settings) -> Authenticator:
-    """Who tells whose a bearer token is. The issuer's check is loaded where it is used alone."""
+    """The check of bearer tokens. The one for an OpenID Connect issuer is loaded only if used."""
     if settings.auth is Auth.JWT:
         from chalicelib.identity.oidc import Oidc
         from chalicelib.outbound.addresses import EVERYWHERE
         from chalicelib.outbound.guard import Guard
 
         return Oidc(
-            web=_web(Guard(networks=EVERYWHERE)),  # the operator names the issuer, no client does
+            web=_web(Guard(networks=EVERYWHERE)),  # the operator sets the issuer's URL, no client
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
             jwks_url=settings.jwt_jwks_url or None,
@@ -192,19 +192,19 @@ _building = threading.Lock()  # a session cannot build two clients at once
 
 
 def client(service: str, endpoint: str | None = None) -> Any:
-    """One client a service and process. botocore's own session starts faster than boto3's."""
+    """One client per service and process. botocore's own session starts faster than boto3's."""
     with _building:
         if service not in _clients:
             from botocore.config import Config
 
             pushes = service == "apigatewaymanagementapi"
             config = Config(
-                # seconds; with all retries it must fit into API Gateway's 29, a push into its own
+                # seconds; with all retries they fit into API Gateway's 29; shorter for a push
                 connect_timeout=1 if pushes else 2,
                 read_timeout={"s3": 30, "apigatewaymanagementapi": 2}.get(service, 5),
                 retries={"mode": "standard", "total_max_attempts": 1 if pushes else 3},
                 signature_version="s3v4" if service == "s3" else None,
-                # or presigned URLs name no region, and S3 redirects what was signed for its own
+                # else presigned URLs name no region, and S3 redirects them, which breaks them
                 s3={"addressing_style": "virtual"} if service == "s3" else None,
             )
             _clients[service] = _session().create_client(

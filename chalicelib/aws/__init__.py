@@ -1,1 +1,1 @@
-"""AWS, one file an edge. Each implements a port and turns AWS's failures into `Unavailable`."""
+"""AWS adapters. Each file implements a port and turns AWS's failures into `Unavailable`."""

@@ -1,4 +1,4 @@
-"""Many items at once: what a busy table leaves undone of a batch is asked for again."""
+"""Batches of items: those that a busy table leaves unprocessed are requested again."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WRITE_AT_ONCE = 25  # items: DynamoDB's limit on BatchWriteItem
 def write_many(
     pause: Pause, client: DynamoDBClient, table: str, requests: Iterable[dict[str, Any]]
 ) -> None:
-    """Put or delete any number of items, without conditions. Raises Unavailable; some may have
-    been written by then."""
+    """Put or delete any number of items, without conditions. If it raises Unavailable, some may
+    have been written."""
     rest = iter(requests)
     while batch := list(islice(rest, WRITE_AT_ONCE)):
         for seconds in (*PAUSES, None):

@@ -1,8 +1,8 @@
-"""Conditional writes, of which the answer may be lost, and that others may be in the way of.
+"""Conditional writes, with lost answers and conflicting transactions.
 
-An SDK that gets no answer repeats the write, whose condition then fails by its own effect: finding
-one's own nonce means success. A transaction under way on an item is no verdict on the condition,
-so it is waited for.
+An SDK that gets no answer repeats the write, and the condition then fails because of the first
+one: an item that has the write's own nonce means success. A conflict with a running transaction
+says nothing about the condition, so the write is tried again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Pause = Callable[[float], None]
 
 
 def write_if(pause: Pause, nonce: str, operation: Callable[..., Any], **arguments: Any) -> Item:
-    """Write where the condition holds, and return the item after it (nothing for a put).
-    Raises ConditionFailed."""
+    """Write if the condition holds, and return the item after it (nothing for a put). Raises
+    ConditionFailed."""
     for seconds in (*PAUSES, None):
         with unavailable("jobs table"):
             try:
@@ -44,8 +44,8 @@ def write_if(pause: Pause, nonce: str, operation: Callable[..., Any], **argument
 def transact(
     pause: Pause, nonce: str, operation: Callable[..., Any], items: Sequence[dict[str, Any]]
 ) -> None:
-    """Write all of them or none. The first is who has the nonce, and whose condition decides.
-    Raises ConditionFailed."""
+    """Write all items or none. The first one has the nonce and the condition that decides. Raises
+    ConditionFailed."""
     for seconds in (*PAUSES, None):
         with unavailable("jobs table"):
             try:
@@ -57,7 +57,7 @@ def transact(
                     _own_or_raise(nonce, first.get("Item"))
                     return
                 if any(reason["Code"] == "ConditionalCheckFailed" for reason in others):
-                    raise  # the others are new: nobody else makes an item of their ids
+                    raise  # the others are new, with ids that no other write creates
         pause_or_give_up(pause, seconds)
     raise AssertionError("the last pause gives up")
 
@@ -75,7 +75,7 @@ def _own_or_raise(nonce: str, found: Any) -> Item:
 
 
 def _reasons(error: ClientError) -> list[Any]:
-    """Why each item of a transaction was not written; whatever else went wrong is raised."""
+    """Why each item of a transaction was not written. Raises any other error."""
     match code(error):
         case "TransactionCanceledException":
             response: Any = error.response

@@ -1,4 +1,4 @@
-"""What may go wrong at any edge of AWS, in the service's words."""
+"""Errors of AWS calls, turned into the service's own."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def code(error: ClientError) -> str:
 
 @contextmanager
 def unavailable(what: str) -> Iterator[None]:
-    """Everything that AWS answers or fails to answer, and that nobody expected, is one thing
-    to the service: it cannot tell whether the call had an effect."""
+    """Turns every unexpected AWS error, and a missing answer, into Unavailable: the service then
+    does not know whether the call had an effect."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

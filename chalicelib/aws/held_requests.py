@@ -1,5 +1,5 @@
-"""Held requests, one item an owner in the jobs table: a set of those held now, each with the time
-from which it counts no longer."""
+"""Held requests: one item per owner in the jobs table, a set of the requests held now, each with
+the time when it stops counting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HeldRequests:
         name = _name(hold, until)
         others = self._add(owner, name, until, at_most)
         over = [one for one in others if int(one.partition("#")[0]) <= now]
-        if name not in others and over:  # their processes ended before they could say so
+        if name not in others and over:  # their processes died before they could call `end`
             self._delete(owner, over)
             others = self._add(owner, name, until, at_most)
         return not others or name in others
@@ -39,7 +39,7 @@ class HeldRequests:
         self._delete(owner, [_name(hold, until)])
 
     def _add(self, owner: str, name: str, until: int, at_most: int) -> list[str]:
-        """Those that take all the room; none where it was added."""
+        """The requests that use up the limit; empty if this one was added."""
         with unavailable("jobs table"):
             try:
                 self.client().update_item(

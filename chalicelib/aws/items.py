@@ -1,8 +1,8 @@
 """Records as DynamoDB items, and writes as update expressions.
 
-Texts, numbers and truths are attributes of their own, since conditions speak of them; all
-else is JSON text, which costs less than maps and holds any number. (`boto3.dynamodb.types`
-would serialise for us, at 50 ms of every cold start.)
+Strings, numbers and booleans are separate attributes, since conditions compare them. Everything
+else is JSON text, which costs less than maps and holds any number. (`boto3.dynamodb.types` would
+serialise too, but costs 50 ms of every cold start.)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TYPES = get_type_hints(JobRecord)
 
 
 def _is_plain(hint: Any) -> bool:
-    """Whether it says a text, a number or a truth, or none of these."""
+    """Whether it is a string, a number, a boolean or None."""
     return all(
         isinstance(one, type) and issubclass(one, (str, int, NoneType))
         for one in get_args(hint) or [hint]
@@ -41,7 +41,7 @@ _INDEX_KEYS = ("owner_shard", "owner_key")
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """Over how many partitions each index is spread. May grow, never shrink."""
+    """The number of partitions of each index. It may grow, never shrink."""
 
     due: int = 4
     owner: int = 1
@@ -85,7 +85,7 @@ def record_of(item: Item) -> JobRecord:
 
 
 def ttl(milliseconds: int) -> Attribute:
-    """DynamoDB's TTL counts in whole seconds; rounded up, so that nothing goes early."""
+    """DynamoDB's TTL counts whole seconds; rounded up, so that no item is deleted early."""
     return {"N": str(-(-milliseconds // 1_000))}
 
 
@@ -106,7 +106,8 @@ def _attribute(name: str, value: Any) -> Attribute:
 
 
 def _without_defaults(entry: Entry) -> dict[str, Any]:
-    """With them the record of an ordinary job passes 1 KB, and its last write costs a unit more."""
+    """With defaults, an ordinary job's record exceeds 1 KB, and its last write costs one unit
+    more."""
     values = {one.name: (getattr(entry, one.name), one.default) for one in fields(entry)}
     return {name: value for name, (value, default) in values.items() if value != default}
 
@@ -127,8 +128,7 @@ def _value(name: str, attribute: Attribute) -> Any:
 
 @dataclass
 class Expressions:
-    """A `Write` in DynamoDB's language: the arguments of UpdateItem, or of an Update within a
-    transaction."""
+    """A `Write` as DynamoDB's arguments of UpdateItem, or of an Update in a transaction."""
 
     job_id: str
     shards: Shards

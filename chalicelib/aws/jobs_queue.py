@@ -1,4 +1,4 @@
-"""The queues, one a lane. A message is a hint; losing one costs time, never a job."""
+"""The queues, one for each lane. A lost message delays a job, but never loses it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobsQueue:
-    """Implements ports.MessageQueue. `queues` maps a lane to its queue's URL, or to its name,
-    which costs one look-up in the life of a process."""
+    """Implements ports.MessageQueue. `queues` maps a lane to its queue's URL, or to its name, which
+    is looked up once per process."""
 
     client: Callable[[], SQSClient]
     queues: Mapping[str, str]
@@ -45,7 +45,7 @@ class JobsQueue:
         return sum(int(count) for count in attributes.values())
 
     def _url(self, lane: str) -> str:
-        # A task may name a lane that this stage has no queue for: better late than lost.
+        # A job of another deployment may have a lane without a queue here; use the default one.
         queue = self.queues.get(lane, self.queues["default"])
         if "://" in queue:
             return queue
@@ -55,6 +55,6 @@ class JobsQueue:
 
 
 def _group(owner: str) -> str:
-    """SQS's fair queues keep one noisy group from starving the others; a group's name may have
-    128 characters of a restricted set (SQS quota), which an owner's need not."""
+    """SQS's fair queues keep one busy group from delaying the others. A group's name may have 128
+    characters of a restricted set (SQS quota), so the owner is hashed."""
     return hashlib.sha256(owner.encode()).hexdigest()[:32]

@@ -187,7 +187,7 @@ class JobsTable:
             ExpressionAttributeValues={":pk": {"S": record.id}},
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
-            Limit=at_most + 2,  # the record, and one more that tells whether some are left
+            Limit=at_most + 2,  # the record, and one more item to see whether some are left
         )
         beside = (item for item in everything if item["sk"]["S"] != RECORD_SK)
         found = list(islice(beside, at_most + 1))
@@ -211,15 +211,15 @@ class JobsTable:
                 )
             except ClientError as error:
                 if code(error) != "ConditionalCheckFailedException":
-                    raise  # otherwise somebody else was faster: it is gone
+                    raise  # otherwise another call has deleted it
         return True
 
     def _put(self, record: JobRecord) -> dict[str, Any]:
-        nobody_has_this_id = "attribute_not_exists(pk)"
+        id_does_not_exist = "attribute_not_exists(pk)"
         return {
             "TableName": self.table,
             "Item": item_of(record, self.shards),
-            "ConditionExpression": nobody_has_this_id,
+            "ConditionExpression": id_does_not_exist,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
@@ -257,7 +257,7 @@ class JobsTable:
             yield int(item["due_at"]["N"]), item["pk"]["S"]
 
     def _query(self, **arguments: Any) -> Iterator[Any]:
-        """Every item, page by page, fetched as they are asked for."""
+        """All items; each page is fetched when it is needed."""
         start: dict[str, Any] = {}
         while True:
             with unavailable("jobs table"):
@@ -272,7 +272,7 @@ class JobsTable:
 
 
 def _readable(item: Item) -> JobRecord | None:
-    """One record that cannot be read must not hide all others from a list, or from the sweeper."""
+    """None for an unreadable record: it must not hide the others from a list or the sweeper."""
     try:
         return record_of(item)
     except Exception:

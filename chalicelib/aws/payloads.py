@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CHUNK = 256 * 1024  # bytes
-SPOOLED_IN_MEMORY = 8 * 1024 * 1024  # bytes; beyond them, in a temporary file
+SPOOLED_IN_MEMORY = 8 * 1024 * 1024  # bytes; a larger body goes to a temporary file
 DELETE_AT_ONCE = 1_000  # keys: S3's limit on DeleteObjects
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
@@ -80,8 +80,8 @@ class Payloads:
     def upload_url(
         self, key: str, content_type: str, size: int, seconds: int
     ) -> tuple[str, Mapping[str, str]]:
-        # All of them are signed: another length, or a second PUT to a key that exists by then
-        # (If-None-Match, S3's conditional writes), is refused by S3.
+        # The signature covers all of them. So S3 refuses another length, and a second PUT to the
+        # same key (If-None-Match, S3's conditional writes).
         params = {
             "Bucket": self.bucket,
             "Key": key,
@@ -105,7 +105,7 @@ class Payloads:
         return self._presigned("get_object", params, seconds)
 
     def _presigned(self, operation: str, params: Mapping[str, Any], seconds: int) -> str:
-        with unavailable("bucket"):  # signing calls nobody, but needs credentials, which may fail
+        with unavailable("bucket"):  # signing makes no call, but fails without credentials
             return self.client().generate_presigned_url(operation, Params=params, ExpiresIn=seconds)
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ class Payloads:
                 answer = self.client().delete_objects(
                     Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True}
                 )
-                for error in answer.get("Errors", []):  # of one key, in an answer of 200
+                for error in answer.get("Errors", []):  # errors of single keys, in a 200 answer
                     raise ClientError({"Error": error}, "DeleteObjects")
 
     def erase(self, prefix: str, at_most: int) -> bool:
@@ -139,8 +139,8 @@ class Payloads:
 
 @contextmanager
 def _repeatable(body: bytes | Path | BinaryIO) -> Iterator[bytes | BinaryIO]:
-    """What the SDK may read again from its start, as it does to sign and to repeat: a file that
-    cannot seek, or does not stand there, is copied first."""
+    """A body that the SDK can read again from its start, to sign it and to repeat the call. A file
+    that cannot seek, or is not at its start, is copied first."""
     if isinstance(body, bytes):
         yield body
     elif isinstance(body, Path):

@@ -1,4 +1,4 @@
-"""AppSync Events: one signed request publishes a message to whoever is subscribed to a channel.
+"""AppSync Events: one signed request publishes a message to all subscribers of a channel.
 
 https://docs.aws.amazon.com/appsync/latest/eventapi/publish-http.html
 """
@@ -20,7 +20,7 @@ from chalicelib.domain.values import encode
 if TYPE_CHECKING:
     from botocore.auth import BaseSigner
 
-TIMEOUTS: Any = (1, 2)  # seconds, to connect and to answer; nothing is tried again
+TIMEOUTS: Any = (1, 2)  # seconds, to connect and to answer; without retries
 
 
 class Published(msgspec.Struct):

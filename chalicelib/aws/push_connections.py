@@ -1,5 +1,5 @@
-"""Connections and subscriptions, in the jobs table: a subscription stands beside its job's record,
-so that one query finds all of them and an erase takes them along."""
+"""Connections and subscriptions, in the jobs table. Subscriptions are stored beside their job's
+record, so that one query finds them all and an erase deletes them too."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class Subscriptions:
         return True
 
     def _use(self, ticket: str, connection_id: str, until: int) -> bool:
-        """Whether this connection is the first to come with it; the SDK may ask twice."""
+        """Whether no other connection has used the ticket; the SDK may repeat the call."""
         item: Any = {
             **key(f"ticket#{ticket}", TICKET_SK),
             "connection": {"S": connection_id},
             **_expiry(until),
         }
-        nobody_came_with_it = "attribute_not_exists(pk) OR #connection = :connection"
+        unused_by_others = "attribute_not_exists(pk) OR #connection = :connection"
         return self._if(
-            nobody_came_with_it,
+            unused_by_others,
             self.client().put_item,
             Item=item,
             ExpressionAttributeNames={"#connection": "connection"},
@@ -171,7 +171,7 @@ def _subscription(job: tuple[str, str], address: str) -> Any:
 
 
 def _expiry(milliseconds: int) -> dict[str, Any]:
-    """TTL deletes within days, not on time: until then the exact end is looked at."""
+    """TTL deletes within days, not on time; so reads check the exact time."""
     return {"until": {"N": str(milliseconds)}, "ttl": ttl(milliseconds)}
 
 

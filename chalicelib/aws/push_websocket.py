@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WebSockets:
-    """Implements ports.Push. The client has short timeouts and does not try again: a push that
-    takes long is worth nothing."""
+    """Implements ports.Push. The client has short timeouts and no retries: a late push is
+    useless."""
 
     client: Callable[[], ApiGatewayManagementApiClient]
 

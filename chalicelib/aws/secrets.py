@@ -1,4 +1,4 @@
-"""The secret of a stage: an item of the jobs table, made once by whoever first needs it."""
+"""The secret of a stage: an item of the jobs table, created by the first process that needs it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FIRST = "value"  # never changes: ids are derived from it
 
 @dataclass
 class Secrets:
-    """Implements ports.SecretStore. In the table and not in the environment: there it lives as
-    long as the ids that are derived from it, and no deployment can replace it."""
+    """Implements ports.SecretStore. The secret is in the table, not in the environment: it lives as
+    long as the ids derived from it, and no deployment can replace it."""
 
     client: Callable[[], DynamoDBClient]
     table: str
@@ -40,8 +40,8 @@ class Secrets:
         return (known or self._learn()).for_seals(now)
 
     def rotate(self, new: bytes, overlap: int, over: StageSecret) -> StageSecret | None:
-        """Have `new` seal in place of what `over` seals with. Nothing happens, and None is
-        returned, where the stage's secret is not `over`."""
+        """Seal with `new` in place of the secret that `over` seals with. Changes nothing and
+        returns None if the stage's secret is not `over`."""
         after = over.rotated(new, self.now(), overlap)
         values = {
             "newest": after.newest,
@@ -70,7 +70,7 @@ class Secrets:
                 if code(error) != "ConditionalCheckFailedException":
                     raise
                 found: Any = error.response.get("Item")
-                # the answer was lost, and the SDK has asked again: nobody else has this secret
+                # If `new` is there, this write succeeded: its answer was lost, and repeated.
                 return after if found and _secret(found).newest == new else None
         return after
 
@@ -81,7 +81,7 @@ class Secrets:
         return self._known
 
     def read(self) -> StageSecret | None:
-        """None on a stage that has needed none yet."""
+        """The stage's secret; None if the stage has not needed one yet."""
         with unavailable("jobs table"):
             answer = self.client().get_item(
                 TableName=self.table, Key=STAGE_SECRET, ConsistentRead=True
@@ -89,7 +89,7 @@ class Secrets:
         return _secret(answer["Item"]) if "Item" in answer else None
 
     def _make(self) -> StageSecret:
-        """Of those that race the first wins, and all of them get what it stored."""
+        """If several processes race, the first one's secret is stored, and all return it."""
         with unavailable("jobs table"):
             answer = self.client().update_item(
                 TableName=self.table,

@@ -1,4 +1,4 @@
-"""What webhooks are signed with: an item of the jobs table for each owner."""
+"""The secrets that sign webhooks: one item of the jobs table for each owner."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ class SigningSecrets:
                 if code(error) != "ConditionalCheckFailedException":
                     raise
                 found: Any = error.response.get("Item", {})
-                # its answer was lost, and the SDK has asked again: nobody else has this secret
+                # If `new` is there, this write succeeded: its answer was lost, and repeated.
                 return bool(found and found["current"]["S"] == new)
         return True

@@ -12,17 +12,17 @@ from chalicelib.aws.errors import code, unavailable
 from chalicelib.domain.job import MINUTE
 from chalicelib.domain.secret import not_set
 
-KEPT = 5 * MINUTE  # ms for which a process uses a value before it reads it again
-KEPT_AT_MOST = 100  # values of a process
+KEPT = 5 * MINUTE  # ms; then a process reads the value again
+KEPT_AT_MOST = 100  # values in one process
 
 
 @dataclass(frozen=True)
 class TaskSecrets:
-    """Implements ports.TaskSecrets. A process keeps values for five minutes, in memory alone."""
+    """Implements ports.TaskSecrets. A process caches values in memory for five minutes."""
 
     client: Callable[[], Any]
     path: str
-    """What the names of the stage's parameters begin with, such as `/overtime-dev/secrets/`."""
+    """The prefix of the stage's parameters, such as `/overtime-dev/secrets/`."""
     stage: str
     _kept: dict[str, tuple[str, int]] = field(default_factory=dict, init=False, repr=False)
 
@@ -31,7 +31,7 @@ class TaskSecrets:
         if not now < until <= now + KEPT:
             value, until = self._ask(name), now + KEPT
         while len(self._kept) >= KEPT_AT_MOST:
-            del self._kept[next(iter(self._kept))]  # the one that has not been used for longest
+            del self._kept[next(iter(self._kept))]  # the least recently used
         self._kept[name] = (value, until)
         return value
 

@@ -1,4 +1,4 @@
-"""The stage's tokens: items of the jobs table under one key, which only the authorizer reads."""
+"""The stage's tokens: items of the jobs table under one key that only the authorizer may read."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class TokensTable:
     table: str
 
     def add(self, token: Token) -> None:
-        nobody_has_this_id_but_us = "attribute_not_exists(pk) OR digest = :digest"  # asked twice
+        id_is_new = "attribute_not_exists(pk) OR digest = :digest"  # the SDK may repeat the call
         with unavailable("jobs table"):
             self.client().put_item(
                 TableName=self.table,
                 Item=_item(token),
-                ConditionExpression=nobody_has_this_id_but_us,
+                ConditionExpression=id_is_new,
                 ExpressionAttributeValues={":digest": {"S": token.digest}},
             )
 

@@ -1,4 +1,4 @@
-"""One log line a request."""
+"""One log line for each request."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Middleware = Callable[[Request, Callable[[Request], Response]], Response]
 
 
 def access_lines(clock: Callable[[], float]) -> Middleware:
-    """A middleware by which every line of a request bears its method and route, and the last
-    says how it was answered. `clock` counts seconds."""
+    """A middleware that adds method and route to every log line of a request, and logs its status
+    and duration at the end. `clock` counts seconds."""
 
     def answer(request: Request, proceed: Callable[[Request], Response]) -> Response:
         began = clock()

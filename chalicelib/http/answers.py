@@ -1,4 +1,4 @@
-"""Responses: a status, the headers that belong to it, and a view as the body."""
+"""Responses: a status, its headers, and a view as the body."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from chalice.app import Request
 
 JSON = {"Content-Type": "application/json"}
-OWN = {"Cache-Control": "private, no-cache"}  # the owner's alone, and it changes
+OWN = {"Cache-Control": "private, no-cache"}  # only for the owner, and it changes
 
 
 def without_body_of_head(request: Request, proceed: Callable[[Request], Response]) -> Response:
-    """A middleware: HEAD answers as GET does, but for the body (RFC 9110, 9.3.2)."""
+    """A middleware: HEAD answers as GET does, without the body (RFC 9110, 9.3.2)."""
     response = proceed(request)
     if request.method == "HEAD":
         response.body = ""
@@ -44,7 +44,7 @@ def json(view: msgspec.Struct, status: int = 200) -> Response:
 
 
 def page(body: str) -> Response:
-    """JSON text that was built before."""
+    """A response with JSON text that exists already."""
     return Response(body, headers=dict(JSON), status_code=200)
 
 
@@ -74,7 +74,7 @@ def show_job(
 
 
 def is_news(call: Call, job: JobRecord) -> bool:
-    """Whether a request held by `Prefer: wait` is answered now."""
+    """Whether to answer a request held by `Prefer: wait` now."""
     if call.if_none_match is None:
         return job.finished
     return job.finished or not _has_tag(call, job, call.if_none_match)
@@ -86,7 +86,7 @@ def is_unchanged(call: Call, job: JobRecord) -> bool:
 
 
 def job_unless_known(call: Call, job: JobRecord, waited: bool) -> Response:
-    """304 where the client has this state of the job already (RFC 9110, 13.1.2)."""
+    """304 if the client already has this state of the job (RFC 9110, 13.1.2)."""
     headers = call.preference_applied(waited)
     known = call.if_none_match
     if known is not None and _has_tag(call, job, known):
@@ -105,7 +105,7 @@ def canceled(call: Call, job: JobRecord, waited: bool) -> Response:
 
 
 def see(url: str) -> Response:
-    """303: the client fetches it at `url`."""
+    """303: the client gets it at `url`."""
     return Response("", headers={"Location": url, "Cache-Control": "no-store"}, status_code=303)
 
 

@@ -1,7 +1,7 @@
-"""Who is asking. Every job belongs to an owner; how a caller shows who it is, each stage sets.
+"""Authentication. Every job belongs to an owner; each stage sets how callers authenticate.
 
-API Gateway lets nobody through to a view that asks for credentials, and tells the view whom it
-let through. Where it told nothing, the deployment is not what it should be, and nobody gets in.
+API Gateway checks the credentials of a request before it calls a view, and passes the owner on.
+If it passes none, the deployment is wrong, and the view refuses the request.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ logger = logging.getLogger(__name__)
 LOCAL_OWNER = "local"
 PUBLIC = frozenset(
     {"/", "/docs", "/console/{version}/{name}", "/client.js", "/health"}
-)  # need no credentials
+)  # paths without credentials
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")  # RFC 6750, section 2.1
 _ASSUMED_ROLE = re.compile(r"(arn:[^:]+:sts::\d+:assumed-role/[^/]+)/.+")
 
 
 class Refused(Exception):
-    """API Gateway answers 401 to an authorizer that fails with this very word as its message;
-    any other failure means that it could not tell."""
+    """If an authorizer fails with exactly this word as its message, API Gateway answers 401. Any
+    other failure means that the credentials could not be checked."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 def admit(authorization: str, owner_of: Callable[[str], str]) -> AuthResponse:
-    """The authorizer's answer. API Gateway keeps it for every later request under the same
-    header, whatever its route: so it must be good for all of them."""
+    """The authorizer's answer. API Gateway caches it for later requests with the same header on
+    any route, so it must be valid for all routes."""
     bearer = _BEARER.fullmatch(authorization)
     try:
         if bearer is None:
@@ -49,7 +49,7 @@ def admit(authorization: str, owner_of: Callable[[str], str]) -> AuthResponse:
 
 
 def guard(auth: Auth, authorize: ChaliceAuthorizer) -> ChaliceAuthorizer | IAMAuthorizer | None:
-    """What API Gateway asks before it lets a request through to a view."""
+    """The authorizer that API Gateway calls before a view; None if there is none."""
     match auth:
         case Auth.TOKENS | Auth.JWT:
             return authorize
@@ -62,7 +62,7 @@ def guard(auth: Auth, authorize: ChaliceAuthorizer) -> ChaliceAuthorizer | IAMAu
 
 
 def owner_of(auth: Auth, context: Mapping[str, Any]) -> str:
-    """The owner of the current request's jobs, by API Gateway's request context."""
+    """The owner of the current request's jobs, from API Gateway's request context."""
     match auth:
         case Auth.TOKENS | Auth.JWT:
             owner: str | None = (context.get("authorizer") or {}).get("principalId")
@@ -78,11 +78,14 @@ def owner_of(auth: Auth, context: Mapping[str, Any]) -> str:
 
 
 def _caller(identity: Mapping[str, Any]) -> str:
-    """The ARN; of an assumed role without the session's name, which its caller chooses."""
+    """The caller's ARN. For an assumed role without the session name, which its caller chooses."""
     arn: str | None = identity.get("userArn")
     if not arn:
         raise Forbidden("Sign the request with AWS credentials (Signature Version 4).")
     if identity.get("cognitoIdentityId"):
-        raise Forbidden("All callers of an identity pool share a role: nothing tells them apart.")
+        raise Forbidden(
+            "All callers of a Cognito identity pool share one role, so they cannot be told apart."
+            " Sign with another role or user."
+        )
     role = _ASSUMED_ROLE.fullmatch(arn)
     return role[1] if role else arn

@@ -15,36 +15,38 @@ DEPTH_AT_MOST = 64
 TOO_DEEP = f"The body is nested more than {DEPTH_AT_MOST} levels deep."
 NAME_AT_MOST = 256  # characters of a member's name: errors and links repeat names
 HOLDS_NUL = "holds a NUL character, which cannot be stored"
-EXACT_BELOW = 2**53  # up to there a double says exactly which integer is meant (RFC 8259, 6)
+EXACT_BELOW = 2**53  # below it, a double represents every integer exactly (RFC 8259, 6)
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-REPLACED = "\ufffd".encode()  # what a text that is not UTF-8 holds once API Gateway has passed it
+REPLACED = "\ufffd".encode()  # API Gateway puts it in place of bytes that are not UTF-8
 
 
 def parsed(raw: bytes) -> Any:
-    """The body's JSON value, its whole numbers as int. Raises what bad bodies deserve."""
+    """The body's JSON value, its whole numbers as int. Raises a ClientError for a bad body."""
     if len(raw) > BODY_AT_MOST:
-        raise BodyTooLarge("A body may have 2.5 MiB: use POST /uploads for what is larger.")
+        raise BodyTooLarge(
+            f"The body has {len(raw):,} bytes; the limit is {BODY_AT_MOST:,} (2.5 MiB). Use"
+            " POST /uploads for files."
+        )
     if REPLACED in raw:
         raise MalformedRequest(
-            "The body holds U+FFFD, which stands in the place of bytes that are not UTF-8. Send "
-            "UTF-8; where you mean the character itself, write it as \\ufffd."
+            "The body contains U+FFFD, which replaces bytes that are not UTF-8. Send UTF-8. To "
+            "send the character itself, write it as \\ufffd."
         )
     try:
         value = decode_json(raw.removeprefix(BYTE_ORDER_MARK))
     except UnicodeError:
-        raise MalformedRequest("The body is not UTF-8, as JSON has to be.") from None
+        raise MalformedRequest("The body is not UTF-8. JSON must be UTF-8.") from None
     except msgspec.MsgspecError as error:
         raise MalformedRequest(f"The body is not JSON: {error}.") from None
     except RecursionError:
         raise MalformedRequest(TOO_DEEP) from None
-    refuse_any("The body holds what cannot be stored.", _tidied(value, "", DEPTH_AT_MOST))
+    refuse_any("The body contains text that is not allowed.", _tidied(value, "", DEPTH_AT_MOST))
     return value
 
 
 def _tidied(value: Any, at: Place | str, levels: int) -> Iterator[FieldError]:
-    """What a parsed body may not hold; found in one walk, which also makes an int of every whole
-    number that a double says exactly: JSON has numbers of one kind, and to a JSON Schema 1.0 is
-    an integer."""
+    """The faults in a parsed body. Also turns every float that is exactly a whole number into an
+    int: JSON has one kind of number, and in JSON Schema 1.0 is an integer."""
     members: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         members = value.items()

@@ -6,11 +6,11 @@ from chalice.app import CORSConfig
 
 from chalicelib.http.operations import REQUEST_HEADERS, RESPONSE_HEADERS
 
-PREFLIGHT_SECONDS = 600  # for which a browser need not ask again
+PREFLIGHT_SECONDS = 600  # for which a browser may cache the answer
 
 
 def cross_origin(origin: str) -> CORSConfig | bool:
-    """For every route. Without cookies: whoever calls has to send its credentials itself."""
+    """The CORS headers of every route. Without cookies: a page sends its credentials itself."""
     if not origin:
         return False
     return CORSConfig(

@@ -1,4 +1,4 @@
-"""What a WebSocket brings and gets: a ticket; a job as it is now, or why a message was refused."""
+"""Messages over a WebSocket: in, a ticket or a message; out, a job or the reason of a refusal."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ class Refused(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
 
 
 def updated(record: JobRecord, base: str) -> str:
-    """At most some 80 KB, with all the artifacts that a job may have: API Gateway takes 128."""
+    """About 80 KB at most, with as many artifacts as a job may have; API Gateway allows 128."""
     return msgspec.json.encode(Updated(job_view(record, base, payloads=False))).decode()
 
 
 def refused(error: OvertimeError, job: str | None) -> str:
-    """`job` where the message named one."""
+    """`job`: its id, if the message named one."""
     return msgspec.json.encode(Refused(problem_view(error), job)).decode()
 
 
 def ticket_in(event: Mapping[str, Any]) -> str | None:
-    """Of API Gateway's $connect event, which has the query only where there was one."""
+    """From API Gateway's $connect event, which has the query only if there was one."""
     ticket: str | None = (event.get("queryStringParameters") or {}).get("ticket")
     return ticket
 
 
 def message_in(event: Mapping[str, Any]) -> str | bytes:
-    """Of a $default event: the text of a message, or the bytes of a binary one."""
+    """From a $default event: the text of a message, or the bytes of a binary one."""
     body: str = event.get("body") or ""
     return base64.b64decode(body) if event.get("isBase64Encoded") else body
 
 
 def operation_in(event: Mapping[str, Any]) -> dict[str, str]:
-    """Of the question that AppSync asks its Lambda authorizer."""
+    """From the event of AppSync's Lambda authorizer."""
     asked = event["requestContext"]
     return {
         "ticket": event.get("authorizationToken") or "",
@@ -56,5 +56,5 @@ def operation_in(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def may(allowed: bool) -> dict[str, Any]:
-    """The answer to it. Kept for no time at all: AppSync would give it to another channel."""
+    """The authorizer's answer. Not cached: AppSync would use it for other channels too."""
     return {"isAuthorized": allowed, "ttlOverride": 0}

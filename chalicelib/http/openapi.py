@@ -1,5 +1,5 @@
 """The API's description (OpenAPI 3.1), generated from the routes of app.py, the docstrings of
-their views and the models that they take and give."""
+their views and the models of requests and answers."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ Slow work behind an API that answers at once. `POST /jobs` stores a job and answ
 
 @dataclass
 class Schemas:
-    """Collects the definitions that go below `components`. Each has its name as its title, and no
-    two names differ in case alone: generators make classes of them, and files of those."""
+    """Collects the definitions below `components`. Each has its name as its title. Names differ in
+    more than case, since generators name classes and files after them."""
 
     definitions: Json = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Schemas:
         return schema
 
     def of_submit(self, task: Task, general: Json) -> Json:
-        """SubmitBody with the params of one task, under names that no other task has."""
+        """SubmitBody with the params of one task, under names that are unique to it."""
         for number in itertools.count(1):
             prefix = _class_name(task.name) + ("" if number == 1 else str(number))
             params, definitions = json_schema(task.params_type, SCHEMAS + prefix, closed=True)
@@ -88,7 +88,7 @@ class Schemas:
 
 @functools.lru_cache(maxsize=4)
 def openapi_page(app: Chalice, tasks: tuple[Task, ...], version: str, base: str) -> str:
-    """JSON text, built once for each name that the API is called by."""
+    """JSON text, built once for each `base`."""
     return json_body(describe(app, tasks, version, base))
 
 
@@ -101,7 +101,7 @@ def describe(app: Chalice, tasks: Iterable[Task], version: str, base: str) -> Js
         for method, route in methods.items()
         if method != "HEAD"  # as its GET
     ]
-    for _, operation, _ in routes:  # their names come first; those of tasks keep clear of them
+    for _, operation, _ in routes:  # first, so that the names of tasks' schemas avoid theirs
         for model in (operation.body, *(answer.model for answer in operation.answers.values())):
             schemas.of(model)
     paths: dict[str, Json] = {}
@@ -185,7 +185,7 @@ def _webhook(schemas: Schemas) -> Json:
         "requestBody": {"required": True, "content": body},
         "responses": {
             "2XX": {
-                "description": "Received. After any other answer it is sent again, for 3 days."
+                "description": "Received. After any other answer it is sent again, up to 9 times."
             },
             "410": {"description": "The webhook is not sent again."},
         },

@@ -1,5 +1,5 @@
-"""What each route takes and gives. app.py declares each route with one of these; the docstring of
-its view and the models say the rest."""
+"""The parameters and answers of each route. app.py declares each route with one of these; the
+view's docstring and the models describe the rest."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path: what app.py declares a route with, and openapi.py describes."""
+    """One method of one path: app.py declares a route with it, openapi.py describes it."""
 
     method: str
     path: str
@@ -48,11 +48,11 @@ class Operation:
 
     @property
     def methods(self) -> list[str]:
-        """HEAD wherever GET is (RFC 9110, 9.1)."""
+        """A route with GET also has HEAD (RFC 9110, 9.1)."""
         return ["GET", "HEAD"] if self.method == "GET" else [self.method]
 
     def of(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        """The view, from now on known to do this."""
+        """Marks the view as this operation, and returns it."""
         vars(view)["operation"] = self
         return view
 
@@ -61,7 +61,7 @@ def operation_of(view: Callable[..., Any]) -> Operation:
     """Raises LookupError for a view that was not declared with its operation."""
     found = vars(view).get("operation")
     if not isinstance(found, Operation):
-        raise LookupError(f"{view.__name__} has no operation: declare it by @route(...) in app.py.")
+        raise LookupError(f"{view.__name__} has no operation: declare it with @route in app.py.")
     return found
 
 
@@ -70,7 +70,7 @@ HELD_HEADERS = (*JOB_HEADERS, "Preference-Applied")
 ACCEPT_HEADERS = ("Location", "Operation-Location", *HELD_HEADERS, "Idempotency-Replayed")
 PAGE_HEADERS = ("Cache-Control", "Link")
 JOB_IS_HERE = Answer("The job.", JobView, HELD_HEADERS)
-ELSEWHERE = Answer("It is stored in S3. Follow Location; no credentials.", None, ("Location",))
+ELSEWHERE = Answer("It is stored in S3. Follow Location without credentials.", None, ("Location",))
 
 SUBMIT_JOB = Operation(
     "POST",
@@ -78,7 +78,7 @@ SUBMIT_JOB = Operation(
     answers={
         202: Answer("The job is stored and will run.", JobView, ACCEPT_HEADERS),
         200: Answer(
-            "The job has finished: within `Prefer: wait`, or before this repeated request.",
+            "The job has finished, within `Prefer: wait` or before this repeated request.",
             JobView,
             ACCEPT_HEADERS,
         ),
@@ -120,7 +120,9 @@ GET_ARTIFACT = Operation(
     "GET",
     "/jobs/{job_id}/artifacts/{name}",
     answers={
-        303: Answer("Follow Location to the file. The URL works 15 minutes.", None, ("Location",))
+        303: Answer(
+            "Follow Location to the file. The URL is valid for 15 minutes.", None, ("Location",)
+        )
     },
     problems=(404, 503),
 )
@@ -179,7 +181,7 @@ GET_HEALTH = Operation(
     "GET", "/health", answers={200: Answer("The API answers requests.", HealthView)}
 )
 
-# By authorizer: how OpenAPI describes what it asks for, and how it refuses.
+# By authorizer: its security scheme in OpenAPI, and the statuses of its refusals.
 CREDENTIALS: Mapping[str, tuple[Json, tuple[int, ...]]] = {
     "authorize": ({"type": "http", "scheme": "bearer"}, (401, 403, 503)),
     "sigv4": (
@@ -201,7 +203,7 @@ _TAGS = {
     "pattern": f"^([*]|{_TAG}(, {_TAG})*)$",
     "examples": [ETAG],
 }
-_HOURS = "([1-9][0-9]{0,2}|[1-7][0-9]{3})h"  # together less than the 365 days allowed
+_HOURS = "([1-9][0-9]{0,2}|[1-7][0-9]{3})h"  # with minutes and seconds below the 365 days allowed
 _MINUTES, _SECONDS = "[1-9][0-9]{0,3}m", "[1-9][0-9]{0,5}s"
 _FROM_5S = "([5-9]|[1-9][0-9]{1,5})s"
 _DURATION = f"^({_HOURS}({_MINUTES})?({_SECONDS})?|{_MINUTES}({_SECONDS})?|{_FROM_5S})$"
@@ -252,7 +254,7 @@ QUERY: Mapping[str, tuple[str, Json]] = {
     ),
     "task": ("Only jobs of this task.", TEXT),
     "limit": (
-        "The most entries on a page.",
+        "The maximum number of entries on a page.",
         {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     ),
     "cursor": (
@@ -280,5 +282,5 @@ PROBLEMS = {
     415: "The body is not JSON.",
     422: "The request is not valid. `errors` lists each fault and its place.",
     500: "An unexpected error. It is logged under `request_id`.",
-    503: "AWS did not answer. Repeat the request, a submit with its Idempotency-Key.",
+    503: "AWS did not answer. Repeat the request; a submit with the same Idempotency-Key.",
 }

@@ -1,7 +1,7 @@
 """Request headers with a grammar of their own.
 
-Whoever calls writes them, so every pattern here takes time in proportion to the header's
-length: no two parts of one can take the same text (possessive quantifiers, `*+`).
+Callers may send anything, so matching must take time linear in the header's length: no two parts
+of a pattern can match the same text (possessive quantifiers, `*+`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def idempotency_key(value: str) -> str:
         key = value
     else:
         raise MalformedRequest(
-            'Idempotency-Key must be a string of visible ASCII, best in quotes: "8e03978e-40d5".'
+            'Idempotency-Key must be visible ASCII characters, best in quotes: "8e03978e-40d5".'
         )
     if not 1 <= len(key) <= KEY_AT_MOST:
         raise MalformedRequest(f"Idempotency-Key must have 1 to {KEY_AT_MOST} characters.")
@@ -53,8 +53,8 @@ def idempotency_key(value: str) -> str:
 
 
 def prefer(value: str) -> dict[str, str]:
-    """The preferences of a Prefer header, names in lower case; the first of a name counts, as
-    RFC 7240 has it. What is not understood is ignored, as it has it, too."""
+    """The preferences of a Prefer header, by lowercase name. As RFC 7240 says, the first of each
+    name counts, and unknown or malformed ones are ignored."""
     preferences: dict[str, str] = {}
     position = 0
     while position < len(value):
@@ -70,7 +70,7 @@ def prefer(value: str) -> dict[str, str]:
 
 
 def wait_seconds(preferences: dict[str, str], longest: int) -> int:
-    """What `wait=N` comes to here; 0 if it was not asked for, or is not a number."""
+    """The seconds of `wait=N`, up to `longest`; 0 if it is missing or not a number."""
     asked = preferences.get("wait", "")
     if not re.fullmatch(r"[0-9]+", asked):
         return 0
@@ -92,8 +92,8 @@ def cancel_after(value: str) -> int:
 def matches(value: str, tag: str) -> bool:
     """Whether an If-Match or If-None-Match header names this entity tag.
 
-    Compared weakly (RFC 9110, 8.8.3.2), If-Match too: a proxy that compresses makes a tag weak
-    on its way, and ours stand for what a job says, not for bytes.
+    The comparison is weak (RFC 9110, 8.8.3.2), for If-Match too: a proxy that compresses makes a
+    tag weak, and these tags identify the state of a job, not bytes.
     """
     if value == "*":
         return True
@@ -104,7 +104,7 @@ def matches(value: str, tag: str) -> bool:
 
 
 def is_media_type(value: str) -> bool:
-    """Such as `text/csv; charset=utf-8`, in printable ASCII."""
+    """Whether it is a media type such as `text/csv; charset=utf-8`, in printable ASCII."""
     return value.isascii() and value.isprintable() and bool(_MEDIA_TYPE.fullmatch(value))
 
 

@@ -42,7 +42,7 @@ HEADERS: Mapping[type[OvertimeError], Mapping[str, str]] = {
     errors.Unavailable: {"Retry-After": "2"},
 }
 INTERNAL = 500
-# A request's own text comes back in its errors, and Lambda answers no more than 6 MB.
+# Errors repeat parts of the request, and Lambda's limit on an answer is 6 MB.
 POINTER_AT_MOST = 500  # characters
 ERROR_AT_MOST = 500
 DETAIL_AT_MOST = 2_000
@@ -56,8 +56,8 @@ class FieldProblem(msgspec.Struct, frozen=True):
 
 
 class ErrorView(msgspec.Struct, frozen=True):
-    """Why an attempt of a job failed. `code` and `message` say it once more, for clients of
-    long-running operations, which look for these."""
+    """Why an attempt of a job failed. `code` and `message` repeat it for generic clients of
+    long-running operations, which read these."""
 
     type: Annotated[str, msgspec.Meta(examples=["/problems/attempt-failed"])]
     title: Annotated[str, msgspec.Meta(examples=["The task failed"])]
@@ -75,13 +75,15 @@ class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     errors: list[FieldProblem] = []
     error: Annotated[ErrorView | None, msgspec.Meta(description="The job's own error.")] = None
-    request_id: Annotated[str | None, msgspec.Meta(description="Of a 500: tell it us.")] = None
+    request_id: Annotated[
+        str | None, msgspec.Meta(description="Only for a 500: name it when you report the error.")
+    ] = None
 
 
 def answering(app: Chalice) -> Callable[[View], View]:
-    """A decorator for views, by which what they raise is answered as a problem.
+    """A decorator for views that answers their exceptions as problem documents.
 
-    A decorator, since Chalice turns what a view raises into a response of its own before any
+    It is not a middleware, since Chalice turns an exception into its own response before any
     middleware sees it.
     """
 
@@ -95,7 +97,8 @@ def answering(app: Chalice) -> Callable[[View], View]:
                     return problem(error)
                 logger.exception("request_failed")
                 return problem(
-                    OvertimeError("It has been logged, with this request's id."), _request_id(app)
+                    OvertimeError("The error has been logged under this request's id."),
+                    _request_id(app),
                 )
 
         return answer
@@ -138,15 +141,15 @@ def _cut(text: str, at_most: int) -> str:
 
 
 def _above(pointer: str) -> str:
-    """A pointer that is too long ends above what it points to."""
+    """A pointer that is too long is cut at a member above."""
     if len(pointer) <= POINTER_AT_MOST:
         return pointer
     return pointer[: POINTER_AT_MOST + 1].rpartition("/")[0]
 
 
 def _request_id(app: Chalice) -> str | None:
-    """Lambda's, under which CloudWatch has all that the request logged. Of the request, not of
-    the app: where threads serve many at once, Chalice keeps only the former apart."""
+    """Lambda's request id, which is on all log lines of the request. Read from the request, not
+    from the app: with several threads, only the request is separate in each."""
     context = getattr(getattr(app, "current_request", None), "lambda_context", None)
     return getattr(context, "aws_request_id", None)
 

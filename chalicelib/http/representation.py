@@ -1,4 +1,4 @@
-"""How things look from outside: the API's JSON, its times, its tags and its links."""
+"""What clients see: the API's JSON, its times, entity tags and links."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ArtifactView(msgspec.Struct, frozen=True):
 
 
 class LinksView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where to go from here. It names only the actions that are possible now."""
+    """URLs for the job. Contains only the actions that are possible now."""
 
     self: Url
     params: Url
@@ -62,7 +62,7 @@ class JobView(msgspec.Struct, frozen=True):
     id: Id
     task: TaskName
     status: Visible
-    wait_reason: Annotated[WaitReason | None, msgspec.Meta(description="Of a queued job.")]
+    wait_reason: Annotated[WaitReason | None, msgspec.Meta(description="Why a queued job waits.")]
     progress: ProgressView | None
     params: Annotated[Any, msgspec.Meta(description="null if over 4 KiB: see links.params.")]
     result: Annotated[Any, msgspec.Meta(description="null if over 32 KiB: see links.result.")]
@@ -97,7 +97,7 @@ class EventView(msgspec.Struct, frozen=True, omit_defaults=True):
     verb: str | None = None
     status: Visible | None = None
     error: Annotated[ErrorView | None, msgspec.Meta(description="Why it failed, cut short.")] = None
-    left_out: Annotated[int, msgspec.Meta(description="Transitions not kept before it.")] = 0
+    left_out: Annotated[int, msgspec.Meta(description="Transitions dropped before this one.")] = 0
     message: str | None = None
 
 
@@ -146,7 +146,7 @@ class HealthView(msgspec.Struct, frozen=True):
 
 
 def job_view(record: JobRecord, base: str, *, payloads: bool = True) -> JobView:
-    """`payloads` False leaves params and result out, as lists do."""
+    """`payloads` False leaves out params and result, as in lists."""
     waits_for_time = record.wait_reason in (WaitReason.SCHEDULED, WaitReason.BACKOFF)
     return JobView(
         id=record.id,
@@ -182,7 +182,7 @@ def job_view(record: JobRecord, base: str, *, payloads: bool = True) -> JobView:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """A job as it is answered. The tag is made of the body, so both change together."""
+    """A job as in an answer. The tag is a hash of the body, so both change together."""
 
     body: str
     etag: str
@@ -191,18 +191,18 @@ class JobPage:
 @functools.lru_cache(maxsize=8)  # one request asks for it up to three times
 def job_page(record: JobRecord, base: str) -> JobPage:
     body = json_body(job_view(record, base))
-    anywhere = body.replace(f'"{base}/jobs/', '"/jobs/')  # the tag is the same under every name
+    anywhere = body.replace(f'"{base}/jobs/', '"/jobs/')  # the tag does not depend on the host
     digest = hashlib.blake2b(anywhere.encode(), digest_size=12).hexdigest()
     return JobPage(body, f'"{digest}"')
 
 
 def json_body(view: Any) -> str:
-    """JSON text that ends with a newline, so that a terminal's prompt does not follow it."""
+    """JSON text with a final newline, so that a terminal's prompt starts on its own line."""
     return msgspec.json.encode(view).decode() + "\n"
 
 
 def poll_after(record: JobRecord, now: int) -> int:
-    """Seconds until another look is worth it, for Retry-After."""
+    """Seconds to wait before the next poll, for Retry-After."""
     if record.not_before > now:
         return min(-(-(record.not_before - now) // SECOND), 60)
     age = (now - record.created_at) // SECOND

@@ -1,4 +1,4 @@
-"""A request as the routes see it: who asks, from where, and what the body and headers say."""
+"""A request as the routes see it: its owner, its base URL, its body, headers and query."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ T = TypeVar("T")
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost"})
 LARGEST_UPLOAD = 5 * 1024**3  # bytes: S3's limit on a single PUT
 ANSWER_WITHIN = 29_000  # milliseconds: API Gateway's quota on an integration
-TO_ANSWER = 2_000  # milliseconds that an answer may take once a wait is over
+TO_ANSWER = 2_000  # milliseconds left to build the answer after a wait
 
 
 class WebhookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A URL that receives the finished job, in the form of Standard Webhooks."""
+    """A URL that receives the finished job, as Standard Webhooks defines it."""
 
     url: Annotated[str, msgspec.Meta(max_length=2_048, description="A public https URL, port 443.")]
     events: Annotated[
@@ -50,7 +50,7 @@ class SubmitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: Annotated[str, msgspec.Meta(max_length=64, description="A name from GET /tasks.")]
     params: Annotated[
         dict[str, Any] | msgspec.UnsetType,
-        msgspec.Meta(description="As the task's schema says; leave out if the task takes none."),
+        msgspec.Meta(description="See the task's schema; leave out if the task takes none."),
     ] = msgspec.UNSET
     run_at: (
         Annotated[
@@ -77,7 +77,7 @@ class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         msgspec.Meta(
             max_length=255,
-            description="As browsers name it, such as `text/csv;charset=utf-8`; may be empty.",
+            description="A media type such as `text/csv;charset=utf-8`; may be empty.",
             extra_json_schema={
                 "pattern": r"^([A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+(;charset=[a-z0-9-]+)?)?$"
             },
@@ -95,29 +95,29 @@ class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `base` is what its links begin with."""
+    """One request. Its links begin with `base`."""
 
     request: Request
     owner: str
     base: str
-    secrets: Callable[[], tuple[bytes, ...]]  # what seals; only cursors need them
-    longest_wait: int  # seconds, of `Prefer: wait`
+    secrets: Callable[[], tuple[bytes, ...]]  # those that seal; only cursors need them
+    longest_wait: int  # seconds that `Prefer: wait` may ask for
     now: Callable[[], int]  # epoch milliseconds
 
     def header(self, name: str) -> str | None:
-        """A header that may come once."""
+        """A header that may be given once."""
         values = self._values(name)
         if len(values) > 1:
-            raise MalformedRequest(f"The header {name} is given {len(values)} times.")
+            raise MalformedRequest(f"The header {name} is given {len(values)} times; send it once.")
         return values[0] if values else None
 
     def header_list(self, name: str) -> str | None:
-        """A header that holds a list: several lines of it are one (RFC 9110, 5.3)."""
+        """A header with a list; several lines are joined (RFC 9110, 5.3)."""
         values = self._values(name)
         return ", ".join(values) if values else None
 
     def _values(self, name: str) -> list[str]:
-        """Lambda's event keeps repeated headers apart only in `multiValueHeaders`."""
+        """All values of a header: repeated ones are only in `multiValueHeaders`."""
         event = self.request.to_original_event()
         repeated: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
         values = [value for key, all in repeated.items() if key.lower() == name for value in all]
@@ -177,15 +177,15 @@ class Call:
 
     @property
     def path(self) -> str:
-        """Below `base`."""
+        """The path below `base`."""
         resource: str = self.request.context["resourcePath"]
         return resource.format(**(self.request.uri_params or {}))
 
     def body(self, expected: type[T], first: Callable[[Any], None] = lambda value: None) -> T:
-        """The JSON body as `expected`. If it does not fit, `first` may raise the better error."""
+        """The JSON body as `expected`. If it does not fit, `first` may raise a better error."""
         if (encoding := self.header("content-encoding") or "identity").lower() != "identity":
             raise UnsupportedMediaType(
-                f"The body has Content-Encoding: {encoding}. Send it as it is, without one."
+                f"The body has Content-Encoding: {encoding}. Send it uncompressed, without one."
             )
         media_type = (self.header("content-type") or "application/json").partition(";")[0].strip()
         if media_type.lower() != "application/json":
@@ -198,24 +198,24 @@ class Call:
             return msgspec.convert(value, expected)
         except msgspec.ValidationError:
             first(value)
-            detail = "The body does not have the members that it must have."
+            detail = "The body's members do not fit; see `errors`."
             raise InvalidRequest(detail, errors=faults(expected, value, "")) from None
 
     def query(self, *known: str) -> dict[str, str]:
-        """The query's parameters, each once and none but these."""
+        """The query parameters. Raises MalformedRequest for others, and for repeated ones."""
         given = self.request.query_params
         if given is None:
             return {}
         for name in given:
             if name not in known:
                 there = ", ".join(known)
-                raise MalformedRequest(f"There is no query parameter {name!r}; there are: {there}.")
+                raise MalformedRequest(f"Unknown query parameter {name!r}; allowed are: {there}.")
             if len(given.getlist(name)) > 1:
                 raise MalformedRequest(f"The query parameter {name!r} is given more than once.")
         return dict(given)
 
     def list_query(self, *filters: str) -> ListQuery:
-        """`limit`, `cursor` and these filters. A cursor is good for the same list only."""
+        """`limit`, `cursor` and these filters. A cursor is valid for the same list only."""
         given = self.query("limit", "cursor", *filters)
         text = given.get("limit", "20")
         limit = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
@@ -230,7 +230,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """`position` is where the page begins, None at the beginning; `cursor` seals another."""
+    """`position` is where the page begins, None for the first; `cursor` seals a position."""
 
     limit: int
     position: str | None
@@ -252,22 +252,22 @@ class ListQuery:
 
 
 def base_of(request: Request, public_url: str | None) -> str:
-    """What absolute links begin with: the stage's own setting, else the domain and path at
-    which API Gateway took the request, stage path and custom domain included. Headers that
-    a client may forge have no say."""
+    """The base of absolute links: the stage's setting, else the domain and path at which API
+    Gateway received the request, stage path and custom domain included. Headers, which a client
+    can forge, are not used."""
     if public_url:
         return _as_called(urlsplit(public_url.rstrip("/")), request.headers.get("host", ""))
     context = request.context
     if "domainName" not in context:
         return f"http://{request.headers.get('host', 'localhost')}"  # chalice local
     inside = [segment for segment in context["resourcePath"].split("/") if segment]
-    path = context["path"].rstrip("/").split("/")  # API Gateway takes a trailing slash, too
+    path = context["path"].rstrip("/").split("/")  # API Gateway also accepts a trailing slash
     return f"https://{context['domainName']}{'/'.join(path[: len(path) - len(inside)])}"
 
 
 def _as_called(public: SplitResult, host: str) -> str:
-    """A service on this machine is called by either name of the machine, and a page at one name may
-    not read what lies at the other: its links keep the name that the request came by."""
+    """A local service is called as 127.0.0.1 or as localhost, and a page at one of them may not
+    read from the other. So links use the host of the request."""
     port = f":{public.port}" if public.port else ""
     if public.hostname in THIS_MACHINE and host in {f"{name}{port}" for name in THIS_MACHINE}:
         public = public._replace(netloc=host)

@@ -1,4 +1,4 @@
-"""A webhook's body, as Standard Webhooks has it: what happened, when, and the job by then."""
+"""A webhook's body, as Standard Webhooks defines it: event type, time, and the job."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from chalicelib.domain.job import TERMINAL, JobRecord
 from chalicelib.http.representation import JobView, Time, job_view, rfc3339
 
 ENDS = sorted(TERMINAL)
-BODY_AT_MOST = 20 * 1024  # bytes: what is recommended, and paid for with every attempt
+BODY_AT_MOST = 20 * 1024  # bytes: Standard Webhooks' recommendation; every attempt pays for it
 
 
 class WebhookView(msgspec.Struct, frozen=True):
-    """What is posted to a webhook's URL."""
+    """The body that is posted to a webhook's URL."""
 
     type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [f"job.{end}" for end in ENDS]})]
     timestamp: Time
@@ -22,7 +22,7 @@ class WebhookView(msgspec.Struct, frozen=True):
 
 
 def webhook_body(record: JobRecord) -> str:
-    """JSON text. Params and result are left out where it would be too long with them."""
+    """JSON text. Params and result are left out if the body would be too long with them."""
     assert record.webhook is not None
     body = b""
     for payloads in (True, False):

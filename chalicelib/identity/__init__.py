@@ -1,1 +1,1 @@
-"""Who calls: tokens of the stage, and those of an OpenID Connect issuer."""
+"""Authenticators: by the stage's own tokens, or by those of an OpenID Connect issuer."""

@@ -1,6 +1,6 @@
-"""Tokens of an OpenID Connect issuer, checked by its public keys.
+"""Tokens of an OpenID Connect issuer, verified with its public keys.
 
-Only this file knows PyJWT, and only a stage with AUTH=jwt loads it.
+Only this file uses PyJWT, and only a stage with AUTH=jwt loads it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jwt import PyJWKClient, PyJWKSet, PyJWTError
 from chalicelib.domain.errors import Unauthorized, Unavailable
 from chalicelib.ports.outbound import Web
 
-# None that signs with a shared secret: there the issuer's public key would pass for one.
+# No algorithm with a shared secret: a caller could sign with the issuer's public key as secret.
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
@@ -26,16 +26,16 @@ CLAIMS = ("iss", "aud", "sub", "exp")
 DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, section 4
 LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2
 LEEWAY_SECONDS = 10  # by which the issuer's clock and this one may differ
-KEYS_SECONDS = 3_600  # without a look at whether a key still is one of the issuer's
-LOOK_AGAIN_SECONDS = 30  # between two looks, however many tokens name keys that are not there
-FETCH_SECONDS = 3.0  # a fetch may take; two of them, and API Gateway still waits
+KEYS_SECONDS = 3_600  # for which keys are cached
+LOOK_AGAIN_SECONDS = 30  # between two fetches, however many tokens name unknown keys
+FETCH_SECONDS = 3.0  # for one fetch; two of them fit into API Gateway's time limit
 LARGEST_DOCUMENT = 1024 * 1024  # bytes of a discovery document or a key set
 
 
 @dataclass
 class Oidc:
-    """Implements ports.Authenticator. `jwks_url` None: the issuer's discovery gives it. `schemes`
-    are those that a URL from there may have."""
+    """Implements ports.Authenticator. `jwks_url` None: it comes from the issuer's discovery.
+    `schemes`: those allowed for a URL from discovery."""
 
     web: Web
     issuer: str
@@ -50,7 +50,7 @@ class Oidc:
         self._discovery = _Fetched(self.web, url, cache_jwk_set=False)
 
     def owner_of(self, text: str) -> str:
-        """Issuer and subject, which no other pair reads alike: an issuer has no `#`."""
+        """Issuer and subject, joined by `#`, which an issuer cannot contain: so it is unique."""
         keys = self._signing_keys()
         try:
             claims = jwt.decode(
@@ -70,7 +70,7 @@ class Oidc:
         try:
             subject.encode()
         except UnicodeEncodeError:
-            raise Unauthorized("sub holds half a character, which UTF-8 cannot carry") from None
+            raise Unauthorized("sub contains a lone surrogate, which is not UTF-8") from None
         return f"{self.issuer}#{subject}"
 
     def _signing_keys(self) -> PyJWKClient:
@@ -83,16 +83,16 @@ class Oidc:
         found = self._discovery.fetch_data()
         url = found.get("jwks_uri")
         if found.get("issuer") != self.issuer:
-            raise Unavailable(f"{self._discovery.uri} is of another issuer.")
+            raise Unavailable(f"{self._discovery.uri} belongs to another issuer.")
         if not isinstance(url, str) or url.partition("://")[0].lower() not in self.schemes:
             raise Unavailable(f"{self._discovery.uri} has no jwks_uri that begins with https://.")
         return url
 
 
 class _Fetched(PyJWKClient):
-    """JSON from an issuer: a key set, or discovery, which is not cached here. It comes as every
-    answer of a third party, bounded in time and size. A call that fails is not repeated at once, so
-    that requests do not queue up behind an issuer that does not answer."""
+    """JSON from an issuer: a key set, or discovery, which is not cached here. As for every third
+    party, time and size are bounded. A failed call is not repeated at once, so that requests do not
+    queue up behind an issuer that does not answer."""
 
     def __init__(self, web: Web, url: str, *, cache_jwk_set: bool = True) -> None:
         super().__init__(
@@ -112,7 +112,7 @@ class _Fetched(PyJWKClient):
             if self.jwk_set_cache is None:
                 return found
             keys = PyJWKSet([key for key in found["keys"] if _may_sign(key)])
-        except Exception as error:  # PyJWT raises what odd keys lead it to
+        except Exception as error:  # unusual keys make PyJWT raise other exceptions too
             known = self.jwk_set_cache is not None and self.jwk_set_cache.get() is not None
             rest = LOOK_AGAIN_SECONDS if known else FETCH_SECONDS
             self._rest_until = time.monotonic() + rest
@@ -131,5 +131,5 @@ class _Fetched(PyJWKClient):
 
 
 def _may_sign(key: Any) -> bool:
-    """By one of the algorithms here, if the key names any: PyJWT stumbles over some others."""
+    """Whether the key has no `alg` or one of ALGORITHMS: PyJWT fails on some others."""
     return isinstance(key, dict) and key.get("alg") in (None, *ALGORITHMS)

@@ -1,4 +1,4 @@
-"""The stage's own tokens: issue them, list them, revoke them, and tell whose one is."""
+"""The stage's own tokens: issue, list and revoke them, and find a token's owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Unauthorized
 from chalicelib.domain.token import Token, token_digest, token_id, token_text
 from chalicelib.ports.identity import TokenStore
 
-NOBODYS = "0" * 64  # a digest that no text has
+NO_DIGEST = "0" * 64  # no text has this digest
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Tokens:
     new_id: Callable[[], str]
 
     def issue(self, owner: str, label: str = "", lifetime: int | None = None) -> tuple[Token, str]:
-        """What is kept, and the token itself: nobody can tell it again. `lifetime` in ms."""
+        """The stored record, and the token itself, which is not stored. `lifetime` in ms."""
         text = token_text(self.new_id()[:16], self.new_id() + self.new_id())
         now = self.now()
         token = Token(
@@ -37,13 +37,13 @@ class Tokens:
         return token, text
 
     def owner_of(self, text: str) -> str:
-        """An id that nobody has costs the same read and comparison as a wrong secret, so that
-        the time it takes tells neither apart."""
+        """An unknown id costs the same read and comparison as a wrong secret, so that the time
+        taken does not reveal which it was."""
         wanted = token_id(text)
         if wanted is None:
-            raise Unauthorized("not a token of ours")
+            raise Unauthorized("not a token of this service")
         token = self.store.find(wanted)
-        right = hmac.compare_digest(token_digest(text), token.digest if token else NOBODYS)
+        right = hmac.compare_digest(token_digest(text), token.digest if token else NO_DIGEST)
         if token is None or not right:
             raise Unauthorized(f"no such token: {wanted}")
         if token.expired(self.now()):
@@ -51,9 +51,9 @@ class Tokens:
         return token.owner
 
     def issued(self) -> list[Token]:
-        """Oldest first."""
+        """All tokens, oldest first."""
         return sorted(self.store.all(), key=lambda token: (token.created_at, token.id))
 
     def revoke(self, token_id: str) -> bool:
-        """Whether there was one."""
+        """Remove a token; returns whether it existed."""
         return self.store.remove(token_id)

@@ -1,1 +1,1 @@
-"""The ports in memory: for tests of tasks, and the reference that the AWS adapters are held to."""
+"""The ports in memory: for tests of tasks, and as the reference for the AWS adapters."""

@@ -14,7 +14,7 @@ from chalicelib.memory.stores import source_over
 
 @dataclass
 class MemoryWeb:
-    """Implements ports.Web with canned answers; one left over is given again and again."""
+    """Implements ports.Web with canned answers; the last one is repeated."""
 
     answers: dict[tuple[str, str], list[HttpResponse | Exception]] = field(default_factory=dict)
     requests: list[tuple[str, str, Mapping[str, str], bytes | None]] = field(default_factory=list)

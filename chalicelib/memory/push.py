@@ -1,4 +1,4 @@
-"""Connections and subscriptions in memory, beside memory.py's records."""
+"""Connections and subscriptions in memory, beside the records of stores.py."""
 
 from __future__ import annotations
 

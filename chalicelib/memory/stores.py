@@ -1,6 +1,6 @@
-"""The ports in memory: for tests of tasks, and the reference that the other stores are held to.
+"""The stores in memory: for tests of tasks, and as the reference for the other stores.
 
-Records are kept as they are, and a write's own clauses are asked whether it is allowed.
+Records are stored as they are, and a write's own clauses decide whether it is allowed.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class MemoryPayloads:
 
 @dataclass
 class MemoryHeldRequests:
-    """Implements ports.HeldRequests; by owner, until when each counts."""
+    """Implements ports.HeldRequests. `holds`: by owner and request, the time until it counts."""
 
     holds: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -209,7 +209,8 @@ class MemorySecrets:
 
 @dataclass
 class MemorySigningSecrets:
-    """Implements ports.SigningSecrets; by owner the newest, the one before it and until when."""
+    """Implements ports.SigningSecrets. `secrets`: by owner, the newest, the previous one and the
+    time until the previous one signs."""
 
     secrets: dict[str, tuple[str, str | None, int]] = field(default_factory=dict)
 

@@ -1,1 +1,1 @@
-"""Calls to third parties: what may be called at all, and calling it."""
+"""Calls to third parties: which URLs are allowed, and the HTTP client."""

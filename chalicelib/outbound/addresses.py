@@ -1,7 +1,7 @@
-"""Which addresses lie outside: in the public internet, and nowhere else.
+"""Which IP addresses are in the public internet.
 
-A table of our own (IANA's special-purpose registries, RFC 6890, as of 2026), since what
-`ipaddress` calls global differs between releases of Python.
+The table follows IANA's special-purpose registries (RFC 6890, as of 2026). `ipaddress.is_global`
+is not used, since it differs between releases of Python.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ INSIDE_4 = tuple(
         "224.0.0.0/3",  # multicast, reserved, broadcast
     )
 )
-OUTSIDE_6 = IPv6Network("2000::/3")  # all that is allocated as global unicast
+OUTSIDE_6 = IPv6Network("2000::/3")  # allocated as global unicast
 INSIDE_6 = tuple(
     IPv6Network(text)
     for text in (
@@ -40,12 +40,12 @@ INSIDE_6 = tuple(
         "3fff::/20",  # documentation
     )
 )
-# What DNS64 makes of a host that has only an IPv4 address, where a subnet has only IPv6
+# In an IPv6-only subnet, DNS64 maps the address of an IPv4-only host into this network.
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
-# They name this machine, or hold an IPv4 address that a table of IPv4 networks does not see. No
-# list of networks lets them in: the same machine has an address in its usual form.
+# These name this machine, or contain an IPv4 address that a table of IPv4 networks would miss. No
+# setting allows them: the same machine can be called by its usual address.
 DISGUISED: tuple[Network, ...] = (
     IPv4Network("0.0.0.0/8"),  # Linux connects 0.0.0.0 to this machine
     *map(
@@ -82,7 +82,7 @@ def is_public(address: Address) -> bool:
 
 
 def parse_address(text: str) -> Address | None:
-    """None for what is not one in its usual form: 127.1, 0177.0.0.1 and fe80::1%eth0 are not."""
+    """None unless it is an address in its usual form: 127.1, 0177.0.0.1, fe80::1%eth0 are not."""
     try:
         return None if "%" in text else ip_address(text)
     except ValueError:

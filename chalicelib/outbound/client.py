@@ -1,5 +1,5 @@
-"""Calls to third parties on behalf of jobs: where the guard lets them, no redirects, bounded in
-time and size."""
+"""Calls to third parties for jobs: only where the guard allows, without redirects, bounded in time
+and size."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from chalicelib.outbound.encoding import READABLE, coding_of, unpacked
 from chalicelib.outbound.guard import PORTS, Guard, Target
 from chalicelib.outbound.limits import SILENCE, Monotonic, Pace, TimeLimit
 
-if TYPE_CHECKING:  # loaded by the first call: the API only asks where calls may go
+if TYPE_CHECKING:  # loaded by the first call, since the API only checks URLs
     from chalicelib.outbound.connection import Connection
 
 T = TypeVar("T")
 
 OPEN_SECONDS = 30.0  # until a stream begins
-WITH_BODY = ("POST", "PUT", "PATCH")  # an empty one has a length, too (RFC 9110, section 8.6)
+WITH_BODY = ("POST", "PUT", "PATCH")  # an empty body has a length too (RFC 9110, section 8.6)
 CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)", re.IGNORECASE)
 
 
@@ -63,14 +63,14 @@ class OutboundClient:
         limit = self._limit(OPEN_SECONDS)
         connection = self._get(url, start, limit)
         if start and connection.status in (206, 416) and not _is_rest(connection, start):
-            # Ranges count bytes as they travel, `start` counts them as they are read; they differ
-            # where the server compresses. So all of it is read once more, up to `start`.
+            # A range counts compressed bytes, `start` counts unpacked ones. If the server
+            # compresses, read the whole again and skip the first `start` bytes.
             connection.close()
             connection = self._get(url, 0, limit)
         try:
             return self._source(url, start, connection)
         finally:
-            limit.ends_at = float("inf")  # from here on the job's own decides
+            limit.ends_at = float("inf")  # from here on, the pace and the job's deadline limit it
 
     def _source(self, url: str, start: int, connection: Connection) -> Source:
         status, headers = connection.status, connection.headers
@@ -84,8 +84,8 @@ class OutboundClient:
         if coding and coding not in READABLE:
             connection.close()
             raise PermanentError(
-                f"What {url} sends is compressed as {coding!r}. Only gzip and deflate can be read, "
-                "and the server was asked not to compress."
+                f"The content of {url} is compressed as {coding!r}; only gzip and deflate can be "
+                "read. The request asked the server not to compress."
             )
         connection.pace = Pace()
         chunks = connection.chunks()
@@ -141,7 +141,7 @@ def _host(target: Target) -> str:
 
 
 def _within(limit: TimeLimit, look_up: Callable[[], T]) -> T:
-    """The system's resolver has no timeout that could be set: a thread is left waiting for it."""
+    """The system's resolver has no timeout, so a thread waits for it and may be abandoned."""
     found: Future[T] = Future()
 
     def run() -> None:
@@ -167,7 +167,7 @@ def _system_tls() -> ssl.SSLContext:
 def _read(
     response: HttpResponse, chunks: Iterator[bytes], max_bytes: int, url: str
 ) -> HttpResponse:
-    """With the body as it comes."""
+    """The response with its body, as it arrives."""
     body = bytearray()
     try:
         for chunk in chunks:
@@ -182,9 +182,9 @@ def _read(
 
 
 def _unpacked(response: HttpResponse, max_bytes: int, url: str) -> HttpResponse:
-    """As it was before the server compressed it. A body that cannot be unpacked stays as it came,
-    with the header that says so. It is no error: the call has been answered, and an error would
-    repeat it."""
+    """The response, unpacked. A body that cannot be unpacked stays as it is, with its
+    content-encoding header. That is not an error: the call was answered, and an error would repeat
+    it."""
     coding = coding_of(response.headers.get("content-encoding", ""))
     if not response.body or coding not in READABLE:
         return response
@@ -202,8 +202,7 @@ def _unpacked(response: HttpResponse, max_bytes: int, url: str) -> HttpResponse:
 
 
 def _is_rest(connection: Connection, start: int) -> bool:
-    """Whether an answer to a range is all that there is from `start` on: no less, and nothing of a
-    form that is compressed."""
+    """Whether an answer to a range request is the complete rest from `start` on, uncompressed."""
     if coding_of(connection.headers.get("content-encoding", "")):
         return False
     found = CONTENT_RANGE.fullmatch(connection.headers.get("content-range", ""))
@@ -224,7 +223,7 @@ def _after(count: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
         rest = max(0, rest - len(chunk))
     if rest:
         raise PermanentError(
-            f"The source has become shorter than the {count} bytes that were read of it before."
+            f"The source is now shorter than the {count} bytes that the job has already read."
         )
 
 

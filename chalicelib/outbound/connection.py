@@ -1,7 +1,8 @@
-"""One exchange over HTTP/1.1 with addresses that the guard has judged.
+"""One HTTP/1.1 exchange with an address that the guard has checked.
 
-h11 knows the protocol and does no input or output. The sockets are ours, so nothing here resolves a
-name, follows a redirect, asks a proxy or keeps a connection: what was judged is what is called.
+h11 implements the protocol without I/O, and this file opens the socket itself. So nothing here
+resolves a name, follows a redirect, uses a proxy or reuses a connection: only the checked address
+is called.
 """
 
 from __future__ import annotations
@@ -21,16 +22,15 @@ from chalicelib.outbound.limits import Pace, TimeLimit
 
 CHUNK = 64 * 1024  # bytes
 CONNECT_SECONDS = 10.0  # to one address; the next may answer
-HEAD_AT_MOST = 256 * 1024  # bytes before an answer's body, informational answers included
+HEAD_AT_MOST = 256 * 1024  # bytes before an answer's body, including informational answers
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([2-9][0-9]{2})( [^\r\n]*)?\r?\n")
 
 
 class Connection:
-    """A request, and its answer. Close it: there is one exchange over one connection.
+    """A request and its answer, over one connection. Close it afterwards.
 
-    An answer whose status line has arrived is an answer. Where what follows cannot be read, because
-    it is malformed, too long or never comes, `status` stands, `headers` is empty and `failure` says
-    why.
+    Once the status line has arrived, there is an answer. If the rest cannot be read, because it is
+    malformed, too long or missing, `status` is set, `headers` is empty and `failure` says why.
     """
 
     status: int
@@ -54,8 +54,8 @@ class Connection:
         self._socket.close()
 
     def ask(self, method: str, headers: Mapping[str, str], body: bytes | None) -> None:
-        """Send the request and read the answer up to its body. Raises PermanentError for what
-        HTTP cannot send, OSError where no answer comes."""
+        """Send the request and read the answer up to its body. Raises PermanentError for a request
+        that HTTP cannot send, OSError if no answer comes."""
         try:
             request = self._protocol.send(
                 h11.Request(method=method, target=self._target.path, headers=list(headers.items()))
@@ -64,12 +64,12 @@ class Connection:
             request += self._protocol.send(h11.EndOfMessage())
         except (h11.LocalProtocolError, UnicodeError) as error:
             raise PermanentError(f"HTTP cannot send this request: {error}") from None
-        with suppress(ConnectionError):  # a server may answer 413 and hang up before it has it all
+        with suppress(ConnectionError):  # a server may answer 413 and close before it has it all
             self._send(request)
         self._read_head()
 
     def chunks(self) -> Iterator[bytes]:
-        """The body, as it arrives. Raises OSError where it is cut off."""
+        """The body, as it arrives. Raises OSError if it is cut off."""
         if self.failure is not None:
             raise OSError(str(self.failure)) from self.failure
         try:
@@ -85,8 +85,8 @@ class Connection:
             raise OSError(str(error)) from error
 
     def _read_head(self) -> None:
-        size = 0  # of all that came
-        begun = bytearray()  # what came of the answer after any informational one
+        size = 0  # bytes received
+        begun = bytearray()  # the answer so far, without informational ones
         try:
             while not isinstance(event := self._protocol.next_event(), h11.Response):
                 if event is h11.NEED_DATA:
@@ -98,7 +98,7 @@ class Connection:
                     if size > HEAD_AT_MOST + CHUNK:
                         raise OSError(f"over {HEAD_AT_MOST} bytes came before the answer's body")
                     self._protocol.receive_data(data)
-                else:  # 100, 102, 103: the answer is yet to come (RFC 9110, section 15.2)
+                else:  # 100, 102, 103: the answer itself follows (RFC 9110, section 15.2)
                     begun = bytearray(self._protocol.trailing_data[0])
         except (OSError, h11.RemoteProtocolError) as error:
             line = STATUS_LINE.match(begun)
@@ -125,8 +125,8 @@ class Connection:
 
 
 def _combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """By name in lower case. Lines of one name are one list (RFC 9110, section 5.3), but for
-    Set-Cookie, whose values hold commas: one on each line."""
+    """By lowercase name. Repeated headers are joined by commas (RFC 9110, section 5.3), Set-Cookie
+    by line feeds, since its values contain commas."""
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
@@ -140,13 +140,13 @@ def _combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 def _connected(
     target: Target, addresses: Sequence[Address], limit: TimeLimit, tls: ssl.SSLContext
 ) -> socket.socket:
-    """To the first address that answers."""
+    """A socket connected to the first address that answers."""
     plain = _plain(target.port, addresses, limit)
     if target.scheme == "http":
         return plain
     try:
         plain.settimeout(limit.remaining())  # for the whole of the handshake
-        # The name is what the certificate must be for, whichever address it leads to.
+        # The certificate must be valid for the host's name, not for the address.
         return tls.wrap_socket(plain, server_hostname=target.host)
     except BaseException:
         plain.close()

@@ -1,8 +1,8 @@
-"""What a server has compressed on the way (Content-Encoding) becomes what it was.
+"""Unpack compressed answers (Content-Encoding).
 
-gzip and deflate, since the standard library knows them on every Python. In pieces of a bounded
-size, so that a small body which unpacks to a huge one costs no memory. A body that ends early or
-holds anything else is an error: it is never taken for whole.
+gzip and deflate, which the standard library supports on every Python. The output comes in pieces
+of bounded size, so that a small body that unpacks to a huge one costs no memory. A body that ends
+early or is damaged raises an error.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterable, Iterator
 
 READABLE = ("gzip", "x-gzip", "deflate")  # RFC 9110, section 8.4.1
 PIECE = 256 * 1024  # bytes
-EITHER_HEADER = 32 + zlib.MAX_WBITS  # zlib finds out itself whether it is gzip's or its own
+EITHER_HEADER = 32 + zlib.MAX_WBITS  # zlib detects whether the header is gzip's or its own
 
 
 def coding_of(content_encoding: str) -> str:
-    """The coding to undo, in lower case; empty where there is none."""
+    """The coding to undo, in lowercase; empty if there is none."""
     names = (name.strip().lower() for name in content_encoding.split(","))
     return ", ".join(name for name in names if name not in ("", "identity"))
 
 
 def unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of one gzip or zlib stream, or several in a row. Raises OSError where it is
-    damaged or cut off."""
+    """The content of one gzip or zlib stream, or several in a row. Raises OSError if it is damaged
+    or cut off."""
     engine = None
     for chunk in chunks:
         while chunk:

@@ -1,8 +1,7 @@
-"""Where a stage may call: whatever URL a client gives, there is no way in.
+"""Which URLs a stage may call: a client's URL must not reach internal networks.
 
-A URL is judged twice: by its looks, and by every address that its host has when it is called.
-The call then goes to the very addresses that were judged, so that a name which resolves to
-something else a moment later gains nothing by it.
+A URL is checked twice: its text, and every address of its host when it is called. The call then
+goes to exactly these addresses, so a name that resolves to another address later has no effect.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from chalicelib.outbound.addresses import (
     parse_address,
 )
 
-PRINTABLE = re.compile(r"[\x21-\x7e]+")  # urlsplit would drop line breaks and tabs in silence
+PRINTABLE = re.compile(r"[\x21-\x7e]+")  # urlsplit would silently drop line breaks and tabs
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
-A_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # what many resolvers read as (part of) an address
+A_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # many resolvers read these as (part of) an address
 PORTS = {"https": 443, "http": 80}
 
 Resolve = Callable[[str, int], Iterable[str]]
 
 
 def resolve(host: str, port: int) -> Iterable[str]:
-    """All addresses of a name, as the system's resolver has them. Raises OSError."""
+    """All addresses of a name, from the system's resolver. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return dict.fromkeys(str(place[0]) for *_, place in found)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL, taken apart once: nothing reads it differently later."""
+    """A parsed URL. It is parsed once, so that check and call cannot read it differently."""
 
     scheme: str
     host: str
@@ -54,10 +53,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Guard:
-    """`hosts` are names or patterns that may be called by HTTPS at public addresses, on port
-    443 unless they name another (`*`, `*.example.com`, `api.example.com:8443`). Those of them that
-    lie in `networks` may be called by plain HTTP and on any port, too; but for `never`, such as
-    `127.0.0.1:9001`: neither by that name nor, where it is on this machine, by any other."""
+    """`hosts` are names or patterns that may be called by HTTPS at public addresses, on port 443
+    unless they name another (`*`, `*.example.com`, `api.example.com:8443`). Hosts with an address
+    in `networks` may also be called by plain HTTP and on any port. `never`, such as
+    `127.0.0.1:9001`, may not be called by that name or, if it is on this machine, by any other."""
 
     hosts: tuple[str, ...] = ("*",)
     networks: tuple[Network, ...] = ()
@@ -65,12 +64,12 @@ class Guard:
     resolve: Resolve = resolve
 
     def judge(self, url: str) -> Target:
-        """By its looks. Raises PermanentError."""
+        """Check the text of a URL. Raises PermanentError."""
         target = _parse(url)
         if not (_matches(target.host, self.hosts) or _matches(target.place, self.hosts)):
             raise PermanentError(
-                f"The host {target.host} is not allowed here: the stage's ALLOWED_HOSTS would "
-                "have to list it."
+                f"The host {target.host} is not allowed on this stage: its ALLOWED_HOSTS does not "
+                "list it."
             )
         address = parse_address(target.host)
         if address is not None:
@@ -80,8 +79,8 @@ class Guard:
         return target
 
     def addresses(self, target: Target) -> list[Address]:
-        """Where the host may be called. Raises PermanentError if any of its addresses is
-        inside, OSError if it has none."""
+        """The addresses at which to call the host. Raises PermanentError if any of them is not
+        allowed, OSError if there is none."""
         literal = parse_address(target.host)
         texts = [target.host] if literal else self.resolve(target.host, target.port)
         addresses = [parse_address(text) for text in texts]
@@ -89,7 +88,7 @@ class Guard:
             raise OSError(f"The host {target.host} has no address.")
         allowed = [one for one in addresses if one is not None]
         if len(allowed) < len(addresses):
-            raise PermanentError(f"The host {target.host} has an address that cannot be judged.")
+            raise PermanentError(f"The host {target.host} has an address that cannot be checked.")
         for address in allowed:
             self._judge_address(target, address)
         return allowed
@@ -102,8 +101,8 @@ class Guard:
             return
         if not is_public(address):
             raise PermanentError(
-                f"The host {target.host} is not in the public internet: only what the stage's "
-                "ALLOWED_NETWORKS lists may be called there, at addresses in their usual form."
+                f"The host {target.host} is not in the public internet, and the stage's "
+                "ALLOWED_NETWORKS does not list its address in its usual form."
             )
         self._judge_public(target)
 
@@ -117,12 +116,14 @@ class Guard:
 
     def _judge_public(self, target: Target) -> None:
         if target.scheme != "https":
-            raise PermanentError("Only https URLs may be called: plain http is open to everybody.")
+            raise PermanentError(
+                "Only https URLs may be called; plain http can be read in transit."
+            )
         with_port = [rule for rule in self.hosts if ":" in rule]
         if target.port != PORTS["https"] and not _matches(target.place, with_port):
             raise PermanentError(
-                f"The port {target.port} is not allowed here: the stage's ALLOWED_HOSTS would "
-                f"have to list {target.place}."
+                f"The port {target.port} is not allowed on this stage: its ALLOWED_HOSTS does not "
+                f"list {target.place}."
             )
 
 
@@ -133,7 +134,7 @@ def _matches(name: str, rules: Iterable[str]) -> bool:
 def _parse(url: str) -> Target:
     if not PRINTABLE.fullmatch(url) or "\\" in url:
         raise PermanentError(
-            "A URL holds printable ASCII only: write names as xn--, others as %XX."
+            "A URL must be printable ASCII: write names as xn--, other characters as %XX."
         )
     try:
         parts = urllib.parse.urlsplit(url)
@@ -143,25 +144,25 @@ def _parse(url: str) -> Target:
     if parts.scheme not in PORTS:
         raise PermanentError(f"{url!r} is not an http or https URL.")
     if "@" in parts.netloc:
-        raise PermanentError("A URL may not carry a user or a password.")
+        raise PermanentError("A URL may not contain a user or a password.")
     name = f"[{host}]" if "[" in parts.netloc else host
     if port == 0 or parts.netloc.lower() not in (name, f"{name}:{port}"):
         raise PermanentError(
-            f"{url!r} has more than a host and a port from 1 to 65535 where those belong."
+            f"{url!r} needs a host and, optionally, a port from 1 to 65535; it has something else."
         )
     if host.endswith(".") and parse_address(host[:-1]) is None:
-        host = host[:-1]  # the root of all names (RFC 1034, section 3.1): it is the same host
+        host = host[:-1]  # the dot is the root of all names (RFC 1034, section 3.1): the same host
     _require_host(f"[{host}]" if "[" in parts.netloc else host)
     query = f"?{parts.query}" if parts.query else ""
     return Target(parts.scheme, host, port or PORTS[parts.scheme], (parts.path or "/") + query)
 
 
 def _require_host(host: str) -> None:
-    """A name or an address in its one usual form; 2130706433, 127.1 and 0x7f.1 are neither."""
+    """Require a name, or an address in its usual form; 2130706433, 127.1 and 0x7f.1 are neither."""
     in_brackets = host.startswith("[")
     address = parse_address(host.strip("[]") if in_brackets else host)
     if address is not None and (address.version == 6) == in_brackets:
         return
     last = host.rpartition(".")[2]
     if not NAME.fullmatch(host) or len(host) > 253 or A_NUMBER.fullmatch(last):
-        raise PermanentError(f"{host!r} is neither a host's name nor an address as it is written.")
+        raise PermanentError(f"{host!r} is neither a host name nor an address in its usual form.")

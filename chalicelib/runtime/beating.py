@@ -16,7 +16,7 @@ _under_way: list[Beats] = []
 
 @contextmanager
 def beating_in_a_thread(beats: Beats) -> Iterator[None]:
-    """Beat while inside. On leaving, the beat under way is over, and no other follows."""
+    """Beat inside this context. On exit, the current beat has ended and no other follows."""
     stopped = False
 
     def beat_until_stopped() -> None:
@@ -30,7 +30,7 @@ def beating_in_a_thread(beats: Beats) -> Iterator[None]:
             except Exception:
                 logger.exception("heartbeat_crashed")
 
-    in_this_context = contextvars.copy_context().run  # its log lines are this job's
+    in_this_context = contextvars.copy_context().run  # so that its log lines name this job
     thread = threading.Thread(
         target=in_this_context, args=[beat_until_stopped], name="heartbeat", daemon=True
     )
@@ -46,7 +46,7 @@ def beating_in_a_thread(beats: Beats) -> Iterator[None]:
 
 
 def end_invocation(*, at_once: bool) -> None:
-    """Ends the invocation under way in this process before its time, as Beats.end says. For a
-    process that has to stop. Called from another thread than the task's."""
+    """End this process's current invocation early, as Beats.end does, because the process has to
+    stop. Call it from another thread than the task's."""
     for beats in tuple(_under_way):
         beats.end(at_once=at_once)

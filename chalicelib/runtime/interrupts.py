@@ -1,9 +1,9 @@
-"""Raising what a heartbeat learns inside the task that runs in the main thread.
+"""Raise a cancel, deadline or lost lease inside the task, which runs in the main thread.
 
-A signal reaches it wherever it is, also in a blocking call: the system call returns early, and
-Python raises there instead of resuming it (PEP 475). Two things it cannot reach: a C function
-that neither blocks in the system nor returns (a long computation in an extension), and a task
-that does not run in the main thread; both hear of it at their next `job.*` call.
+A signal interrupts the task anywhere, also in a blocking call: the system call returns early, and
+Python raises there instead of resuming it (PEP 475). A signal cannot interrupt a long computation
+in a C extension, nor a task outside the main thread; these get the exception at their next `job.*`
+call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SIGNAL = signal.SIGUSR1
 
 
 class PendingInterrupt:
-    """What a task is told of, and when it is raised."""
+    """The exception to raise in a task, and when to raise it."""
 
     def __init__(self) -> None:
         self.pending: BaseException | None = None
@@ -35,13 +35,13 @@ class PendingInterrupt:
             self._armed = False
 
     def interrupt(self, error: BaseException) -> None:
-        """The first decides what the task ends with; the conditions on its last write know what
-        has happened since."""
+        """The first one counts. If something else has happened since, the conditions on the task's
+        last write notice it."""
         self.pending = self.pending or error
 
     def raise_pending(self) -> None:
-        """Not while the task handles it, and may save and tidy up. One that has swallowed it is
-        told again at its next `job.*` call."""
+        """Does not raise while the task handles it, so that the task can save and clean up. If the
+        task has swallowed it, the next `job.*` call raises it again."""
         if self._armed and self.pending is not None and not _being_handled(self.pending):
             raise self.pending
 
@@ -63,7 +63,7 @@ class SignalInterrupts(PendingInterrupt):
                 yield
         finally:
             if self._by_signal:
-                # One may still be under way, and the default action would end the process.
+                # A signal may still arrive, and the default action would end the process.
                 signal.signal(SIGNAL, _nothing)
 
     @contextmanager
@@ -90,7 +90,7 @@ class SignalInterrupts(PendingInterrupt):
 
 
 class _Here(threading.local):
-    """Each thread's own: what one is in the midst of keeps nothing from another."""
+    """Separate in each thread: a shield in one thread does not shield another."""
 
     shields = 0
 
@@ -99,8 +99,8 @@ def _nothing(signum: int, frame: FrameType | None) -> None: ...
 
 
 def _being_handled(error: BaseException) -> bool:
-    """Whether this thread is in an `except`, a `finally` or a `with`'s exit that `error` led to,
-    however many other exceptions it has to do with there."""
+    """Whether this thread is in an `except`, a `finally` or a `with`'s exit because of `error`,
+    even if other exceptions were raised there since."""
     current = sys.exception()
     while current is not None and current is not error:
         current = current.__context__

@@ -1,5 +1,5 @@
-"""What leaves beside the work: one thread sends it, the newest of a kind only, and at the end
-of an invocation nobody waits for it for longer than is given."""
+"""A background thread that sends pushes: only the newest under each key, and with a time limit at
+the end of an invocation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chalicelib.telemetry.metrics import Metric
 logger = logging.getLogger(__name__)
 
 WAITING_AT_MOST = 200
-SPARED = 0.5  # seconds: a push is not worth a time-out of Lambda's
+SPARED = 0.5  # seconds left to Lambda's time limit: a push must not cause a time-out
 
 
 class ThreadedOutbox:
     """Implements ports.Outbox. No thread runs before there is something to send."""
 
     def __init__(self, time_limit: float = 2.0) -> None:
-        """`time_limit` in seconds: what an invocation gives to pushing at its end."""
+        """`time_limit`: seconds that an invocation waits for pushes at its end."""
         self.time_limit = time_limit
         self._waiting: dict[str, Callable[[], None]] = {}
         self._sending = False
@@ -41,8 +41,8 @@ class ThreadedOutbox:
             self._changed.notify_all()
 
     def drain(self, seconds: float) -> None:
-        """Wait for all to leave. What has not after `seconds` is dropped: Lambda freezes the
-        thread between invocations, and nobody knows for how long."""
+        """Wait until all are sent. Those not sent after `seconds` are dropped: Lambda freezes the
+        thread between invocations, for an unknown time."""
         with self._changed:
             self._changed.wait_for(lambda: not (self._waiting or self._sending), seconds)
             if self._waiting:
@@ -50,7 +50,7 @@ class ThreadedOutbox:
                 self._waiting.clear()
 
     def around(self, event: Any, invoke: Callable[[Any], Any]) -> Any:
-        """Chalice's middleware: of every invocation, whatever its trigger."""
+        """A Chalice middleware for every invocation, whatever its trigger."""
         try:
             return invoke(event)
         finally:

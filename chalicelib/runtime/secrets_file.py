@@ -15,7 +15,7 @@ FILE = Path(__file__).resolve().parents[2] / ".secrets.json"
 
 @dataclass(frozen=True)
 class SecretsFile:
-    """Implements ports.TaskSecrets. It is read at each call, so that a change counts at once."""
+    """Implements ports.TaskSecrets. Reads the file at each call, so that changes apply at once."""
 
     stage: str
     path: Path = FILE
@@ -27,7 +27,7 @@ class SecretsFile:
         return secrets[name]
 
     def all(self) -> dict[str, str]:
-        """Values by name. Raises PermanentError where the file holds something else."""
+        """Values by name. Raises PermanentError if the file holds something else."""
         try:
             found = json.loads(self.path.read_text())
         except FileNotFoundError:
@@ -42,7 +42,7 @@ class SecretsFile:
         )
 
     def write(self, secrets: dict[str, str]) -> None:
-        """Replace the file whole; a reader sees the old one or the new one."""
+        """Replace the file atomically; a reader sees the old content or the new one."""
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(secrets, indent=1, sort_keys=True))

@@ -1,7 +1,7 @@
-"""Logs as JSON lines: the message is an event's name, what belongs to it are fields.
+"""Logs as JSON lines: the message is an event's name, the rest are fields.
 
-What belongs to a whole invocation, request or job is bound once, and stands on every line that is
-logged meanwhile: on the task's own and on those of libraries, too.
+Fields of a whole invocation, request or job are bound once. They are then on every line logged
+meanwhile, including those of tasks and libraries.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _cold = True  # until this process has begun its first invocation
 
 @contextmanager
 def bound(**fields: Any) -> Iterator[None]:
-    """While inside, every line has these fields. Threads that a task starts know nothing of
-    contextvars: their lines have what the main thread, in which Lambda invokes, has bound."""
+    """Inside this context, every line has these fields. Threads that a task starts do not inherit
+    contextvars, so their lines get the fields bound in the main thread, where Lambda invokes."""
     global _scope_of_main_thread
     before, main = _scope_of_main_thread, threading.current_thread() is threading.main_thread()
     scope = {**_bound_here(), **fields}
@@ -44,7 +44,7 @@ def bound(**fields: Any) -> Iterator[None]:
 
 
 def bind(**fields: Any) -> None:
-    """Add what became known since to the innermost `bound`; without one, nothing happens."""
+    """Add fields to the innermost `bound`; without one, this does nothing."""
     if (scope := _scope.get(None)) is not None:
         scope.update(fields)
 
@@ -56,8 +56,8 @@ def _bound_here() -> Mapping[str, Any]:
 
 
 def within_invocation(event: Any, proceed: Callable[[Any], Any]) -> Any:
-    """A middleware for every handler: its lines bear Lambda's request id, under which
-    CloudWatch has START, END and REPORT as well."""
+    """A middleware for every handler: its lines have Lambda's request id, as CloudWatch's START,
+    END and REPORT lines do."""
     global _cold
     context = getattr(event, "lambda_context", None) or event.context
     cold, _cold = _cold, False
@@ -70,7 +70,7 @@ def within_invocation(event: Any, proceed: Callable[[Any], Any]) -> Any:
 
 
 class JsonLines(logging.Formatter):
-    """`metrics` among a line's fields are its metrics, in CloudWatch's embedded format."""
+    """Formats a record as JSON. A field `metrics` becomes CloudWatch's embedded metrics."""
 
     def __init__(self, stage: str) -> None:
         super().__init__()
@@ -99,12 +99,12 @@ class JsonLines(logging.Formatter):
 def _encoded(line: Mapping[str, Any]) -> str:
     try:
         return msgspec.json.encode(line, enc_hook=str).decode()
-    except Exception:  # what a task or a library logs may be anything, lone surrogates included
+    except Exception:  # tasks and libraries may log anything, including lone surrogates
         return msgspec.json.encode({name: _encodable(line[name]) for name in line}).decode()
 
 
 def _encodable(value: Any) -> Any:
-    """So that one awkward value spoils no other, metrics above all."""
+    """Each value alone, so that a bad one does not lose the others, such as metrics."""
     try:
         return msgspec.Raw(msgspec.json.encode(value, enc_hook=str))
     except Exception:
@@ -112,8 +112,8 @@ def _encodable(value: Any) -> Any:
 
 
 def configure(stage: str) -> None:
-    """Lambda sends what goes to stderr to CloudWatch Logs, a line an event. All loggers' lines
-    go there in this form; `force`, or Lambda's own handler would print them a second time."""
+    """Lambda sends each line of stderr to CloudWatch Logs as an event. All loggers write there in
+    this format. `force` removes Lambda's own handler, which would print each line again."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(stage))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)

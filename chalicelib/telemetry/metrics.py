@@ -1,6 +1,6 @@
-"""Every metric there is, and how a log line carries it: in CloudWatch's embedded metric format
+"""All metrics, and how a log line contains them: in CloudWatch's embedded metric format
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-CloudWatch Logs takes the values off the lines, so that a metric costs no call.
+CloudWatch Logs extracts the values from the lines, so that a metric costs no call.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NAMESPACE = "Overtime"
 
 
 class Metric(StrEnum):
-    """Those that end in Seconds are in seconds, all others are counts."""
+    """Metrics that end in Seconds are in seconds, all others are counts."""
 
     SUBMITTED = "Submitted"
     WAIT_SECONDS = "WaitSeconds"
@@ -48,18 +48,18 @@ BY: Mapping[Metric, tuple[str, ...]] = {
     Metric.PUSHES: (),
     Metric.PUSH_FAILURES: (),
 }
-"""The fields of its line that a metric is told apart by, beside the stage. CloudWatch bills each
-combination of values, so there are few, and never an owner or a job among them."""
+"""The dimensions of each metric besides the stage: fields of its log line. CloudWatch bills each
+combination of values, so there are few, and owners and jobs are not among them."""
 
 
 def embedded(
     metrics: Mapping[Metric, float], line: Mapping[str, Any], stage: str, at: int
 ) -> dict[str, Any]:
-    """What a line has to hold besides its fields; `at` in epoch milliseconds, `stage` as no other
-    installation in the account is called: overtime-dev.
+    """What a line needs besides its fields. `at` is in epoch milliseconds, `stage` is unique in the
+    account: overtime-dev.
 
-    A metric is summed up for the stage, and for each further field in the order of `BY` as far
-    as the line has them: stage, stage and task, stage and task and status.
+    A metric is summed up for the stage, then for each further field in the order of `BY` that the
+    line has: stage; stage and task; stage, task and status.
     """
     directives = [
         {

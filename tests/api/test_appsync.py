@@ -115,7 +115,7 @@ def test_clients_publish_nothing(service: Service, channels: Channels, ticket: s
     assert not channels.ask(ticket, "EVENT_ANYTHING", f"/jobs/{service.submitted()}")
 
 
-def test_somebody_elses_job_is_refused_and_stays_unwatched(
+def test_another_owners_job_is_refused_and_stays_unwatched(
     service: Service, channels: Channels
 ) -> None:
     job = service.submitted()

@@ -174,7 +174,7 @@ def test_where_it_cannot_tell_the_caller_is_to_ask_again(
     assert answer.headers["Retry-After"] == "2"
 
 
-def test_without_its_authorizer_a_stage_lets_nobody_in(door: ApiGatewayDoor) -> None:
+def test_without_its_authorizer_a_stage_refuses_every_request(door: ApiGatewayDoor) -> None:
     """As after a deployment that lost it: the views themselves ask whom it has let in."""
     for headers in ({}, door.credentials("ada")):
         event = gateway.event(door.module.app.routes, "GET", "/jobs", list(headers.items()))

@@ -94,7 +94,7 @@ def test_a_body_nested_too_deeply_is_refused(service: Service, depth: int) -> No
     assert service.nothing_is_stored()
 
 
-def test_64_levels_are_enough_for_everybody(service: Service) -> None:
+def test_a_body_may_be_nested_64_levels_deep(service: Service) -> None:
     answer = raw(service, echo('{"files": %s}' % ("[" * 61 + "]" * 61)))
     assert is_problem(answer, 422, "invalid-request")  # wrong for the task, but read
 
@@ -125,14 +125,14 @@ def test_64_levels_are_enough_for_everybody(service: Service) -> None:
         ({"task": "echo", "params": {}, "": 1}, "/"),
     ],
 )
-def test_a_body_of_the_wrong_shape_is_told_where(service: Service, body: Any, pointer: str) -> None:
+def test_a_fault_in_a_body_has_its_place(service: Service, body: Any, pointer: str) -> None:
     answer = raw(service, json.dumps(body).encode())
     assert is_problem(answer, 422, "invalid-request")
     assert pointers(answer) == [pointer]
     assert service.nothing_is_stored()
 
 
-def test_a_body_is_told_of_every_fault_at_once(service: Service) -> None:
+def test_every_fault_in_a_body_is_reported_at_once(service: Service) -> None:
     answer = service.post("/jobs", {"task": 1, "params": [], "webhook": {"events": []}, "id": "1"})
     assert is_problem(answer, 422, "invalid-request")
     told = ["/task", "/params", "/webhook/url", "/webhook/events", "/id"]
@@ -168,7 +168,7 @@ def test_a_body_is_told_of_every_fault_at_once(service: Service) -> None:
         ("big", {"anything": 1}, ["/params/anything"]),
     ],
 )
-def test_params_that_do_not_fit_their_task_are_told_where(
+def test_a_fault_in_params_has_its_place(
     service: Service, task: str, params: Any, where: list[str]
 ) -> None:
     answer = service.submit(task, params)

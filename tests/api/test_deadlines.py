@@ -47,7 +47,7 @@ def test_a_read_that_notices_a_passed_deadline_writes_it_down(service: Service) 
     assert service.record(job_id).status == "failed"
 
 
-def test_the_sweeper_finds_a_passed_deadline_that_nobody_reads(service: Service) -> None:
+def test_the_sweeper_finds_a_passed_deadline_without_a_read(service: Service) -> None:
     job_id = service.submitted(Cancel_After="30s")
     service.clock.sleep(31)
     service.sweep()

@@ -170,7 +170,7 @@ def test_of_two_that_race_with_different_bodies_one_is_refused(service: Service)
     assert jobs(service) == 1
 
 
-def test_a_record_that_vanishes_at_that_very_moment_is_in_nobodys_way(service: Service) -> None:
+def test_a_record_that_vanishes_during_a_submit_does_no_harm(service: Service) -> None:
     def vanished() -> None:
         raise ConditionFailed(None)
 

@@ -46,7 +46,7 @@ def test_a_fresh_ticket_lets_in(sockets: Sockets) -> None:
 
 
 @pytest.mark.parametrize("ticket", [None, "", "nonsense", "é", "A" * 200, "AAAA"])
-def test_without_a_ticket_nobody_gets_in(sockets: Sockets, ticket: str | None) -> None:
+def test_a_connection_without_a_ticket_is_refused(sockets: Sockets, ticket: str | None) -> None:
     assert refused(sockets.browser().connect(ticket))
 
 

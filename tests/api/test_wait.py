@@ -54,7 +54,7 @@ def test_a_job_that_fails_in_time_answers_200_as_well(service: Service) -> None:
 @pytest.mark.parametrize(
     ("asked", "applied"), [("wait=25", 25), ("wait=26", 25), ("wait=99999999999999999999", 25)]
 )
-def test_nobody_waits_for_longer_than_the_stage_allows(
+def test_no_request_is_held_longer_than_the_stage_allows(
     service: Service, asked: str, applied: int
 ) -> None:
     answer = service.submit(Prefer=asked)

@@ -70,7 +70,7 @@ def test_api_gateway_is_deployed_to_ask_on_the_same_routes(mode: str) -> None:
         assert "${Authorize.Arn}" in authorizer["authorizerUri"]["Fn::Sub"]
 
 
-def test_on_the_local_stage_nobody_is_asked_unless_it_says_so() -> None:
+def test_the_local_stage_is_open_unless_it_sets_auth() -> None:
     routes = [route for methods in app_module.app.routes.values() for route in methods.values()]
     assert all(route.authorizer is None for route in routes)
 
@@ -91,7 +91,7 @@ def test_without_good_credentials_no_route_answers(door: Door) -> None:
     assert door.service.messages() == []
 
 
-def test_anybody_may_ask_whether_it_is_well(door: Door) -> None:
+def test_health_needs_no_credentials(door: Door) -> None:
     assert door.request({}, "GET", "/health").status_code == 200
 
 
@@ -172,7 +172,7 @@ def test_anothers_upload_cannot_be_named_in_params(door: Door) -> None:
     assert door.ask("ada", "POST", "/jobs", body).status_code == 202
 
 
-def test_nothing_that_a_client_sends_makes_it_somebody_else(door: Door) -> None:
+def test_nothing_that_a_client_sends_changes_its_owner(door: Door) -> None:
     job_id = finished_job(door, "ada")
     owner = door.service.record(job_id).owner
     claims = {"X-Owner": owner, "principalId": owner, "X-Amzn-Principal": owner}

@@ -18,7 +18,7 @@ def line(number: int) -> LogLine:
     return LogLine(NOW + number, 1, f"line {number}", f"{NOW + number:015d}-1x-{number:06d}")
 
 
-def test_a_step_that_nobody_took_has_no_result(jobs: JobStore) -> None:
+def test_a_step_that_has_not_run_has_no_result(jobs: JobStore) -> None:
     assert jobs.once(running(), "charge", NOW) is None
 
 

@@ -77,7 +77,7 @@ def test_what_holds_no_bytes_is_not_put(payloads: PayloadStore, body: Any) -> No
     assert payloads.size("a") is None
 
 
-def test_nothing_is_told_of_what_is_not_there(payloads: PayloadStore) -> None:
+def test_a_missing_object_is_reported_as_missing(payloads: PayloadStore) -> None:
     assert payloads.size("missing") is None
     with pytest.raises(FileNotFoundError):
         payloads.open("missing", 0)

@@ -30,7 +30,7 @@ def test_a_third_takes_the_place_of_the_first(signing: SigningSecrets) -> None:
     assert signing.of("ada", NOW) == ("whsec_3", "whsec_2")
 
 
-def test_of_two_who_replace_one_at_once_the_second_is_told(signing: SigningSecrets) -> None:
+def test_of_two_replacements_at_once_the_second_is_refused(signing: SigningSecrets) -> None:
     assert signing.replace("ada", None, "whsec_1", NOW)
     assert not signing.replace("ada", None, "whsec_other", NOW)
     assert signing.replace("ada", "whsec_1", "whsec_2", NOW)

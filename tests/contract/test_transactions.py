@@ -95,7 +95,7 @@ def test_an_author_knows_its_own_write(jobs: JobStore) -> None:
     assert jobs.read(webhook.id) == webhook
 
 
-def test_a_webhook_is_due_like_any_job_and_nobodys_to_list(jobs: JobStore) -> None:
+def test_a_webhook_is_due_like_any_job_and_not_listed(jobs: JobStore) -> None:
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
     write, webhook = failing(record)

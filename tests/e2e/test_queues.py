@@ -16,7 +16,7 @@ def submitted(client: Client, third_party: ThirdParty, name: str) -> dict[str, A
     return client.submit("fetch", {"url": f"{third_party.url}/now/{name}"})
 
 
-def test_the_queue_grows_while_nobody_works_and_empties_again(
+def test_the_queue_grows_without_workers_and_empties_again(
     stage: Deployed, ada: Client, third_party: ThirdParty
 ) -> None:
     until(lambda: stage.depth("default") == 0, 30)
@@ -54,7 +54,7 @@ def ignored(stage: Deployed, job: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("lane", ["default", "heavy", "webhooks"])
-def test_a_message_that_nobody_understands_ends_among_the_dead_letters(
+def test_a_malformed_message_ends_among_the_dead_letters(
     stage: Deployed, ada: Client, third_party: ThirdParty, lane: str
 ) -> None:
     sqs, dead = stage.client("sqs"), stage.queue(f"{lane}-dead")

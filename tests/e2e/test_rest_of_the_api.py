@@ -69,7 +69,9 @@ def test_a_list_is_the_owners_alone_newest_first_page_by_page(
     assert carol.call("GET", "/jobs?cursor=damaged").status == 400
 
 
-def test_nobody_reaches_anothers_job(ada: Client, bob: Client, large: dict[str, Any]) -> None:
+def test_no_call_reaches_another_owners_job(
+    ada: Client, bob: Client, large: dict[str, Any]
+) -> None:
     path = f"/jobs/{large['id']}"
     assert ada.call("GET", path).status == 200
     calls = [
@@ -172,7 +174,7 @@ def test_the_api_describes_itself(ada: Client, nobody: Client) -> None:
     ("method", "path"),
     [("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/tasks"), ("POST", "/uploads")],
 )
-def test_whoever_has_no_token_is_refused(nobody: Client, method: str, path: str) -> None:
+def test_a_call_without_a_token_is_refused(nobody: Client, method: str, path: str) -> None:
     for credentials in ({}, {"Authorization": "Bearer nobody"}, {"Authorization": "Basic YTpi"}):
         answer = nobody.call(method, path, **credentials)
         assert (answer.status, answer.problem) == (401, "unauthorized")

@@ -32,14 +32,14 @@ def test_a_stage_needs_no_more_than_this() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
-def test_what_is_missing_is_named(name: str) -> None:
+def test_a_missing_variable_is_named(name: str) -> None:
     deployed = with_(STAGE="dev", AUTH="tokens")
     rest = {other: value for other, value in deployed.items() if other != name}
     with pytest.raises(SettingsError, match=name):
         read_settings(rest)
 
 
-def test_what_else_is_in_the_environment_does_not_matter() -> None:
+def test_other_variables_in_the_environment_are_ignored() -> None:
     assert read_settings(with_(PATH="/bin", stage="prod")).stage == "local"
 
 
@@ -62,19 +62,19 @@ def test_no_request_may_be_held_until_api_gateway_hangs_up() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "five", "1.5", "5s"])
-def test_what_is_no_number_is_refused(text: str) -> None:
+def test_text_that_is_not_a_number_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"max_wait_seconds|MAX_WAIT_SECONDS"):
         read_settings(with_(MAX_WAIT_SECONDS=text))
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod", "Local", "local2", ""])
-def test_a_stage_that_anybody_may_use_is_refused_anywhere_but_here(stage: str) -> None:
+def test_an_open_stage_is_refused_unless_it_is_local(stage: str) -> None:
     with pytest.raises(SettingsError, match="AUTH=open"):
         read_settings(with_(STAGE=stage))
 
 
 @pytest.mark.parametrize("auth", ["none", "", "Tokens", "tokens "])
-def test_a_mode_that_there_is_not_is_refused(auth: str) -> None:
+def test_an_unknown_mode_is_refused(auth: str) -> None:
     with pytest.raises(SettingsError, match=rf"AUTH={auth} .*tokens, jwt, iam, open"):
         read_settings(with_(AUTH=auth))
 
@@ -128,7 +128,7 @@ def test_signatures_of_aws_cannot_be_checked_here() -> None:
         read_settings(with_(AUTH="iam"))
 
 
-def test_an_error_tells_where_to_mend_it() -> None:
+def test_an_error_says_where_to_fix_it() -> None:
     with pytest.raises(SettingsError, match=r"\.chalice/config\.json"):
         read_settings(with_(LEASE_SECONDS="x"))
 
@@ -173,7 +173,7 @@ def test_hosts_and_networks_are_lists() -> None:
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "inside", "*"])
-def test_a_network_that_is_none_is_refused(text: str) -> None:
+def test_a_malformed_network_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="ALLOWED_NETWORKS"):
         read_settings(with_(ALLOWED_NETWORKS=text))
 

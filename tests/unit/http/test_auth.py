@@ -40,7 +40,7 @@ def test_any_other_header_is_refused_in_the_words_of_api_gateway(header: str) ->
     assert str(refusal.value) == "Unauthorized"
 
 
-def test_what_cannot_be_told_is_no_refusal() -> None:
+def test_a_failed_check_is_not_a_refusal() -> None:
     def away(text: str) -> str:
         raise Unavailable("The jobs table did not answer.")
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_told_is_no_refusal() -> None:
 
 
 @pytest.mark.parametrize("auth", [Auth.TOKENS, Auth.JWT])
-def test_the_owner_is_whom_the_authorizer_has_found(auth: Auth) -> None:
+def test_the_owner_comes_from_the_authorizer(auth: Auth) -> None:
     assert owner_of(auth, {"authorizer": {"principalId": "ada", "integrationLatency": 3}}) == "ada"
 
 
@@ -57,7 +57,9 @@ def test_the_owner_is_whom_the_authorizer_has_found(auth: Auth) -> None:
 @pytest.mark.parametrize(
     "context", [{}, {"authorizer": None}, {"authorizer": {}}, {"authorizer": {"principalId": ""}}]
 )
-def test_where_no_authorizer_has_looked_nobody_gets_in(auth: Auth, context: dict[str, Any]) -> None:
+def test_without_an_authorizers_answer_a_request_is_refused(
+    auth: Auth, context: dict[str, Any]
+) -> None:
     with pytest.raises(Unauthorized):
         owner_of(auth, {**context, "identity": {"userArn": f"{ACCOUNT}:user/eve"}})
 
@@ -97,7 +99,7 @@ def test_a_session_name_cannot_make_one_role_look_like_another() -> None:
 
 
 @pytest.mark.parametrize("context", [{}, {"identity": None}, {"identity": {"userArn": None}}])
-def test_where_no_signature_was_checked_nobody_gets_in(context: dict[str, Any]) -> None:
+def test_without_a_checked_signature_a_request_is_refused(context: dict[str, Any]) -> None:
     with pytest.raises(Forbidden):
         owner_of(Auth.IAM, {**context, "authorizer": {"principalId": "eve"}})
 
@@ -111,5 +113,5 @@ def test_callers_that_share_a_role_by_an_identity_pool_are_not_taken_for_one() -
         owner_of(Auth.IAM, {"identity": identity})
 
 
-def test_where_all_may_all_are_one() -> None:
+def test_on_an_open_stage_all_callers_are_one_owner() -> None:
     assert owner_of(Auth.OPEN, {"identity": {"userArn": "arn"}, "authorizer": {}}) == "local"

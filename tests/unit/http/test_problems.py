@@ -67,9 +67,7 @@ def test_a_problem_always_has_a_detail() -> None:
         (errors.JobFinished(), None),
     ],
 )
-def test_what_passes_of_itself_says_when_to_come_again(
-    error: OvertimeError, seconds: str | None
-) -> None:
+def test_a_temporary_problem_has_a_retry_after(error: OvertimeError, seconds: str | None) -> None:
     assert problem(error).headers.get("Retry-After") == seconds
 
 
@@ -143,7 +141,7 @@ def test_a_view_keeps_its_name_and_words_from_which_the_description_is_made() ->
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), OvertimeError("secret")])
-def test_what_nobody_expected_is_a_500_without_internals(error: Exception) -> None:
+def test_an_unexpected_error_is_a_500_without_internals(error: Exception) -> None:
     answer = view_raising(error)()
     assert answer.status_code == 500
     assert document(answer)["type"] == "/problems/internal-error"

@@ -87,7 +87,7 @@ def test_the_id_alone_is_not_enough(desk: Desk) -> None:
     assert refused(desk, text[:-1] + last)
 
 
-def test_what_is_no_token_costs_no_look(desk: Desk) -> None:
+def test_text_that_is_not_a_token_costs_no_read(desk: Desk) -> None:
     _, text = desk.tokens.issue("ada")
     for other in ("", "ot_", text[:-1], text + "0", f" {text}", f"{text}\n", text.upper(), "a.b.c"):
         assert refused(desk, other)

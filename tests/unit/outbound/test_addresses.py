@@ -47,14 +47,14 @@ ff00::1 ff02::1 ff0e::1
 
 
 @pytest.mark.parametrize("text", OUTSIDE)
-def test_it_is_in_the_public_internet(text: str) -> None:
+def test_an_address_in_the_public_internet_is_public(text: str) -> None:
     address = parse_address(text)
     assert address is not None
     assert is_public(address)
 
 
 @pytest.mark.parametrize("text", INSIDE)
-def test_it_is_inside_or_nowhere(text: str) -> None:
+def test_an_internal_or_reserved_address_is_not_public(text: str) -> None:
     address = parse_address(text)
     assert address is not None
     assert not is_public(address)
@@ -65,5 +65,5 @@ def test_it_is_inside_or_nowhere(text: str) -> None:
     "127.1 127.0.1 2130706433 0x7f000001 017700000001 0177.0.0.1 0x7f.0.0.1 127.0.0.01 1.2.3.4. "
     "fe80::1%eth0 ::1%1 ::ffff:127.1 [::1] 127.0.0.1:80 localhost 1.2.3 \u0661.1.1.1".split(),
 )
-def test_it_is_no_address_as_one_is_written(text: str) -> None:
+def test_text_in_another_form_is_not_an_address(text: str) -> None:
     assert parse_address(text) is None

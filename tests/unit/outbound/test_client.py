@@ -112,7 +112,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
         assert get(url, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"]).body == b"hello"
 
 
-def test_nobody_there_is_tried_again() -> None:
+def test_a_refused_connection_can_be_tried_again() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(OSError, match="failed"):
@@ -205,7 +205,7 @@ def test_a_server_that_drips_does_not_hold_a_worker(data: bytes) -> None:
     assert 0.3 < took < 3
 
 
-def test_a_server_that_says_nothing_does_not_either() -> None:
+def test_a_silent_server_does_not_hold_a_worker() -> None:
     stopped = threading.Event()
     with receiving(dripping(b"HTTP", 10, stopped)) as receiver:
         with pytest.raises(OSError, match="timed out"):
@@ -213,12 +213,12 @@ def test_a_server_that_says_nothing_does_not_either() -> None:
         stopped.set()
 
 
-def test_nor_one_that_never_greets() -> None:
+def test_a_server_that_never_finishes_the_handshake_does_not_hold_a_worker() -> None:
     with receiving(OK) as without_tls, pytest.raises(OSError, match="timed out"):
         get(f"https://127.0.0.1:{without_tls.port}/", timeout=0.2)
 
 
-def test_nor_a_name_server_that_does_not_answer() -> None:
+def test_a_silent_name_server_does_not_hold_a_worker() -> None:
     answered = threading.Event()
 
     def resolve(host: str, port: int) -> list[str]:

@@ -34,7 +34,7 @@ def test_members_in_a_row_are_one_content() -> None:
         assert b"".join(unpacked(chunks)) == b"one,two,three"
 
 
-def test_nothing_is_the_content_of_nothing() -> None:
+def test_empty_content_is_empty() -> None:
     assert list(unpacked([])) == list(unpacked([b""])) == []
 
 
@@ -50,7 +50,7 @@ def test_nothing_is_the_content_of_nothing() -> None:
     ],
     ids=["half", "cut", "garbage", "second-cut", "checksum", "plain"],
 )
-def test_what_is_not_whole_is_never_taken_for_it(data: bytes) -> None:
+def test_incomplete_content_is_never_taken_for_whole(data: bytes) -> None:
     with pytest.raises(OSError, match="compress"):
         list(unpacked([data]))
 

@@ -161,7 +161,7 @@ def test_a_host_that_is_not_written_in_its_one_usual_form_is_refused(host: str) 
         "https://example.com:٤٤٣/",
     ],
 )
-def test_what_is_not_plainly_a_url_is_refused(url: str) -> None:
+def test_a_malformed_url_is_refused(url: str) -> None:
     with pytest.raises(PermanentError):
         Guard(networks=LOCAL, resolve=names_are_not_asked).judge(url)
 

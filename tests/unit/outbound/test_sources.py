@@ -50,15 +50,13 @@ def test_a_stream_begins_where_it_is_asked_to(answer: bytes, rest: bytes) -> Non
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, PermanentError), (410, PermanentError)])
-def test_a_stream_that_there_is_not_is_not_asked_for_again(
-    status: int, error: type[Exception]
-) -> None:
+def test_a_missing_stream_is_not_requested_again(status: int, error: type[Exception]) -> None:
     with receiving(response(status)) as receiver, pytest.raises(error, match=str(status)):
         client().open(receiver.url, 0)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
-def test_a_stream_that_may_come_later_is(status: int) -> None:
+def test_a_stream_that_may_come_later_is_requested_again(status: int) -> None:
     with receiving(response(status)) as receiver, pytest.raises(OSError, match=str(status)):
         client().open(receiver.url, 0)
 
@@ -143,7 +141,7 @@ def test_a_stream_without_a_date_is_left_to_the_backoff(said: str) -> None:
     assert not isinstance(caught.value, Busy)
 
 
-def test_a_stream_that_there_is_not_is_not_asked_for_again_whenever_it_says() -> None:
+def test_a_missing_stream_is_not_requested_again_in_spite_of_retry_after() -> None:
     missing = response(404, b"", "Retry-After: 40")
     with receiving(missing) as receiver, pytest.raises(PermanentError):
         client().open(receiver.url, 0)

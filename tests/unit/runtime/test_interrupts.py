@@ -122,7 +122,7 @@ def test_a_task_that_swallows_it_is_told_again_at_its_next_call() -> None:
     assert isinstance(told[0], JobCanceled)
 
 
-def test_a_task_may_tidy_up_after_a_cancel() -> None:
+def test_a_task_can_clean_up_after_a_cancel() -> None:
     tidied = []
 
     def tidy(job: Job) -> None:
@@ -212,7 +212,7 @@ def test_a_lease_that_is_lost_stops_the_task_and_writes_nothing() -> None:
     assert (record.status, record.lease_token) == ("running", "another")
 
 
-def test_what_is_raised_while_a_result_is_on_its_way_is_too_late() -> None:
+def test_an_interrupt_after_the_task_has_returned_is_too_late() -> None:
     def quick(job: Job) -> str:
         cancel()
         return "done"
@@ -262,7 +262,7 @@ def test_calls_under_way_in_other_threads_keep_nothing_from_the_main_thread() ->
             helper.join()
 
 
-def test_who_handles_one_thing_is_not_torn_out_of_it_by_another() -> None:
+def test_a_task_that_handles_one_interrupt_is_not_interrupted_by_another() -> None:
     interrupts, ended = SignalInterrupts(), []
 
     def work() -> None:
@@ -280,7 +280,7 @@ def test_who_handles_one_thing_is_not_torn_out_of_it_by_another() -> None:
     assert ended == ["well"]
 
 
-def test_what_was_told_before_the_task_began_is_raised_as_it_begins() -> None:
+def test_an_interrupt_from_before_the_task_is_raised_at_its_start() -> None:
     interrupts, began = SignalInterrupts(), []
     interrupts.interrupt(InvocationEnding())
     with pytest.raises(InvocationEnding), interrupts.armed():

@@ -46,14 +46,14 @@ def test_no_thread_runs_before_there_is_something_to_send(line: Line) -> None:
     assert line.outbox._thread is None
 
 
-def test_all_that_was_put_there_has_left_after_a_drain(line: Line) -> None:
+def test_a_drain_sends_everything(line: Line) -> None:
     for number in range(20):
         line.put(f"job {number}", f"{number}")
     line.outbox.drain(LONG)
     assert line.sent == [f"{number}" for number in range(20)]
 
 
-def test_what_is_newer_takes_the_place_of_what_has_not_left(line: Line) -> None:
+def test_a_newer_push_replaces_one_that_was_not_sent(line: Line) -> None:
     line.block()
     line.put("a", "a, old")
     line.put("b", "b")
@@ -63,7 +63,7 @@ def test_what_is_newer_takes_the_place_of_what_has_not_left(line: Line) -> None:
     assert line.sent == ["a, new", "b"]
 
 
-def test_who_puts_something_there_never_waits(line: Line) -> None:
+def test_put_never_waits(line: Line) -> None:
     line.block()
     line.put("a", "a")
     assert line.sent == []
@@ -99,7 +99,9 @@ def test_a_drain_waits_for_what_is_just_being_sent(line: Line) -> None:
     assert drained.is_set()
 
 
-def test_the_line_is_bounded(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_number_of_waiting_pushes_is_bounded(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
     line.block()
     for number in range(WAITING_AT_MOST + 1):
         line.put(f"job {number}", f"{number}")
