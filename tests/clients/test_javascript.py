@@ -37,8 +37,8 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PACKAGE, inside)
     shutil.copytree(CLIENT.parent, copy / CLIENT.parent.relative_to(ROOT))
     shutil.copy(ROOT / "LICENSE", copy)
-    run("npm", "pack", cwd=inside)
-    [packed] = inside.glob("*.tgz")
+    run("npm", "pack", "./client/javascript", cwd=copy)
+    [packed] = copy.glob("*.tgz")
     return packed
 
 

@@ -243,6 +243,7 @@ test("an aborted call ends with the signal's reason", async () => {
   const reason = new Error("left");
   const controller = new AbortController();
   service.faults = [() => (controller.abort(reason), cut())];
-  await assert.rejects(service.client().tasks({ signal: controller.signal }), reason);
+  const client = service.client({ patience: 0 });
+  await assert.rejects(client.tasks({ signal: controller.signal }), reason);
   assert.equal(service.requests.length, 1);
 });
