@@ -15,7 +15,8 @@ help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1  \2/p' Makefile | awk '{n=$$1; $$1=""; printf "  %-15s%s\n", n, $$0}'
 
-run: app aws ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=8001 WORKERS=2 AUTH=tokens)
+run: ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=8001 WORKERS=2 AUTH=tokens)
+	@$(PYTHON) local/install.py run aws
 	@$(BIN)/python -m local
 
 demo: app aws ## the three sample tasks on small inputs, through the command line

@@ -1,8 +1,9 @@
-"""Bring a virtual environment up to date with its lock; it takes no time when it is.
+"""Bring virtual environments up to date with their locks; it takes no time when they are.
 
-    python3 local/install.py app    .venv      from requirements-dev.txt
-    python3 local/install.py aws    .venv-aws  from local/requirements.txt
-    python3 local/install.py lock   the locks, from the *.in files that people edit
+    python3 local/install.py app      .venv      from requirements-dev.txt
+    python3 local/install.py run aws  .venv      from local/requirements-run.txt, unless it has more
+                                      .venv-aws  from local/requirements.txt, at the same time
+    python3 local/install.py lock     the locks, from the *.in files that people edit
 
 A lock that is older than its *.in files is made anew first, so a dependency that you add there is
 installed by the next `make run`. uv does the work; where it is missing, pip installs it first.
@@ -18,20 +19,29 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)  # the oldest Lambda runtime that the project supports
 ENVIRONMENTS = {
     "app": (".venv", "requirements-dev.txt", "Overtime and its development tools"),
+    "run": (".venv", "local/requirements-run.txt", "Overtime"),
     "aws": (".venv-aws", "local/requirements.txt", "the local AWS"),
 }
 LOCKS = {
     "requirements.txt": ("requirements.in",),
     "requirements-dev.txt": ("requirements-dev.in", "requirements.in"),
+    "local/requirements-run.txt": (
+        "local/requirements-run.in",
+        "requirements-dev.in",
+        "requirements.in",
+    ),
     "local/requirements.txt": ("local/requirements.in",),
 }
 CLIENT = ROOT / "client" / "python"  # .venv/bin/overtime runs it from its sources
+SILENT_SECONDS = 3  # at most, while something is installed
 OFFLINE = (
     "Is this machine online? Behind a proxy, set HTTPS_PROXY; for a mirror, UV_DEFAULT_INDEX."
     " Then run the same command again."
@@ -49,18 +59,20 @@ def main(arguments: list[str]) -> int:
             f" {sys.version_info[0]}.{sys.version_info[1]}."
             " Name another one, for example: make PYTHON=python3.12"
         )
-    if len(arguments) != 1 or arguments[0] not in (*ENVIRONMENTS, "lock"):
-        raise Refusal("Say which environment: python3 local/install.py app (or aws, or lock)")
+    if not arguments or not {*ENVIRONMENTS, "lock"}.issuperset(arguments):
+        raise Refusal("Say which environments: python3 local/install.py run aws (or app, or lock)")
     floor = os.open(ROOT, os.O_RDONLY)
     fcntl.flock(floor, fcntl.LOCK_EX)  # `make -j test check` must not install twice
     try:
         for lock, sources in LOCKS.items():
-            if arguments[0] == "lock" or digest_of(sources) not in header(lock):
+            if "lock" in arguments or digest_of(sources) not in header(lock):
                 make_lock(lock, sources)
-        if arguments[0] in ENVIRONMENTS:
-            folder, lock, purpose = ENVIRONMENTS[arguments[0]]
-            if not is_complete(ROOT / folder, fingerprint(ROOT / lock)):
-                install(ROOT / folder, lock, purpose)
+        if missing := [
+            ENVIRONMENTS[name] for name in arguments if name != "lock" and not is_there(name)
+        ]:
+            uv()  # before two need it at once
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda one: install(ROOT / one[0], *one[1:]), missing))
         return 0
     finally:
         os.close(floor)
@@ -81,8 +93,11 @@ def make_lock(lock: str, sources: tuple[str, ...]) -> None:
     command = [uv(), "pip", "compile", "-q", "--universal", "--python-version", "3.11"]
     command += ["--no-annotate", "--generate-hashes", "-o", lock, sources[0]]
     command += ["--custom-compile-command", f"make lock (of {digest_of(sources)})"]
-    if subprocess.run(command, cwd=ROOT).returncode != 0:
-        raise Refusal(f"{lock} could not be made from {sources[0]}; uv says why above. {OFFLINE}")
+    if lock == ENVIRONMENTS["run"][1]:
+        command += ["-c", ENVIRONMENTS["app"][1]]
+    code, said = finish(command, f"locking {sources[0]}")
+    if code != 0:
+        raise Refusal(f"{said}\n{lock} could not be made from {sources[0]}. {OFFLINE}")
 
 
 def fingerprint(lock: Path) -> str:
@@ -94,6 +109,13 @@ def fingerprint(lock: Path) -> str:
 
 def stamp_of(environment: Path) -> Path:
     return environment / ".made-of"
+
+
+def is_there(name: str) -> bool:
+    """What develops the project runs it, too."""
+    names = ("app", name) if name == "run" else (name,)
+    wanted = [ENVIRONMENTS[one] for one in names]
+    return any(is_complete(ROOT / folder, fingerprint(ROOT / lock)) for folder, lock, _ in wanted)
 
 
 def is_complete(environment: Path, wanted: str) -> bool:
@@ -118,18 +140,18 @@ def install(environment: Path, lock: str, purpose: str) -> None:
     python = environment / "bin" / "python"
     if made_by(python) != version:
         run_venv(environment)
-    command = [uv(), "pip", "sync", "--python", str(python), "--require-hashes", lock]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stderr or ():
-            if not line.startswith((" + ", " - ", " ~ ")):  # a line a package is too many
-                say("  " + line.rstrip())
-    if process.returncode != 0:
-        raise Refusal(f"{lock} could not be installed; uv says why above. {OFFLINE}")
+    # what a smaller lock lacks may stay: uv itself, for one
+    way = ["install", "-r"] if lock == ENVIRONMENTS["run"][1] else ["sync"]
+    command = [uv(), "pip", way[0], "--python", str(python), "--require-hashes", *way[1:], lock]
+    code, said = finish(command, f"installing {purpose}")
+    if code != 0:
+        raise Refusal(f"{said}\n{lock} could not be installed. {OFFLINE}")
     if environment.name == ".venv":
         command = [uv(), "pip", "install", "-q", "--python", str(python), "--no-deps"]
         command += ["--no-build-isolation", "--editable", str(CLIENT)]  # needs no network
-        if subprocess.run(command, cwd=ROOT).returncode != 0:
-            raise Refusal(f"{CLIENT} could not be installed; uv says why above.")
+        code, said = finish(command, "installing the command overtime")
+        if code != 0:
+            raise Refusal(f"{said}\n{CLIENT} could not be installed.")
     stamp_of(environment).write_text(fingerprint(ROOT / lock))
 
 
@@ -143,12 +165,13 @@ def made_by(python: Path) -> str | None:
     return ran.stdout.strip()
 
 
-def run_venv(environment: Path) -> None:
-    command = [sys.executable, "-m", "venv", "--clear", str(environment)]
-    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if made.returncode != 0:
+def run_venv(environment: Path, *options: str) -> None:
+    """Without pip, which takes seconds to install and which uv does not need."""
+    command = [sys.executable, "-m", "venv", "--clear", *(options or ["--without-pip"])]
+    code, said = finish([*command, str(environment)], f"making {environment.name}")
+    if code != 0:
         raise Refusal(
-            f"Python could not make {environment.name}:\n{made.stdout.strip()}\n"
+            f"Python could not make {environment.name}:\n{said}\n"
             "On Debian and Ubuntu its venv module is a package of its own:"
             " apt-get install python3-venv"
         )
@@ -162,15 +185,29 @@ def uv() -> str:
         return found
     if not own.exists():
         say("Installing uv, which installs the rest.")
-        if made_by(environment / "bin" / "python") is None:
-            run_venv(environment)
+        if not (environment / "bin" / "pip").exists():
+            run_venv(environment, "--symlinks")
         pinned = re.search(r"^uv==[\w.]+", (ROOT / "requirements-dev.txt").read_text(), re.M)
         python = str(environment / "bin" / "python")
         quietly = ["-q", "--disable-pip-version-check", "--no-input"]
         command = [python, "-m", "pip", "install", *quietly, pinned[0] if pinned else "uv"]
-        if subprocess.run(command).returncode != 0:
-            raise Refusal(f"pip could not install uv; it says why above. {OFFLINE}")
+        code, said = finish(command, "installing uv")
+        if code != 0:
+            raise Refusal(f"{said}\npip could not install uv. {OFFLINE}")
     return str(own)
+
+
+def finish(command: list[str], doing: str) -> tuple[int, str]:
+    """Its exit code and what it printed. Says every few seconds that it is still at work."""
+    began = time.monotonic()
+    pipe, together = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=pipe, stderr=together) as process:
+        while True:
+            try:
+                said, _ = process.communicate(timeout=SILENT_SECONDS)
+                return process.returncode, said.strip()
+            except subprocess.TimeoutExpired:
+                say(f"  still {doing} ({time.monotonic() - began:.0f} s)")
 
 
 def say(sentence: str) -> None:

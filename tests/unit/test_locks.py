@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from local import install
 from tests.aws import ROOT
 
-LOCKS = ("requirements.txt", "requirements-dev.txt", "local/requirements.txt")
+LOCKS = tuple(install.LOCKS)
 
 
 def declared(name: str) -> list[Requirement]:
@@ -43,6 +43,10 @@ def test_a_lock_has_what_its_source_names(lock: str) -> None:
 
 def test_tests_run_on_the_versions_that_are_deployed() -> None:
     assert pins("requirements.txt") <= pins("requirements-dev.txt")
+
+
+def test_make_run_has_the_versions_that_are_developed_with() -> None:
+    assert pins("local/requirements-run.txt") <= pins("requirements-dev.txt")
 
 
 def test_a_runtime_dependency_says_why_it_is_one() -> None:
