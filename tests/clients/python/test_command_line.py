@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -170,6 +171,17 @@ def test_a_run_through_a_bad_network_is_as_through_a_good_one(
         )
     assert (code, json.loads(overtime.out)["rows"], overtime.err) == (0, 3, "")
     assert len({one.key for one in proxy.faults.seen if one.path == "/jobs"}) == 1
+
+
+def test_params_and_a_token_may_come_from_standard_input(
+    overtime: Shell, service: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"url": f"{service}/health"})))
+    assert overtime("run", "fetch", "--params", "-") == 0
+    assert json.loads(overtime.out)["status"] == 200
+    monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
+    assert overtime("login", service, "--token", "-") == 0
+    assert config.chosen(service, None, {}).token == "secret"
 
 
 # ── login ──

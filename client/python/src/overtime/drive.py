@@ -50,6 +50,8 @@ class SyncDriver:
         except StopIteration as end:
             value_at_end: T = end.value
             return value_at_end
+        finally:
+            steps.close()  # at once, also after Ctrl-C: a file half written is removed
 
     def perform(self, step: Step) -> object:
         match step:
@@ -91,7 +93,7 @@ class AsyncDriver:
             value_at_end: T = end.value
             return value_at_end
         finally:
-            steps.close()  # at once, also where the caller's task was canceled
+            steps.close()  # also where the caller's task was canceled
 
     async def perform(self, step: Step) -> object:
         match step:
@@ -164,7 +166,7 @@ class breaking(AbstractContextManager[None]):  # noqa: N801
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         reason = str(error) or type(error).__name__
-        if isinstance(error, (httpx2.TransportError, httpx2.StreamError)):
+        if isinstance(error, (httpx2.RequestError, httpx2.StreamError)):
             early = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
             connected = not isinstance(error, early)
             raise Broken(reason, connected=connected, received=self.sink.received) from error

@@ -238,7 +238,12 @@ def tasks(task: str | None = None, /, *, common: Common = COMMON) -> int:
 
 
 @app.command
-def login(url: str | None = None, /, *, token: str | None = None) -> int:
+def login(
+    url: str | None = None,
+    /,
+    *,
+    token: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+) -> int:
     """Keep the service's URL and your token for later commands.
 
     Parameters

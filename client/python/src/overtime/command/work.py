@@ -53,7 +53,7 @@ class Work:
 
     param: Annotated[tuple[str, ...], Parameter(name=["--param", "-p"])] = ()
     "NAME=VALUE, typed by the task's schema; lists by repeating or commas; NAME:=JSON."
-    params: str | None = None
+    params: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     "A file with all params as a JSON object; - for standard input."
     file: Annotated[tuple[str, ...], Parameter(name=["--file", "-f"])] = ()
     "NAME=PATH: uploaded, and named in the params."
