@@ -9,9 +9,15 @@ import pytest
 from moto import mock_aws
 
 from tests.api.harness import Service, begin
+from tests.api.sockets import Sockets
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     with mock_aws():
         yield begin(monkeypatch)
+
+
+@pytest.fixture
+def sockets(service: Service) -> Sockets:
+    return Sockets(service)

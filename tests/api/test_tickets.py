@@ -22,11 +22,6 @@ from tests.api.sockets import Sockets
 from tests.aws import ENVIRONMENT, ROOT
 
 
-@pytest.fixture
-def sockets(service: Service) -> Sockets:
-    return Sockets(service)
-
-
 def refused(answer: dict[str, Any]) -> bool:
     """With the status that API Gateway passes on to the client."""
     document = json.loads(answer["body"])
