@@ -38,8 +38,9 @@ export SEEDS ?= 30000
 simulate: app ## inject random failures in SEEDS=30000 scenarios (REPLAY='seed=…' repeats one)
 	@$(BIN)/python -m tests.simulation $(if $(REPLAY),replay $$REPLAY,"$$SEEDS")
 
-mutants: app ## plant defects, one after another, and check that the simulation finds them
+mutants: app ## plant defects and weaken clauses, one after another, and see each noticed
 	@$(BIN)/python -m tests.simulation.mutants
+	@$(BIN)/python -m tests.simulation.clauses
 
 export JOBS ?= 2000
 faults: app aws ## kill workers, and the whole service, while 16 clients submit JOBS=2000
