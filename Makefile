@@ -23,13 +23,16 @@ demo: app aws ## the three sample tasks on small inputs, through the command lin
 	@$(BIN)/python -m local.demo
 
 test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients
+	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients --ignore=tests/console
 
 e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enforced, and driven
 	@$(BIN)/python -m pytest tests/e2e
 
-smoke: app aws ## one job through all of `make run`, over HTTP
-	@$(BIN)/python -m pytest tests/smoke
+smoke: app aws ## one job through all of `make run`, over HTTP; the console in Chromium
+	@$(BIN)/python -m pytest tests/smoke tests/console
+
+screenshot: app aws ## take docs/console.png anew
+	@$(BIN)/python -m tests.console.screenshot docs/console.png
 
 clients: app aws ## the Python client and others against a running service, some made of openapi.json
 	@$(BIN)/python -m pytest tests/clients

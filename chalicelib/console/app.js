@@ -3,7 +3,7 @@ import { Docs } from "./docs.js";
 import { JobPage } from "./job.js";
 import { JobList } from "./jobs.js";
 import { Title } from "./parts.js";
-import { html, render, useEffect, useRef, useState } from "./preact.js";
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 import { enterToken, forgetToken, mode, useSession } from "./session.js";
 import { Submit } from "./submit.js";
 
@@ -48,7 +48,7 @@ const WHERE_TOKENS_COME_FROM = {
 
 function TokenEntry({ refused }) {
   const dialog = useRef();
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []);
   const enter = (event) => {
     event.preventDefault();
     enterToken(new FormData(event.target).get("token"));

@@ -76,7 +76,7 @@ function Bool({ schema, value, onChange, shared }) {
 function Choice({ schema, value, onChange, required, shared }) {
   const texts = schema.enum.map((one) => JSON.stringify(one));
   const change = ({ target }) => onChange(target.value ? JSON.parse(target.value) : undefined);
-  const none = required ? "Choose…" : "default" in schema ? `Default: ${shown(schema.default)}` : "Not set";
+  const none = required ? "Choose…" : (schema.default ?? null) !== null ? `Default: ${shown(schema.default)}` : "Not set";
   const current = value === undefined ? "" : JSON.stringify(value);
   return html`<select ...${shared} onChange=${change} required=${required}>
     <option value="" selected=${current === ""}>${none}</option>
@@ -169,7 +169,7 @@ function Union({ schema, value, onChange, path, required, shared }) {
     setChosen(next);
     onChange(next < 0 ? (required ? null : undefined) : initial(others[next], root, true));
   };
-  const none = !required ? ("default" in schema ? `Default: ${shown(schema.default)}` : "Not set") : "null";
+  const none = !required ? ((schema.default ?? null) !== null ? `Default: ${shown(schema.default)}` : "Not set") : "null";
   return html`<div class="nested fields"><select ...${shared} aria-label="Kind" onChange=${choose}>
       ${free && html`<option value="-1" selected=${at < 0}>${none}</option>`}
       ${others.map((one, place) => html`<option value=${place} selected=${place === at}>${nameOf(one, root)}</option>`)}

@@ -1,5 +1,5 @@
 // Small parts that several views show, and how times and sizes read.
-import { html, useEffect, useRef, useState } from "./preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 
 const UNITS = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
 export const FINAL = new Set(["succeeded", "failed", "canceled"]);
@@ -118,7 +118,7 @@ export function Json({ value, label }) {
 /** A question in a modal dialog. Escape and the first button answer no. */
 export function Confirm({ title, detail, action, onAnswer }) {
   const dialog = useRef();
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []);
   return html`<dialog ref=${dialog} aria-labelledby="question" onClose=${() => onAnswer(dialog.current.returnValue === "yes")}>
     <form method="dialog" class="stack">
       <h2 id="question">${title}</h2>

@@ -15,9 +15,12 @@ function at(reference, root) {
   return steps.reduce((place, step) => place?.[step.replace(/~1/g, "/").replace(/~0/g, "~")], root) ?? {};
 }
 
+/** The only value that a schema allows, as tags of unions have; undefined where it allows others. */
+export const onlyOf = (schema) => ("const" in schema ? schema.const : schema.enum?.length === 1 ? schema.enum[0] : undefined);
+
 /** const, enum, union, object, map, tuple, array, string, number, integer, boolean, null or any. */
 export function kindOf(schema) {
-  if ("const" in schema) return "const";
+  if (onlyOf(schema) !== undefined) return "const";
   if (schema.enum) return "enum";
   if (schema.anyOf || schema.oneOf || Array.isArray(schema.type)) return "union";
   if (schema.type === "object") return schema.properties ? "object" : "map";
@@ -27,18 +30,22 @@ export function kindOf(schema) {
 
 /** The alternatives of a union, each resolved, without null; and whether null is one. */
 export function alternatives(schema, root) {
-  const { anyOf, oneOf, type, ...beside } = schema;
-  const given = anyOf ?? oneOf ?? type.map((one) => ({ ...beside, type: one }));
-  const all = given.map((one) => resolve(one, root));
-  const others = all.filter((one) => kindOf(one) !== "null" && one.const !== null);
+  const all = flat(schema, root);
+  const others = all.filter((one) => kindOf(one) !== "null" && onlyOf(one) !== null);
   return { others, nullable: others.length < all.length };
+}
+
+/** A union within a union is one with it. */
+function flat({ anyOf, oneOf, type, ...beside }, root) {
+  const given = anyOf ?? oneOf ?? type.map((one) => ({ ...beside, type: one }));
+  return given.map((one) => resolve(one, root)).flatMap((one) => (kindOf(one) === "union" ? flat(one, root) : one));
 }
 
 const WORDS = { string: "text", integer: "whole number", boolean: "yes or no", array: "list", tuple: "list", any: "JSON" };
 
 export function nameOf(schema, root) {
   const kind = kindOf(schema);
-  if (kind === "const") return JSON.stringify(schema.const);
+  if (kind === "const") return JSON.stringify(onlyOf(schema));
   if (kind === "enum") return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
   if (kind === "union") {
     const { others, nullable } = alternatives(schema, root);
@@ -71,7 +78,7 @@ export function takesFile(schema) {
 
 /** What a form begins with. undefined: left out, or still to be filled in. */
 export function initial(schema, root, required) {
-  if (kindOf(schema) === "const") return schema.const;
+  if (kindOf(schema) === "const") return onlyOf(schema);
   if (!required) return undefined;
   if ("default" in schema) return schema.default;
   switch (kindOf(schema)) {
@@ -103,12 +110,12 @@ export function fits(value, schema, root) {
   if (value === undefined) return false;
   if (value instanceof File) return takesFile(schema);
   switch (kindOf(schema)) {
-    case "const": return value === schema.const;
+    case "const": return value === onlyOf(schema);
     case "enum": return schema.enum.includes(value);
     case "union": return alternatives(schema, root).others.some((one) => fits(value, one, root));
     case "object": return isMembers(value) && Object.entries(schema.properties).every(([name, one]) => {
       const member = resolve(one, root);
-      return kindOf(member) !== "const" || value[name] === member.const;
+      return kindOf(member) !== "const" || value[name] === onlyOf(member);
     }) && (schema.required ?? []).every((name) => name in value || kindOf(resolve(schema.properties[name], root)) !== "const");
     case "map": return isMembers(value);
     case "array": case "tuple": return Array.isArray(value);

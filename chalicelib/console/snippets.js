@@ -2,7 +2,6 @@
 import { base, mode } from "./session.js";
 
 const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`; // for a POSIX shell
-const isPlain = (value) => ["string", "number", "boolean"].includes(typeof value);
 const needsToken = mode === "tokens" || mode === "jwt";
 
 /** {name: text}. `body` is what POST /jobs takes, with File objects in its params; `after` is Cancel-After. */
@@ -33,12 +32,13 @@ curl -s -T ${name} "$(echo "$upload${at + 1}" | jq -r .upload.url)" \\
 
 function python({ task, params, run_at: at, webhook }, after) {
   const options = [
-    at && `run_at=${literal(at)}`,
+    at && `run_at=datetime.fromisoformat(${literal(at)})`,
     after && `cancel_after=${literal(after)}`,
     webhook && `webhook=${literal(webhook, 1)}`,
   ].filter(Boolean);
   const token = needsToken ? ', token=os.environ["TOKEN"]' : "";
-  return `${needsToken ? "import os\n\n" : ""}from overtime import Client
+  const imports = [needsToken && "import os", at && "from datetime import datetime"].filter(Boolean);
+  return `${imports.length ? `${imports.join("\n")}\n\n` : ""}from overtime import Client
 
 client = Client(${literal(base)}${token})
 job = client.submit(
@@ -64,15 +64,17 @@ function literal(value, depth = 0) {
   return line.length < 60 && !line.includes("\n") ? line : `${open}\n${lines.map((one) => `${indent}${one},`).join("\n")}${end}${close}`;
 }
 
-function commandLine({ task, params = {} }) {
+/** `name:=JSON` is exact; `name=text` is what people type. A list of one entry would be split at commas. */
+function commandLine({ task, params = {} }, after) {
   const words = Object.entries(params).flatMap(([name, value]) => {
     if (value === undefined) return [];
-    if (value instanceof File) return [`--file ${quoted(`${name}=${value.name}`)}`];
-    if (Array.isArray(value) && value.length && value.every((one) => one instanceof File)) {
-      return value.map((one) => `--file ${quoted(`${name}=${one.name}`)}`);
-    }
-    if (Array.isArray(value) && value.length && value.every(isPlain)) return value.map((one) => `--param ${quoted(`${name}=${one}`)}`);
-    return [`--param ${quoted(`${name}=${isPlain(value) ? value : JSON.stringify(value)}`)}`];
+    const several = Array.isArray(value) ? value : [value];
+    if (several.length && several.every((one) => one instanceof File)) return several.map((one) => `--file ${quoted(`${name}=${one.name}`)}`);
+    const isTyped = Array.isArray(value) ? value.length > 1 && value.every(isWord) : isWord(value);
+    return isTyped ? several.map((one) => `--param ${quoted(`${name}=${one}`)}`) : [`--param ${quoted(`${name}:=${JSON.stringify(value, named)}`)}`];
   });
-  return [`overtime login ${quoted(base)}`, [`overtime run ${quoted(task)}`, ...words].join(" \\\n  ")].join("\n");
+  return [`overtime login ${quoted(base)}`, [`overtime run ${quoted(task)}`, ...words, ...(after ? [`--cancel-after ${quoted(after)}`] : [])].join(" \\\n  ")].join("\n");
 }
+
+const isWord = (value) => typeof value === "number" || (typeof value === "string" && value !== "" && value === value.trim());
+const named = (_, value) => (value instanceof File ? `upload:… of ${value.name}` : value);

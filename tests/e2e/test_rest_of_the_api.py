@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -198,3 +199,24 @@ def test_a_revoked_token_is_refused_by_the_authorizer_which_no_other_text_reache
 def test_what_there_is_not_is_a_problem_too(ada: Client, method: str, path: str) -> None:
     answer = ada.call(method, path)
     assert (answer.status, answer.problem) == (404, "not-found")
+
+
+def test_the_pages_are_served_below_the_stages_path_to_anybody(
+    stage: Deployed, ada: Client
+) -> None:
+    anybody = Client(ada.url, ada.certificate)
+    for path in ("/", "/docs"):
+        page = anybody.call("GET", path)
+        html = page.body.decode()
+        assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert 'data-auth="tokens"' in html
+        policy = page.headers["Content-Security-Policy"]
+        put = ada.call("POST", "/uploads", {"size": 1}).json["upload"]["url"]
+        socket = ada.call("POST", "/tickets", {}).json["url"]
+        assert f"https://{put.split('/')[2]}" in policy
+        assert "/".join(socket.split("/")[:3]) in policy
+        assert "unsafe" not in policy
+        [script] = re.findall(r'<script type="module" src="(console/[^"]+)">', html)
+        module = anybody.call("GET", f"/{script}")
+        assert (module.status, module.headers["Content-Type"]) == (200, "text/javascript")
+        assert "immutable" in module.headers["Cache-Control"]

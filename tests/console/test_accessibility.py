@@ -1,0 +1,99 @@
+"""axe-core finds nothing, in any view, in either scheme; and all can be done by keyboard."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.conftest import Open
+from tests.smoke.test_make_run import Run
+
+# What axe cannot decide counts, too, but for the contrast of lines that are scrolled out of sight.
+FINDINGS = """() => axe.run(document, {resultTypes: ['violations', 'incomplete']}).then(
+  found => [...found.violations, ...found.incomplete].flatMap(one => one.nodes
+    .filter(node => !node.any.some(check => /Obscured$/.test(check.data?.messageKey)))
+    .map(node => [one.id, node.html, node.failureSummary])))"""
+
+
+@pytest.fixture(scope="module")
+def jobs(run: Run) -> dict[str, str]:
+    ends = {}
+    for end in ("succeed", "fail", "back off"):
+        params = {"text": end, "end": end, "steps": 2, "notes": {"a": 1}, "to": {"town": "Oslo"}}
+        ends[end] = submitted(run, params)
+    run.wait_for(lambda: all(run.get(f"/jobs/{one}")["error"] for one in list(ends.values())[1:]))
+    ends["running"] = submitted(run, {"text": "runs", "steps": 600})
+    run.wait_for(lambda: run.get(f"/jobs/{ends['running']}")["progress"])
+    return ends
+
+
+def submitted(run: Run, params: Any) -> str:
+    return str(json.loads(run.call("POST", "/jobs", {"task": "trial", "params": params})[2])["id"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_view(
+    run: Run, opened: Open, axe: str, jobs: dict[str, str], scheme: Literal["light", "dark"]
+) -> None:
+    views = {
+        "/#/": "Jobs",
+        "/#/?status=canceled": "No job matches these filters",
+        "/#/new": "New job",
+        "/#/new/trial": "The same by a program",
+        f"/#/new/trial?from={jobs['succeed']}": "The same by a program",
+        "/#/new/report": "The same by a program",
+        "/#/jobs/nothing": "There is no such job",
+        "/docs": "API",
+        **{f"/#/jobs/{job}": "Params" for job in jobs.values()},
+    }
+    page = opened("/docs", fails=True, color_scheme=scheme)
+    found = {}
+    for path, heading in views.items():
+        page.goto("about:blank")
+        page.goto(run.url + path)
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+        for summary in page.locator("summary").all()[:6]:
+            summary.click()
+        page.evaluate(axe)
+        found[path] = page.evaluate(FINDINGS)
+    page.goto(f"{run.url}/#/jobs/{jobs['succeed']}")
+    page.get_by_role("button", name="Erase").click()
+    page.evaluate(axe)
+    found["a question"] = page.evaluate(FINDINGS)
+    assert {path: findings for path, findings in found.items() if findings} == {}
+
+
+@pytest.mark.parametrize("width", [360, 768, 1_440])
+def test_no_view_is_wider_than_the_window(
+    run: Run, opened: Open, jobs: dict[str, str], width: int
+) -> None:
+    page = opened("/docs", viewport={"width": width, "height": 900})
+    for path in ("/#/", "/#/new/trial", f"/#/jobs/{jobs['back off']}", "/docs"):
+        page.goto("about:blank")
+        page.goto(run.url + path)
+        expect(page.locator("h1")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_a_job_is_reached_and_submitted_again_by_keyboard(
+    run: Run, opened: Open, jobs: dict[str, str]
+) -> None:
+    page = opened("/#/?task=trial&status=succeeded")
+    row = page.locator(f"a[href='#/jobs/{jobs['succeed']}']")
+    expect(row).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_be_focused()
+    for _ in range(3):  # two filters, then the first job
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="trial")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Submit again")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="New job")).to_be_focused()

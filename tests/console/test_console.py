@@ -1,0 +1,301 @@
+"""The console in Chromium, against `make run` with a task of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+
+from tests.aws import ROOT
+from tests.console.conftest import SEEN, Open
+from tests.smoke.test_make_run import Run, free_ports
+
+HOSTILE = """<img src=x onerror="document.title='owned'">"'`&amp;{{x}}</script>"""
+TEXT = re.compile("^text ")
+PROGRESS_SEEN = """() => { window.seen = new Set(); setInterval(() => {
+  for (const bar of document.querySelectorAll('progress')) seen.add(bar.value); }, 20); }"""
+
+
+def submit(run: Run, params: dict[str, Any]) -> str:
+    status, _, body = run.call("POST", "/jobs", {"task": "trial", "params": params})
+    assert status == 202, body
+    return str(json.loads(body)["id"])
+
+
+def ended(run: Run, params: dict[str, Any]) -> str:
+    job = submit(run, params)
+    run.wait_for(lambda: run.get(f"/jobs/{job}")["finished_at"])
+    return job
+
+
+def status_of(page: Page) -> Any:
+    return page.locator("main .badge").first
+
+
+def test_a_form_submits_a_file_and_the_job_is_watched_to_its_end(
+    run: Run, opened: Open, tmp_path: Path
+) -> None:
+    page = opened("/")
+    page.get_by_role("link", name="New job").click()
+    page.get_by_label("Task").select_option("trial")
+    page.evaluate(PROGRESS_SEEN)
+    page.get_by_label(TEXT).fill("hello")
+    page.get_by_label(re.compile("^steps")).fill("12")
+    page.get_by_role("group", name=re.compile("^shape")).get_by_label("Kind").select_option(
+        "Square"
+    )
+    page.get_by_role("group", name=re.compile("^shape")).get_by_label(re.compile("edge")).fill("7")
+    page.get_by_role("group", name=re.compile("^notes")).get_by_role("button", name="Add").click()
+    page.get_by_label("Name 1").fill("a")
+    page.get_by_label("Value of a").fill("3")
+    source = page.get_by_role("group", name=re.compile("^source"))
+    source.get_by_label("Kind").select_option(index=1)
+    large = tmp_path / "large.csv"
+    large.write_bytes(b"a,b\n" * 4_000_000)
+    source.locator("input[type=file]").set_input_files(large)
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(re.compile("#/jobs/"))
+    expect(status_of(page)).to_have_text("succeeded")
+    assert len(page.evaluate("[...seen]")) > 3, "progress moved"
+    job = run.get("/jobs/" + page.url.rpartition("/")[2])
+    assert job["params"]["shape"] == {"type": "square", "edge": 7}
+    assert (job["params"]["notes"], job["params"]["steps"]) == ({"a": 3}, 12)
+    assert job["params"]["source"].startswith("upload:")
+    expect(page.get_by_role("log")).to_contain_text("11: hello")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download trial.txt").click()
+    assert Path(download.value.path()).read_text() == "hello"
+
+
+def test_what_the_service_refuses_is_said_at_its_field(opened: Open) -> None:
+    page = opened("/#/new/trial", fails=True)
+    page.get_by_label(TEXT).fill("hello")
+    page.get_by_role("group", name=re.compile("^source")).get_by_label("Kind").select_option(
+        index=1
+    )
+    page.get_by_placeholder("or upload:…").fill("upload:nothing")
+    page.locator("input[type=file]").evaluate("input => input.required = false")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("alert")).to_contain_text("/params/source")
+    expect(page.locator("[aria-invalid=true]").first).to_be_visible()
+
+
+def test_snippets_say_the_same_as_the_form(opened: Open) -> None:
+    page = opened("/#/new/trial")
+    page.get_by_label(TEXT).fill("it's")
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text('"text": "it\'\\\'\'s"')
+    page.get_by_role("tab", name="curl").press("ArrowRight")
+    expect(panel).to_contain_text('"trial",\n    {"text": "it\'s", "loud": True}'.split(",")[0])
+    page.get_by_role("tab", name="Python").press("ArrowRight")
+    expect(panel).to_contain_text("--param 'text=it'\\''s'")
+
+
+def test_a_job_is_canceled_retried_and_erased(run: Run, opened: Open) -> None:
+    job = submit(run, {"text": "long", "steps": 600})
+    page = opened(f"/#/jobs/{job}", fails=True)
+    expect(status_of(page)).to_have_text("running")
+    page.get_by_role("button", name="Cancel").click()
+    expect(status_of(page)).to_have_text("canceled")
+    page.get_by_role("button", name="Retry").click()
+    expect(status_of(page)).to_have_text("running")
+    page.get_by_role("button", name="Cancel").click()
+    expect(status_of(page)).to_have_text("canceled")
+    page.get_by_role("button", name="Erase").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert run.get(f"/jobs/{job}")["status"] == "canceled"
+    page.get_by_role("button", name="Erase").click()
+    page.get_by_role("dialog").get_by_role("button", name="Erase").click()
+    expect(page.get_by_role("heading", name="Jobs")).to_be_focused()
+    assert run.call("GET", f"/jobs/{job}")[0] == 404
+
+
+def test_a_deep_link_and_a_reload_lead_to_the_same_view(run: Run, opened: Open) -> None:
+    job = ended(run, {"text": "deep", "steps": 1})
+    page = opened(f"/#/jobs/{job}")
+    for _ in range(2):
+        expect(status_of(page)).to_have_text("succeeded")
+        expect(page.get_by_role("region", name="Result as JSON")).to_contain_text("deep")
+        page.reload()
+    page.goto(f"{run.url}/#/?status=failed&task=trial")
+    page.reload()
+    expect(page.get_by_label("Status")).to_have_value("failed")
+    expect(page.get_by_label("Task")).to_have_value("trial")
+
+
+def test_the_list_tells_of_new_jobs_and_of_changes(run: Run, opened: Open) -> None:
+    page = opened("/")
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    job = submit(run, {"text": "live", "steps": 40})
+    row = page.locator(f"a[href='#/jobs/{job}']")
+    expect(row.locator("progress")).to_be_visible()
+    expect(row.locator(".badge")).to_have_text("succeeded")
+
+
+@pytest.mark.parametrize("end", ["succeed", "fail", "back off"])
+def test_hostile_text_is_shown_as_text(run: Run, opened: Open, end: str) -> None:
+    params = {"text": HOSTILE, "end": end, "steps": 2, "notes": {HOSTILE: 1}}
+    job = submit(run, params)
+    page = opened(f"/#/jobs/{job}", fails=True)
+    expect(status_of(page)).to_have_text(re.compile("succeeded|failed|queued"))
+    expect(page.get_by_role("log")).to_contain_text(f"1: {HOSTILE}")
+    expect(page.get_by_role("region", name="Params as JSON")).to_contain_text("onerror")
+    page.get_by_role("link", name="Submit again").click()
+    expect(page.get_by_label(TEXT)).to_have_value(HOSTILE)
+    expect(page.get_by_role("tabpanel")).to_contain_text("onerror")
+    page.goto(f"{run.url}/?{HOSTILE}#/new/{HOSTILE}?from={HOSTILE}")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    page.goto(f"{run.url}/#/jobs/{job}")
+    assert page.locator("main img, main b").count() == 0
+    assert "owned" not in page.title()
+
+
+def test_a_thousand_jobs_are_laid_out_only_where_they_are_seen(run: Run, opened: Open) -> None:
+    model = run.get(f"/jobs/{ended(run, {'text': 'model', 'steps': 1})}")
+    then = (datetime.now(UTC) - timedelta(hours=3.5)).isoformat()
+    jobs = [{**model, "id": f"{number:032x}", "created_at": then} for number in range(1_000)]
+    page = opened("/docs")
+
+    def answer(route: Any) -> None:
+        start = int((re.findall(r"cursor=(\d+)", route.request.url) or ["0"])[0])
+        limit = int(re.findall(r"limit=(\d+)", route.request.url)[0])
+        more = start + limit < len(jobs)
+        following = f"{run.url}/jobs?cursor={start + limit}" if more else None
+        route.fulfill(json={"jobs": jobs[start : start + limit], "next": following})
+
+    page.route(re.compile(r"/jobs\?"), answer)
+    page.goto(f"{run.url}/#/")
+    rows = page.locator(".jobs li")
+    expect(rows.first).to_be_visible()
+    while (before := rows.count()) < len(jobs):
+        page.mouse.wheel(0, 100_000)
+        page.wait_for_function("n => document.querySelectorAll('.jobs li').length > n", arg=before)
+    drawn = page.evaluate(
+        """() => [...document.querySelectorAll('.jobs .task')].filter(
+          one => one.checkVisibility({contentVisibilityAuto: true})).length"""
+    )
+    assert 0 < drawn < 100
+    changed = page.evaluate(
+        """() => new Promise(done => { const touched = new Set();
+          const seen = new MutationObserver(all => all.forEach(
+            one => touched.add(one.target.parentElement?.closest('li') ?? one.target)));
+          const everything = {subtree: true, childList: true, characterData: true};
+          seen.observe(document.querySelector('.jobs'), everything);
+          setTimeout(() => done(touched.size), 2_500); })"""
+    )
+    assert changed == 0, "the clock ticked, and no row reads differently"
+
+
+def test_a_cut_websocket_is_restored(run: Run, opened: Open) -> None:
+    job = submit(run, {"text": "cut", "steps": 40})
+    page = opened("/docs", fails=True)
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket(re.compile("ticket="), connect)
+    page.goto(f"{run.url}/#/jobs/{job}")
+    expect(page.locator("progress")).to_be_visible()
+    while not sockets:
+        page.wait_for_timeout(50)
+    sockets[0].close()
+    while len(sockets) < 2:
+        page.wait_for_timeout(50)
+    expect(status_of(page)).to_have_text("succeeded", timeout=2 * SEEN)
+
+
+def test_without_a_connection_the_page_says_so_and_goes_on_afterwards(
+    run: Run, opened: Open
+) -> None:
+    page = opened("/", fails=True)
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    page.context.set_offline(True)
+    expect(page.get_by_text("No connection to the service")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("No connection to the service")).to_be_hidden()
+
+
+def test_when_a_token_is_revoked_the_page_asks_for_another_and_goes_on(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTH", "tokens")
+    api, aws, push = free_ports(3)
+    run = Run(tmp_path / "state", api, aws, push)
+    ports = {"PORT": str(api), "AWS_PORT": str(aws), "WS_PORT": str(push)}
+
+    def tokens(*arguments: str) -> str:
+        command = [sys.executable, "-m", "ops.tokens", *arguments]
+        environment = os.environ | ports | {"STATE": str(tmp_path / "state")}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def issued() -> str:
+        [token] = re.findall(r"ot_\S+", tokens("issue", "local", "ada"))
+        return str(token)
+
+    def enter(token: str) -> None:
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Token").fill(token)
+        dialog.get_by_role("button", name="Continue").click()
+        expect(dialog).to_be_hidden()
+
+    page = browser.new_context().new_page()
+    page.goto(f"{run.url}/#/new/fetch")
+    first = issued()
+    enter(first)
+    page.get_by_label(re.compile("^url")).fill(f"{run.url}/health")
+    [name] = re.findall(r"^(\S+) +ada", tokens("list", "local"), re.MULTILINE)
+    tokens("revoke", "local", name)
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="The token is no longer valid")).to_be_visible()
+    enter(issued())
+    page.wait_for_url(re.compile("#/jobs/"))
+    expect(status_of(page)).to_have_text("succeeded")
+    page.reload()
+    expect(status_of(page)).to_have_text("succeeded")
+    other = page.context.new_page()
+    other.goto(run.url)
+    expect(other.get_by_role("dialog")).to_be_visible()  # a token is of its tab alone
+    page.get_by_role("button", name="Forget token").click()
+    expect(page.get_by_role("heading", name="This stage needs a token")).to_be_visible()
+    page.context.close()
+    run.stop()
+
+
+def test_the_api_page_tries_a_call(opened: Open) -> None:
+    page = opened("/docs")
+    page.get_by_role("button", name="Try it GET /health").click()
+    trial = page.get_by_role("form", name="Try GET /health")
+    trial.get_by_role("button", name="Send").click()
+    expect(trial.get_by_role("region", name="Body of the answer")).to_contain_text('"status": "ok"')
+    page.get_by_role("button", name="Try it POST /jobs", exact=True).click()
+    form = page.get_by_role("form", name="Try POST /jobs", exact=True)
+    form.get_by_label("Kind").first.select_option("SubmitTrial")
+    form.get_by_label(TEXT).fill("from the docs")
+    form.get_by_role("button", name="Send").click()
+    expect(form.get_by_role("region", name="Body of the answer")).to_contain_text('"task": "trial"')
+
+
+def test_all_that_a_first_visit_loads_is_small(run: Run, opened: Open) -> None:
+    page = opened("/docs")
+    expect(page.get_by_role("heading", name="API", exact=True)).to_be_visible()
+    loaded = page.evaluate(
+        """() => performance.getEntries().filter(one => one.entryType === 'navigation'
+          || (one.entryType === 'resource' && /console\\//.test(one.name)))
+          .map(one => [one.name, one.encodedBodySize + 300])"""  # and its headers
+    )
+    assert len(loaded) > 8
+    assert sum(size for _, size in loaded) < 60_000, loaded
