@@ -64,10 +64,10 @@ def system_of(stage: Stage) -> System:
 
 def settings_of(stage: Stage) -> Settings:
     if stage.name == LOCAL:
-        from local.settings import read_settings as read_local
+        from local.settings import running
         from local.stage import read_function
 
-        return read_settings(read_function("api_handler", read_local()).environment)
+        return read_settings(read_function("api_handler", running()).environment)
     functions, name = stage.client("lambda"), stage.function("api_handler")
     try:
         found = functions.get_function_configuration(FunctionName=name)
