@@ -149,8 +149,8 @@ class Supervisor:
             self.wait_for_a_change(str(refusal))
 
     def end_all(self) -> None:
-        self.end(self.api, *self.workers)
-        self.end(self.push)  # what the workers push at their end still leaves
+        self.end(*self.workers)
+        self.end(self.api, self.push)  # a worker's last call and its last push still arrive
 
     def end(self, *children: Child) -> None:
         """They take up nothing more, and get GRACE_SECONDS for what they are doing."""
