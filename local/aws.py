@@ -104,7 +104,7 @@ class LocalAws:
         return f"The local AWS ended unexpectedly (exit code {code}). Its log: {self.log}"
 
     def stop(self) -> bool:
-        """True once it has written its state; False when it had to be killed and could not."""
+        """True once it has written its state; False if it had to be killed before."""
         if self.process is None or self.ended:
             return True
         self.process.terminate()

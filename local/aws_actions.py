@@ -1,4 +1,4 @@
-"""What the local AWS of `make run` answers: the actions that the project uses, and no others."""
+"""The actions that the local AWS of `make run` allows: only those that the project uses."""
 
 # The standard library alone: the local AWS's own Python loads this.
 from __future__ import annotations
@@ -71,7 +71,7 @@ def wants_form(request: Request) -> bool:
 
 
 def refusal(request: Request, form: bytes, bucket: str, key: str) -> str | None:
-    """Why a program's request is not answered, in a sentence for people; None if it is.
+    """Why a program's request is refused, as a sentence; None if it is allowed.
 
     `key` is the access key id of `make run` itself, which alone may change the stack.
     """
@@ -84,7 +84,7 @@ def refusal(request: Request, form: bytes, bucket: str, key: str) -> str | None:
         return None
     return (
         f"The local AWS of `make run` does not answer {action}."
-        " It answers what the project uses: local/aws_actions.py lists that."
+        " It answers only the actions that the project uses, listed in local/aws_actions.py."
     )
 
 

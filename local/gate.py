@@ -1,6 +1,6 @@
-"""The gate that every port of `make run` stands behind: it keeps the pages of strangers out.
+"""The check of requests at every port of `make run`: it refuses those of foreign web pages.
 
-A browser on this machine reaches 127.0.0.1 for every page that it shows, a stranger's too. Three
+Any page in a browser on this machine can send requests to 127.0.0.1. Three
 request headers say where a request comes from, and no page can change them: Host, Origin (Fetch
 standard) and Sec-Fetch-Site (Fetch Metadata). Programs such as curl and boto3 send only the first.
 """
@@ -27,7 +27,7 @@ class Gate:
     """The origins whose pages may call, beside pages that come from the called port itself."""
 
     def refusal(self, method: str, headers: Headers, *, by_link: bool = False) -> str | None:
-        """Why a request may not pass, in a sentence for people; None if it may.
+        """Why a request is refused, as a sentence; None if it is allowed.
 
         With `by_link` the URL is a credential of its own, as a presigned one is. Then every page
         that has it may show or read what it leads to, also where a redirect has hidden its origin.
@@ -51,7 +51,7 @@ class Gate:
         return "Pages of other origins may not call this port."
 
     def refusal_of_pages(self, headers: Headers) -> str | None:
-        """As above, for what only programs may call: a request of any page is refused."""
+        """As above, for calls by programs only: a request of any page is refused."""
         sent = by_name(headers)
         if refusal := self._other_host(sent):
             return refusal
@@ -60,7 +60,7 @@ class Gate:
         return None
 
     def _other_host(self, sent: dict[str, str]) -> str | None:
-        """A name that leads to this machine makes a stranger's page one of the port's own."""
+        """A foreign page whose name resolves to this machine would count as the port's own."""
         name = sent.get("host", HERE[0]).lower().partition(":")[0]
         if name in self.hosts or any(
             one.startswith(".") and name.endswith(one) for one in self.hosts
@@ -70,7 +70,7 @@ class Gate:
 
 
 def by_name(headers: Headers) -> dict[str, str]:
-    """A header that comes twice is none that a gate would know."""
+    """Headers by lowercase name. A repeated one is joined, so that no check accepts it."""
     sent: dict[str, str] = {}
     for name, value in headers:
         name = name.lower()

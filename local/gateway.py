@@ -127,11 +127,11 @@ class Gateway(LocalGateway):
             return problem(503, "The credentials cannot be checked now.", ("Retry-After", "2"))
         except Exception:  # a view's result that JSON cannot hold, for one
             traceback.print_exc()
-            return problem(500, "The request failed; the log tells why.")
+            return problem(500, "The request failed; the log has the reason.")
 
 
 class _Authorizer(LocalGatewayAuthorizer):
-    """An authorizer that fails refuses, if it says so by this very word; else it cannot tell."""
+    """An authorizer refuses by failing with the word Unauthorized; any other failure is a 503."""
 
     def authorize(self, raw_path: str, lambda_event: Any, lambda_context: LambdaContext) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Ties a process to its supervisor: however that one goes, the process does not outlive it.
+"""Ties a process to its supervisor: when the supervisor ends in any way, the process ends too.
 
 The supervisor holds one end of a pipe that is the process's standard input. The kernel closes it
 even after a SIGKILL, which no handler of the supervisor could answer.
@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 
-GRACE_SECONDS = 15  # for a process to end by itself once it is told to
+GRACE_SECONDS = 15  # for a process to end by itself after SIGTERM
 
 
 def hold() -> None:
-    """Ends this process, gently at first, once nobody holds the other end of standard input."""
+    """Ends this process, with SIGTERM first, once the other end of standard input is closed."""
     threading.Thread(target=_wait_for_the_end, name="parent_watchdog", daemon=True).start()
 
 

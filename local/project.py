@@ -20,7 +20,7 @@ def load_app() -> Chalice:
         loaded.tasks()  # what takes long to import is ready before the first job
     except BaseException as error:  # a module may as well call sys.exit
         report = traceback.TracebackException.from_exception(error)
-        # how this program came to app.py is of no help to its author
+        # leave out this program's own frames, which do not help the author of the task
         report.stack = traceback.StackSummary.from_list(
             frame
             for frame in report.stack

@@ -9,13 +9,11 @@ refuse in plain text, and give each held request (`Prefer: wait`) a thread of it
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
 from typing import Any
@@ -25,15 +23,14 @@ from chalice.deploy.validate import validate_routes
 from chalicelib.tasks import broken_files
 from local import parent_watchdog
 from local.gateway import Answer, Gateway, problem
-from local.lines import ANSWERED
 from local.project import load_app
 from local.settings import HOST, read_settings
 from local.stage import read_config, read_gate
 
 MOST_BYTES = 11 * 2**20  # a little over API Gateway's 10 MB; the app's own limits lie below
 IDLE_SECONDS = 60  # of a connection between requests, and within one
-LINGER_SECONDS = 2  # for a client to read the answer although nobody took its body
-GRACE_SECONDS = 3  # for requests being answered when the server is told to stop
+LINGER_SECONDS = 2  # for a client to read the answer although its body was not read
+GRACE_SECONDS = 3  # for running requests, when the server stops
 BODILESS = (204, 304)  # RFC 9110: no content, and no header that would announce any
 
 
@@ -51,11 +48,9 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # with it, every request on a kept connection takes 44 ms
     wbufsize = 2**16  # head and body leave in one packet
     timeout = IDLE_SECONDS
-    began: float | None = None  # of the request under way
-    unread = False  # the client may still be sending what nobody will read
+    unread = False  # the client may still be sending a body that is not read
 
     def answer(self) -> None:
-        self.began = time.perf_counter()
         with self.server.one_request:
             self.server.busy += 1
         try:
@@ -115,7 +110,6 @@ class Handler(BaseHTTPRequestHandler):
         self.send(problem(code, f"{message or explain or 'The request cannot be read'}."))
 
     def send(self, answer: Answer) -> None:
-        self.note(answer)
         self.send_response(answer.status)
         names = {name.lower() for name, _ in answer.headers}
         for name, value in answer.headers:
@@ -131,20 +125,6 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and answer.status not in BODILESS:
             self.wfile.write(answer.body)
 
-    def note(self, answer: Answer) -> None:
-        """A line for local/lines.py, also of what the app never sees."""
-        began, self.began = self.began, None
-        line = {
-            "at": datetime.now(UTC).isoformat(),
-            "event": ANSWERED,
-            "method": self.command or "?",
-            "path": getattr(self, "path", "?"),
-            "http_status": answer.status,
-            "ms": began and (time.perf_counter() - began) * 1_000,
-            "reason": reason_of(answer),
-        }
-        print(json.dumps(line), flush=True)
-
     def finish(self) -> None:
         super().finish()
         if self.unread:
@@ -159,21 +139,7 @@ class Handler(BaseHTTPRequestHandler):
             pass
 
     def log_message(self, format: str, *args: Any) -> None:
-        """`note` does."""
-
-
-def reason_of(answer: Answer) -> str | None:
-    """Why a request was refused, as its problem document says it."""
-    if answer.status < 400:
-        return None
-    try:
-        document = json.loads(answer.body)
-        detail, faults = document["detail"], document.get("errors", [])
-    except (ValueError, TypeError, KeyError):  # no problem document
-        return None
-    if faults and faults[0]["detail"] not in detail:
-        return f"{detail} {faults[0]['pointer']}: {faults[0]['detail']}"
-    return str(detail)
+        """Nothing: the app logs its requests, and API Gateway logs no refused ones."""
 
 
 class Server(ThreadingHTTPServer):
@@ -204,8 +170,7 @@ def main() -> None:
     parent_watchdog.hold()
     app = load_app()
     for line in broken_files():
-        said = {"event": f"{line} The other tasks can be submitted.", "level": "ERROR"}
-        print(json.dumps(said), flush=True)
+        print(f"{line} The other tasks can be submitted.", flush=True)
     validate_routes(app.routes)  # what `chalice deploy` would refuse
     settings = read_settings()
     server = Server(settings.port, Gateway(app, read_config(), read_gate(settings)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_FILE = "run.json"  # in the state folder
-HOST = "127.0.0.1"  # never 0.0.0.0: the local stage lets everybody in
+HOST = "127.0.0.1"  # never 0.0.0.0: the local stage needs no credentials
 
 AUTH = ("AUTH", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL")
 MODES = ("open", "tokens", "jwt")  # `iam` needs API Gateway

@@ -36,7 +36,7 @@ from local.stage import read_function, read_gate
 
 MOST_BYTES = 128 * 1024  # of a message, in both directions: API Gateway's quota
 LINE_BYTES = 20  # enough for a method and "/@connections/"
-GRACE_SECONDS = 3  # for $disconnect, when the server is told to stop
+GRACE_SECONDS = 3  # for $disconnect, when the server stops
 API_ID, STAGE = "local", "local"
 
 

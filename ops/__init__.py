@@ -1,1 +1,1 @@
-"""What a person does with a stage: build it, deploy it, look after it, take it away."""
+"""Commands for operators: build, deploy, operate and remove a stage."""

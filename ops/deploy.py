@@ -20,9 +20,9 @@ from ops.template.functions import functions
 
 
 def deploy(stage: Stage, yes: bool) -> None:
-    """Raises Refusal where it cannot be done, is not wanted, or failed and was rolled back."""
+    """Raises Refusal if it cannot be done, is not confirmed, or failed and was rolled back."""
     if stage.name == LOCAL:
-        raise Refusal("The stage local is this machine's: make run")
+        raise Refusal("The stage local runs on this machine only. Start it with: make run")
     _refuse_two_ways(stage)
     print(f"Building {stage.stack}")
     bundle = build(stage)
@@ -39,7 +39,7 @@ def deploy(stage: Stage, yes: bool) -> None:
         template = local_aws.adapted(template, endpoint)
     proposed = stack.propose(parameters, TemplateURL=_send(stage, bundle, template))
     if proposed is None:
-        print(f"{stack.name} is as it should be already.")
+        print(f"{stack.name} is up to date.")
     else:
         show_and_ask(stack, proposed, yes)
         stack.carry_out(proposed)
@@ -47,7 +47,7 @@ def deploy(stage: Stage, yes: bool) -> None:
 
 
 def show_and_ask(stack: Stack, proposed: ChangeSet, yes: bool) -> None:
-    """Asks only where data is at stake. Raises Refusal when it is not to be."""
+    """Asks only if data could be lost. Raises Refusal if the answer is no."""
     print(f"{stack.name} changes:")
     added = Counter(change.kind for change in proposed.changes if change.action == "Add")
     for kind, count in sorted(added.items()):
@@ -68,8 +68,8 @@ def show_and_ask(stack: Stack, proposed: ChangeSet, yes: bool) -> None:
 def _refuse_two_ways(stage: Stage) -> None:
     if Stack(stage, stage.resources_stack).status is not None:
         raise Refusal(
-            f"The stage {stage.name} is deployed by `make resources` and `chalice deploy`: go on"
-            f" with `make resources STAGE={stage.name}`, or take another name for this one."
+            f"The stage {stage.name} was deployed by `make resources` and `chalice deploy`."
+            f" Continue with `make resources STAGE={stage.name}`, or choose another name."
         )
 
 

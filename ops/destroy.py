@@ -1,4 +1,4 @@
-"""Takes a stage away, but for its data unless told: python -m ops.destroy STAGE [--data]"""
+"""Removes a stage, and with --data its data too: python -m ops.destroy STAGE [--data]"""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ops.template.policies import read_policies
 
 
 def destroy(stage: Stage, data: bool, yes: bool) -> None:
-    """Raises Refusal where it is not wanted, or something could not be deleted."""
+    """Raises Refusal if it is not confirmed, or something could not be deleted."""
     if stage.name == LOCAL:
-        raise Refusal("The stage local is this machine's: make clean")
+        raise Refusal("The stage local is on this machine only. Delete its data with: make clean")
     by_chalice = Stack(stage, stage.resources_stack)
     if by_chalice.status is not None and _deployed_by_chalice(stage):
         raise Refusal(
-            f"First take away what Chalice made: chalice delete --stage {stage.name}, on the"
-            f" machine that has deployed it (where .chalice/deployed/{stage.name}.json is)."
+            f"First delete what Chalice deployed: chalice delete --stage {stage.name}, on the"
+            f" machine that deployed it (it has .chalice/deployed/{stage.name}.json)."
         )
     secrets = list(parameters.set_on(stage))
     stacks = [one for one in (Stack(stage, stage.stack), by_chalice) if one.status is not None]
@@ -35,7 +35,7 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
         stays = f" There are {' and '.join(kept)}: DATA=1 removes them." if kept else ""
         raise Refusal(f"Nothing is deployed as {stage.stack}.{stays}")
     if kept and not data:
-        print(f"{' and '.join(kept)} stay, with all jobs; DATA=1 would remove them, too.")
+        print(f"{' and '.join(kept)} stay, with all jobs. DATA=1 would remove them too.")
     for_ever = ", with all jobs, for ever" if data and kept else ""
     confirm(f"This removes {', '.join(gone)}{for_ever}. Go on?", yes)
     for one in stacks:
@@ -48,7 +48,7 @@ def destroy(stage: Stage, data: bool, yes: bool) -> None:
             parameters.delete(stage, name)
     chalice_logs.forget(stage)  # of functions that Chalice made; a stack takes its own along
     if by_chalice in stacks:
-        print(f"What .chalice/config.json says of the stage {stage.name} is yours to remove.")
+        print(f"You can now remove the stage {stage.name} from .chalice/config.json.")
 
 
 def _deployed_by_chalice(stage: Stage) -> bool:

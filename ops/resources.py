@@ -1,4 +1,4 @@
-"""Makes what a stage lives in, for `chalice deploy` to do the rest: python -m ops.resources STAGE
+"""Creates the resources of a stage for `chalice deploy`: python -m ops.resources STAGE
 
 It applies .chalice/resources.json and lane.json, and enters the stage into .chalice/config.json.
 """
@@ -20,13 +20,13 @@ from ops.template.declared import chosen_parameters, resources_template
 
 
 def prepare(stage: Stage, yes: bool) -> None:
-    """Raises Refusal where it cannot be done, is not wanted, or failed and was rolled back."""
+    """Raises Refusal if it cannot be done, is not confirmed, or failed and was rolled back."""
     if stage.name == LOCAL:
-        raise Refusal("The stage local is this machine's: make run")
+        raise Refusal("The stage local runs on this machine only. Start it with: make run")
     if Stack(stage, stage.stack).status is not None:
         raise Refusal(
-            f"The stage {stage.name} is deployed by `make deploy`: go on with it, or take another"
-            " name for this one."
+            f"The stage {stage.name} was deployed by `make deploy`. Continue with that, or choose"
+            " another name."
         )
     template = resources_template(stage)
     stack = Stack(stage, stage.resources_stack)
@@ -37,7 +37,7 @@ def prepare(stage: Stage, yes: bool) -> None:
     parameters = chosen_parameters(stage, template)
     proposed = stack.propose(parameters, TemplateBody=json.dumps(template))
     if proposed is None:
-        print(f"{stack.name} is as it should be already.")
+        print(f"{stack.name} is up to date.")
     else:
         show_and_ask(stack, proposed, yes)
         stack.carry_out(proposed)

@@ -25,10 +25,10 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m ops.rotate_secret", description=__doc__)
     parser.add_argument("stage")
     parser.add_argument(
-        "--overlap", default="24h", help="how long the old one counts: 0m, 30m, 24h or 2d"
+        "--overlap", default="24h", help="how long the old secret stays valid: 0m, 30m, 24h or 2d"
     )
     parser.add_argument(
-        "--yes", action="store_true", help="although the one before the old one still counts"
+        "--yes", action="store_true", help="even if the secret before the old one is still valid"
     )
     asked = parser.parse_args(arguments)
     stage = read_stage(asked.stage)
@@ -41,19 +41,19 @@ def rotate(stage: Stage, overlap: int, *, sure: bool) -> None:
     store = Secrets(functools.partial(stage.client, "dynamodb"), stage.table, fresh, _now)
     old = store.read()
     if old is None:
-        raise Refusal(f"{stage.name} has sealed nothing yet: its first request makes a secret.")
+        raise Refusal(f"{stage.name} has no secret yet: the first request that needs one makes it.")
     if len(old.for_seals(_now())) > 1 and not sure:
         raise Refusal(
-            "The last rotation is not over: what the secret before it sealed is good until"
-            f" {moment(old.before_until)}. After another rotation those cursors and tickets would"
-            " be refused at once. Wait, or pass YES=1 to proceed."
+            "The last rotation is not over: cursors and tickets of the secret before it are valid"
+            f" until {moment(old.before_until)}. Another rotation would make them invalid at once."
+            " Wait, or pass YES=1 to proceed."
         )
     new = store.rotate(fresh(), overlap, over=old)
     if new is None:
         raise Refusal("Another command has just rotated the secret. Nothing was changed.")
     print(
-        f"{stage.stack} seals with a new secret from {moment(new.newest_from)} on. What the old"
-        f" one has sealed is good until {moment(new.before_until)}."
+        f"{stage.stack} seals with a new secret from {moment(new.newest_from)} on. Cursors and"
+        f" tickets of the old one are valid until {moment(new.before_until)}."
     )
 
 

@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
 def issue(stage: Stage, owner: str, expires: str, label: str) -> None:
     if not OWNER.fullmatch(owner):
         raise Refusal(
-            f"OWNER={owner} cannot own jobs: 1 to 128 letters, digits and signs, no blanks."
+            f"OWNER={owner} cannot be an owner: use 1 to 128 letters, digits and signs, no spaces."
         )
     if len(label) > LONGEST_LABEL or not label.isprintable():
         raise Refusal(f"LABEL must be one line of at most {LONGEST_LABEL} characters.")
@@ -60,10 +60,12 @@ def revoke(stage: Stage, named: str) -> None:
     """By its id, or by the token itself."""
     wanted = token_id(named) or named
     if not wanted:
-        raise Refusal(f"Say which one: TOKEN=<id>, as make tokens STAGE={stage.name} lists them.")
+        raise Refusal(f"TOKEN is missing. Use TOKEN=<id> from make tokens STAGE={stage.name}.")
     if not tokens(stage).revoke(wanted):
-        raise Refusal(f"{stage.name} has no token {wanted}: make tokens STAGE={stage.name}")
-    kept = " Whoever has used it within the last minute may for a minute more."  # by API Gateway
+        raise Refusal(
+            f"{stage.name} has no token {wanted}. List them with: make tokens STAGE={stage.name}"
+        )
+    kept = " If it was used in the last minute, it may work for a minute more."  # API Gateway
     print(f"Revoked {wanted}.{'' if stage.name == LOCAL else kept}")
 
 
@@ -78,7 +80,7 @@ def lifetime(text: str) -> int | None:
         return None
     lasts = milliseconds("EXPIRES", text)
     if not lasts:
-        raise Refusal(f"EXPIRES={text} is over at once: say 90d, 12h or 30m.")
+        raise Refusal(f"EXPIRES={text} must be more than zero, such as 90d, 12h or 30m.")
     return lasts
 
 

@@ -1,4 +1,4 @@
-"""What an owner's webhooks are signed with: make the secret, or replace it.
+"""Creates or replaces the secret that signs an owner's webhooks.
 
 python -m ops.webhook_secret STAGE OWNER [--overlap 24h] [--yes]
 """
@@ -41,18 +41,18 @@ def main(arguments: list[str]) -> None:
 def make(stage: Stage, owner: str, overlap: int, *, sure: bool) -> None:
     """Prints the secret, the only time that it is shown."""
     if not (owner.isprintable() and 0 < len(owner.encode()) <= LONGEST_OWNER):
-        raise Refusal(f"OWNER={owner!r} cannot own jobs: say one, as it stands in the log.")
+        raise Refusal(f"OWNER={owner!r} cannot be an owner. Use an owner as it is in the log.")
     store = SigningSecrets(functools.partial(stage.client, "dynamodb"), stage.table)
     now = time.time_ns() // 1_000_000
     old = store.of(owner, now)
     if len(old) > 1 and not sure:
         raise Refusal(
-            f"{owner}'s last secret is not yet alone: the one before it still signs, and would not"
-            " from now on. If every receiver knows the last one, say so: YES=1."
+            f"The secret before {owner}'s last one still signs, and would stop now. If every"
+            " receiver has the last one, pass YES=1 to proceed."
         )
     new = f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
     if not store.replace(owner, old[0] if old else None, new, now + overlap):
-        raise Refusal(f"Somebody else has just made a secret for {owner}: ask for theirs.")
+        raise Refusal(f"Another command has just replaced {owner}'s secret. Nothing was changed.")
     beside = f" The old one signs beside it until {moment(now + overlap)}."
     also = "" if not old else beside if overlap else " The old one is void."
     print(f"Signs {owner}'s webhooks on {stage.name}; shown this once.{also}", file=sys.stderr)

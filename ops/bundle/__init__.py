@@ -1,1 +1,1 @@
-"""What is deployed: the code with all that it imports, and the template."""
+"""Builds what is deployed: the code with its requirements, and the template."""

@@ -25,7 +25,7 @@ from ops.template.declared import Template, promised_environment
 from ops.template.push import template_by_default
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
-LAMBDA_FOLDER = "/var/task"  # where tracebacks shall say that the code lies
+LAMBDA_FOLDER = "/var/task"  # the folder of the code in tracebacks
 FILE, READ_ONLY = 0o100000, 0o644
 
 
@@ -39,7 +39,7 @@ class Bundle:
 
 
 def build(stage: Stage) -> Bundle:
-    """Raises Refusal where the result could not run."""
+    """Raises Refusal if the result could not run."""
     _refuse_open_access(stage)
     environment = promised_environment(stage, template_by_default(stage))
     out = ROOT / "build" / stage.name
@@ -65,7 +65,7 @@ def build(stage: Stage) -> Bundle:
 def _refuse_open_access(stage: Stage) -> None:
     if stage.environment.get("AUTH", "open") == "open":
         raise Refusal(
-            f"The stage {stage.name} would let everybody in: AUTH=open is for `make run` alone."
+            f"The stage {stage.name} would admit every caller: AUTH=open is only for `make run`."
             ' Set "AUTH": "tokens" (or jwt, iam) in environment_variables of .chalice/config.json.'
         )
 

@@ -85,7 +85,7 @@ def lint(template: Path) -> None:
     command = [str(linter), "--format", "parseable", str(template)]
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ran.returncode != 0:
-        raise Refusal(f"{ran.stdout}{ran.stderr}\nThe template is not right; see above.")
+        raise Refusal(f"{ran.stdout}{ran.stderr}\nThe template has errors; see above.")
 
 
 def _origin(name: str) -> str:

@@ -1,1 +1,1 @@
-"""What every command has in common."""
+"""Shared by all commands."""

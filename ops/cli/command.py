@@ -1,4 +1,4 @@
-"""Runs a command, so that whatever AWS or Ctrl-C does to it ends in a sentence."""
+"""Runs a command, so that errors of AWS and Ctrl-C end in one sentence."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:
     except ClientError as error:
         raise Refusal(f"AWS answers: {error}") from None
     except NoCredentialsError:
-        raise Refusal("AWS asks who you are: export AWS_PROFILE, or keys.") from None
+        raise Refusal("No AWS credentials are set: export AWS_PROFILE, or keys.") from None
     except BotoCoreError as error:
         raise Refusal(f"AWS was not reached: {error}") from None
     except KeyboardInterrupt:
-        raise Refusal("\nStopped. What CloudFormation has begun, it goes on with.") from None
+        raise Refusal("\nStopped. CloudFormation continues what it has begun.") from None

@@ -16,7 +16,7 @@ def milliseconds(variable: str, text: str) -> int:
     """Of `90d`, `12h` or `30m`. Raises Refusal, naming the variable."""
     match = re.fullmatch(r"(\d{1,6})([dhm])", text)
     if match is None:
-        raise Refusal(f"{variable}={text} is no duration: say 90d, 12h or 30m.")
+        raise Refusal(f"{variable}={text} is not a duration such as 90d, 12h or 30m.")
     return int(match[1]) * UNITS[match[2]]
 
 

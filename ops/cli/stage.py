@@ -21,7 +21,7 @@ LOCAL = "local"
 
 
 class Refusal(SystemExit):
-    """It cannot go on; the message is one plain sentence, and a process that dies of it says it."""
+    """The command cannot continue. The message is one plain sentence, and is printed."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ class Stage:
 def read_stage(name: str) -> Stage:
     """Raises Refusal for a name that no resource could have."""
     if not NAME.fullmatch(name):
-        raise Refusal(f"STAGE={name} cannot name a stage: 2 to 13 of a-z and 0-9, a letter first.")
+        raise Refusal(
+            f"STAGE={name} cannot name a stage: use 2 to 13 of a-z and 0-9, a letter first."
+        )
     app = read_config().get("app_name", "")
     if not APP.fullmatch(app):
         raise Refusal(

@@ -1,7 +1,7 @@
-"""Says what is wrong with a stage and how to mend it: python -m ops.doctor STAGE [-v]
+"""Shows what is wrong with a stage and how to fix it: python -m ops.doctor STAGE [-v]
 
-Exits with 1 when something is wrong. What cannot be read, because the local AWS has no such thing
-or this role may not look, is said and counts for nothing.
+Exits with 1 if something is wrong. Settings that cannot be read, because the local AWS lacks them
+or your role may not read them, are listed and do not count as wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ops.doctor.examine import every_check, examine
 from ops.doctor.findings import CannotBeRead, Grade
 from ops.doctor.observed import Observed
 
-SOME_STAGE = "STAGE=…"  # in what mends
+SOME_STAGE = "STAGE=…"  # in the text of fixes
 
 
 def require_stage(stage: Stage) -> None:
@@ -31,7 +31,7 @@ def require_stage(stage: Stage) -> None:
 
 
 def secrets_of_tasks(observed: Observed) -> str:
-    """Those that are set, for a person to compare: a task names what it needs as it runs."""
+    """The secrets that are set. You compare them: which ones a task needs shows only as it runs."""
     try:
         found = observed.task_secrets
     except CannotBeRead as reason:
@@ -43,7 +43,7 @@ def secrets_of_tasks(observed: Observed) -> str:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="ops.doctor", description=__doc__)
     parser.add_argument("stage")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say what is fine, too")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also show what is fine")
     chosen = parser.parse_args(arguments)
     stage = read_stage(chosen.stage)
     require_stage(stage)
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> None:
         for finding in examine(check, observed):
             counts[finding.grade] += 1
             if finding.grade is Grade.UNREADABLE:
-                unreadable[finding.mend].append(finding.what)
+                unreadable[finding.fix].append(finding.what)
             elif chosen.verbose or finding.grade is not Grade.FINE:
                 print(str(finding).replace(SOME_STAGE, f"STAGE={stage.name}"))
     print(secrets_of_tasks(observed))

@@ -1,4 +1,4 @@
-"""Every check there is, and what each finds."""
+"""Finds all checks, and runs them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _judges(name: str, function: Any) -> bool:
 
 
 def examine(check: Check, observed: Any) -> list[Finding]:
-    """Gives a check what its parameters name."""
+    """Runs a check with the observed values that its parameters name."""
     try:
         wanted = inspect.signature(check).parameters
         found = check(**{name: getattr(observed, name) for name in wanted})

@@ -1,4 +1,4 @@
-"""What a check says: one line a finding, with what mends it."""
+"""The result of a check: one line for each finding, and how to fix it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Grade(StrEnum):
 class Finding:
     grade: Grade
     what: str
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
-        return f"{self.grade} {self.what}" + (f"\n    {self.mend}" if self.mend else "")
+        return f"{self.grade} {self.what}" + (f"\n    {self.fix}" if self.fix else "")
 
 
-def wrong(what: str, mend: str) -> Finding:
-    return Finding(Grade.WRONG, what, mend)
+def wrong(what: str, fix: str) -> Finding:
+    return Finding(Grade.WRONG, what, fix)
 
 
-def doubtful(what: str, mend: str) -> Finding:
-    return Finding(Grade.DOUBTFUL, what, mend)
+def doubtful(what: str, fix: str) -> Finding:
+    return Finding(Grade.DOUBTFUL, what, fix)
 
 
 def fine(what: str) -> Finding:
@@ -40,4 +40,4 @@ def judged(right: bool, what: str, otherwise: Finding) -> Finding:
 
 
 class CannotBeRead(Exception):
-    """Why not; the local AWS lacks much, and a role may not be allowed to look."""
+    """The reason. The local AWS lacks some settings, and a role may lack the permission."""

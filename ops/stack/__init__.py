@@ -1,1 +1,1 @@
-"""What CloudFormation makes of a template, and what surrounds it on AWS."""
+"""The CloudFormation stack of a stage, and what belongs to it outside the template."""

@@ -15,7 +15,7 @@ MISSING = ("404", "NoSuchBucket", "ResourceNotFoundException")
 
 
 def take_over(stage: Stage, stack: Stack, template: Template) -> None:
-    """Into a stack that is new. Raises Refusal where it failed and was rolled back."""
+    """Imports them into a new stack. Raises Refusal if it failed and was rolled back."""
     if not (left := imports_of_what_is_left(stage)):
         return
     names = " and ".join(name for one in left for name in one["ResourceIdentifier"].values())

@@ -42,8 +42,7 @@ def _require(stage: Stage, reserved: int, without: str) -> None:
     free = limit["UnreservedConcurrentExecutions"] - min(UNRESERVED, limit["ConcurrentExecutions"])
     if reserved > free:
         raise Refusal(
-            f"The functions reserve a concurrency of {reserved}, and this account has"
-            f" {max(free, 0)} left to reserve. Ask AWS for a higher quota (Lambda, concurrent"
-            " executions), lower reserved_concurrency in .chalice/config.json, or do without:"
-            f" {without}."
+            f"The functions reserve a concurrency of {reserved}; this account can reserve"
+            f" {max(free, 0)}. Ask AWS for a higher quota (Lambda, concurrent executions), lower"
+            f" reserved_concurrency in .chalice/config.json, or reserve nothing: {without}."
         )

@@ -64,7 +64,7 @@ class Stack:
 
     @property
     def is_new(self) -> bool:
-        """There is nothing of it, or nothing but a change set that was never carried out."""
+        """It does not exist, or has only a change set that was never carried out."""
         return self.status in (None, "REVIEW_IN_PROGRESS")
 
     @property
@@ -89,26 +89,26 @@ class Stack:
         return found
 
     def clear_the_way(self) -> None:
-        """A stack whose first creation failed can only be deleted; one that is being changed, or
-        that a rollback left half way, is somebody's to look at first: raises Refusal."""
+        """Deletes a stack whose first creation failed. Raises Refusal for one that is being
+        changed, or whose rollback failed: an operator has to look at it first."""
         status = self.status
         failed = status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
         if failed or (status == "IMPORT_ROLLBACK_COMPLETE" and not self.resources):
-            print(f"{self.name} is {status}, left by a creation that failed: it is made again.")
+            print(f"{self.name} is {status} after a failed creation: it is created again.")
             self.delete()
         elif status == "IMPORT_ROLLBACK_FAILED":
             raise Refusal(
-                f"{self.name} is {status}: what an earlier one left was not taken over, and going"
-                " back failed. Mend what its events name, then `aws cloudformation delete-stack"
+                f"{self.name} is {status}: the import of an earlier stage's data failed, and so did"
+                " its rollback. Fix what its events name, then `aws cloudformation delete-stack"
                 f" --stack-name {self.name}` (table and bucket stay), and deploy again."
             )
         elif status == "UPDATE_ROLLBACK_FAILED":
             raise Refusal(
-                f"{self.name} is {status}: its rollback failed. Mend what its events name, then"
+                f"{self.name} is {status}: its rollback failed. Fix what its events name, then"
                 f" `aws cloudformation continue-update-rollback --stack-name {self.name}`."
             )
         elif status and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-            raise Refusal(f"{self.name} is {status}: somebody else changes it. Try again later.")
+            raise Refusal(f"{self.name} is {status}: another change is running. Try again later.")
 
     def propose(self, parameters: Mapping[str, str], **arguments: Any) -> ChangeSet | None:
         """What would change; None if nothing. `arguments` are TemplateURL or TemplateBody, and

@@ -23,7 +23,7 @@ class PushTransport:
     variable: str
     """Functions have it where the stage has the transport."""
     resource: str
-    """The API over which clients are told."""
+    """The API that pushes changes to clients."""
     functions: str
     """What the names of its functions begin with."""
 

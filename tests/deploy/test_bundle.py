@@ -179,13 +179,13 @@ def test_a_stage_needs_no_section_of_its_own(project: Project, built: str) -> No
     assert "dev" not in project.config["stages"]
 
 
-def test_a_stage_that_would_let_everybody_in_is_refused(quick: Project) -> None:
+def test_an_open_stage_is_refused(quick: Project) -> None:
     quick.configure(stages={"dev": {"environment_variables": {"AUTH": "open"}}})
     complaint = quick.run("ops.bundle", "dev").refused()
-    assert "The stage dev would let everybody in: AUTH=open is for `make run` alone." in complaint
+    assert "The stage dev would admit every caller: AUTH=open is only for `make run`." in complaint
 
 
-def test_so_is_one_that_does_not_say_who_may(quick: Project) -> None:
+def test_a_stage_without_auth_is_refused(quick: Project) -> None:
     quick.configure(environment_variables={})
     assert "would let everybody in" in quick.run("ops.bundle", "dev").refused()
 

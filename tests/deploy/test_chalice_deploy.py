@@ -104,7 +104,7 @@ def test_the_stages_section_is_entered_and_what_the_user_wrote_stays(
 
 def test_doing_it_again_changes_nothing(project: Project, resources: str) -> None:
     text = project.path(".chalice/config.json").read_text()
-    assert "is as it should be already" in project.run("ops.resources", "dev").well()
+    assert "is up to date" in project.run("ops.resources", "dev").well()
     assert project.path(".chalice/config.json").read_text() == text
 
 
@@ -218,7 +218,7 @@ def test_a_second_stage_stands_beside_the_first(
 
 def test_make_deploy_refuses_a_stage_that_chalice_deploys(project: Project, deployed: str) -> None:
     complaint = project.run("ops.deploy", "dev").refused()
-    assert "The stage dev is deployed by `make resources` and `chalice deploy`" in complaint
+    assert "The stage dev was deployed by `make resources` and `chalice deploy`" in complaint
     assert "go on with `make resources STAGE=dev`" in complaint
 
 
@@ -250,7 +250,7 @@ def test_make_resources_refuses_a_stage_that_make_deploy_has(project: Project, m
     topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     cloudformation.create_stack(StackName="overtime-qa", TemplateBody=json.dumps(topic))
     complaint = project.run("ops.resources", "qa").refused()
-    assert "The stage qa is deployed by `make deploy`" in complaint
+    assert "The stage qa was deployed by `make deploy`" in complaint
 
 
 def test_an_account_with_a_small_quota_is_refused_before_chalice_stops_half_way(
@@ -258,6 +258,6 @@ def test_an_account_with_a_small_quota_is_refused_before_chalice_stops_half_way(
 ) -> None:
     new_account = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
     monkeypatch.setattr("tests.deploy.conftest.QUOTA", new_account)
-    assert "this account has 0 left to reserve" in project.run("ops.resources", "small").refused()
+    assert "this account can reserve 0" in project.run("ops.resources", "small").refused()
     stacks = client(moto, "cloudformation").describe_stacks()["Stacks"]
     assert "overtime-small-resources" not in [stack["StackName"] for stack in stacks]

@@ -186,7 +186,7 @@ def test_deploying_the_same_again_changes_and_sends_nothing(
     project: Project, deployed: Deployed
 ) -> None:
     said = project.run("ops.deploy", "dev").well()
-    assert "overtime-dev is as it should be already." in said
+    assert "overtime-dev is up to date." in said
     assert "is there already: s3://" in said
     assert f"API      {deployed.api}" in said
 
@@ -274,5 +274,5 @@ def test_a_first_creation_that_fails_is_no_obstacle_to_the_next(
     assert client(local_aws, "dynamodb").list_tables()["TableNames"] == []
 
     said = project.run("ops.deploy", "dev").well()
-    assert "overtime-dev is ROLLBACK_COMPLETE, left by a creation that failed" in said
+    assert "overtime-dev is ROLLBACK_COMPLETE after a failed creation" in said
     run_a_report(Deployed(project, said))

@@ -82,7 +82,7 @@ def test_an_idle_stage_is_as_large_as_it_is_configured() -> None:
     assert round(read, 4) == round(SHARDS * len(DuePartition) * minutes / 2 / 1e6, 4)
     alarms = next(what for what in quantities if "alarms" in what)
     operating = (ROOT / "docs" / "operating.md").read_text()
-    [counted] = re.findall(r"tell nobody: all (\d+)", operating)
+    [counted] = re.findall(r"without a recipient: all (\d+)", operating)
     assert f"alarms, {counted} that watch a metric each" in alarms
     assert quantities[alarms] == int(counted)
 

@@ -1,2 +1,2 @@
-"""The checks of `make doctor`: pure functions, one a check. What they take, by name, is what
+"""The checks of `make doctor`, each a pure function. Its parameters name values that
 ops/doctor/observed reads."""

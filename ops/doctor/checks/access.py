@@ -1,4 +1,4 @@
-"""Who may do what: the functions, clients, and strangers."""
+"""Permissions of functions, and authentication of clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ops.doctor.findings import Finding, fine, judged, wrong
 
 MODES = ("tokens", "jwt", "iam")
-DEPLOY = "Deploy again, or write it into the file if it is meant."
+DEPLOY = "Deploy again, or add it to the file if it is intended."
 
 
 class Grant(NamedTuple):
@@ -32,11 +32,11 @@ def policies(
     declared: Mapping[str, list[dict[str, Any]]],
     needed: Mapping[str, list[dict[str, Any]]],
 ) -> Iterator[Finding]:
-    """No function may do more than its file says, nor less."""
+    """Each function may do exactly what its file says."""
     for name, statements in granted.items():
         may, should = grants(statements), grants(declared[name])
         wider = sorted(one for one in may if not any(_covers(other, one) for other in should))
-        # a file's `*` may stand for what only the deployed stack knows
+        # a `*` in a file may stand for an id that only the deployed stack knows
         lacking = sorted(
             one
             for one in grants(needed[name])
@@ -48,7 +48,8 @@ def policies(
         file = f".chalice/policy-{name}.json"
         for grant in wider:
             does = "may" if grant.effect == "Allow" else "is denied"
-            yield wrong(f"{name} {does} {grant}, which {file} does not say", DEPLOY)
+            allow = "allow" if grant.effect == "Allow" else "deny"
+            yield wrong(f"{name} {does} {grant}, which {file} does not {allow}", DEPLOY)
         for grant in lacking:
             lacks = "may not" if grant.effect == "Allow" else "is not denied"
             yield wrong(f"{name} {lacks} {grant}, which {file} says", DEPLOY)
@@ -57,8 +58,8 @@ def policies(
 
 
 def grants(statements: list[dict[str, Any]]) -> set[Grant]:
-    """What is allowed and denied. A statement in a form that our files never use concerns all that
-    it might."""
+    """What is allowed and denied. A statement in a form that this project does not use is read as
+    widely as possible."""
     found: set[Grant] = set()
     for statement in statements:
         actions = _listed(statement.get("Action", "*"))
@@ -89,9 +90,11 @@ def _listed(value: Any) -> list[str]:
 def mode(auth: str, local: bool) -> Finding:
     return judged(
         auth in MODES or (local and auth == "open"),
-        f"who may is decided by AUTH={auth}",
+        f"callers authenticate by AUTH={auth}",
         wrong(
-            f"AUTH={auth} lets everybody in" if auth == "open" else f"AUTH={auth or ' is not set'}",
+            f"AUTH={auth} admits every caller"
+            if auth == "open"
+            else f"AUTH={auth or ' is not set'}",
             f"Set AUTH to {', '.join(MODES)} under environment_variables in .chalice/config.json"
             " and deploy.",
         ),
@@ -99,9 +102,9 @@ def mode(auth: str, local: bool) -> Finding:
 
 
 def strangers(stranger: str, auth: str) -> Finding:
-    """`stranger` is what the list of jobs answers without credentials."""
+    """`stranger` is the answer of GET /jobs without credentials."""
     if auth == "open":
-        return fine("AUTH=open asks nobody for credentials")
+        return fine("AUTH=open needs no credentials")
     refused = ("403", "404") if auth == "iam" else ("401", "403")  # docs/security.md says why
     return judged(
         stranger in refused,
@@ -130,6 +133,6 @@ def alive(health: str) -> Finding:
         "GET /health answers 200",
         wrong(
             f"GET /health answers {health}",
-            "The log of the function api_handler says why; locally: make run",
+            "See the log of the function api_handler; locally: make run",
         ),
     )

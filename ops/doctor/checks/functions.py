@@ -1,4 +1,4 @@
-"""Are the functions there, called, given enough and kept up?"""
+"""Do the functions exist, with triggers, concurrency, logs and a supported Python?"""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def visibility(
             continue
         seconds, timeout = queues[source.queue].visibility, functions[source.function].timeout
         what = f"{source.queue} hides messages for {seconds} s, {source.function} takes {timeout} s"
-        mend = f"Set VisibilityTimeout in .chalice/resources.json to {ADVISED * timeout}; deploy."
+        fix = f"Set VisibilityTimeout in .chalice/resources.json to {ADVISED * timeout}; deploy."
         if seconds < timeout:
-            yield wrong(what, mend)
+            yield wrong(what, fix)
         elif seconds < ADVISED * timeout:
-            yield doubtful(f"{what}; AWS advises {ADVISED} times as long", mend)
+            yield doubtful(f"{what}; AWS advises {ADVISED} times as long", fix)
         else:
             yield fine(what)
 
@@ -78,23 +78,23 @@ def called(
 def concurrency(
     functions: Mapping[str, Function], sources: Iterable[Source], account: Account
 ) -> Iterator[Finding]:
-    """SQS's pollers receive as much as they may run; what is turned away then wears out its
-    receives and ends as a dead letter."""
+    """SQS's pollers receive messages up to the queue's maximum. If the function may run less often,
+    the rest are throttled, use up their receives and become dead letters."""
     for source in sources:
         reserved = functions[source.function].reserved
         what = f"{source.function} may run {reserved} times at once, its queue starts"
         what += f" {source.maximum or 'any number'}"
-        mend = (
+        fix = (
             "make deploy sets the queue's maximum to reserved_concurrency of .chalice/config.json."
         )
         if reserved is not None:
             right = source.maximum is not None and source.maximum <= reserved
-            yield judged(right, what, wrong(what, mend))
+            yield judged(right, what, wrong(what, fix))
     bare = sorted(name for name, function in functions.items() if function.reserved is None)
     shared = f"{account.unreserved} of the account's {account.concurrency}"
     if bare and account.unreserved < FLOOR:
         yield doubtful(
-            f"{', '.join(bare)} share what concurrency is left, {shared}, with all other functions",
+            f"{', '.join(bare)} share the concurrency left, {shared}, with all other functions",
             "Reserve some (reserved_concurrency in .chalice/config.json), or ask AWS for a larger"
             " quota.",
         )
@@ -105,7 +105,7 @@ def concurrency(
 def held_requests(
     functions: Mapping[str, Function], account: Account, most_requests: float
 ) -> Iterator[Finding]:
-    """A request that is held takes up a place for as long as it is held."""
+    """A held request occupies a place as long as it is held."""
     if "api_handler" not in functions:
         return  # another check says so
     reserved = functions["api_handler"].reserved
@@ -120,11 +120,11 @@ def held_requests(
 
 
 def loops(recursion: Mapping[str, str]) -> Iterator[Finding]:
-    """A job that continues or is tried again is a message from a worker to its own queue."""
+    """A job that continues or retries is a message from a worker to its own queue."""
     for name, loop in recursion.items():
         yield judged(
             loop == LOOPS,
-            f"{name} may go on in a chain of invocations",
+            f"{name} may continue in a chain of invocations",
             wrong(
                 f"Lambda stops {name} after 16 invocations in a chain, and long jobs with it",
                 "make deploy STAGE=…, or after `chalice deploy`: make resources STAGE=…",
@@ -133,7 +133,7 @@ def loops(recursion: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def schedule(schedules: Mapping[str, bool]) -> Iterator[Finding]:
-    """Without sweeps nobody notices a lost message or a dead worker."""
+    """Without sweeps, lost messages and dead workers go unnoticed."""
     if not schedules:
         yield wrong("No schedule calls the sweeper", DEPLOY)
     for name, enabled in schedules.items():
@@ -162,12 +162,12 @@ def logs(
 def runtime(functions: Mapping[str, Function], today: date) -> Iterator[Finding]:
     for version in sorted({function.runtime for function in functions.values()}):
         end = END_OF_LIFE.get(version)
-        mend = "Build and deploy with a newer Python: Chalice takes the one that it runs on."
+        fix = "Build and deploy with a newer Python: Chalice uses the one that it runs on."
         if end is None:
-            yield doubtful(f"{version}: no date of deprecation is known here", mend)
+            yield doubtful(f"{version}: its date of deprecation is not known here", fix)
         elif end <= today:
-            yield wrong(f"{version} is deprecated by Lambda since {end}", mend)
+            yield wrong(f"Lambda has deprecated {version} since {end}", fix)
         elif end - today <= SOON:
-            yield doubtful(f"{version} is deprecated by Lambda on {end}", mend)
+            yield doubtful(f"Lambda will deprecate {version} on {end}", fix)
         else:
-            yield fine(f"{version} is kept up by Lambda until {end}")
+            yield fine(f"Lambda supports {version} until {end}")

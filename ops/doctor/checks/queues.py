@@ -1,4 +1,4 @@
-"""Do messages go where they should, and is somebody told when not?"""
+"""Do messages reach their functions, and do alarms have a recipient?"""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ def dead_letters(queues: Mapping[str, Queue]) -> Iterator[Finding]:
             yield judged(
                 queue.messages == 0,
                 f"{name} is empty",
-                wrong(f"{name} is not empty: {queue.messages}", "make redrive STAGE=… says why."),
+                wrong(f"{name} is not empty: {queue.messages}", "make redrive STAGE=… shows why."),
             )
         else:
             yield judged(
                 queue.dead_letters == name + DEAD,
-                f"{name} gives up to {name}{DEAD}",
-                wrong(f"{name} gives up to {queue.dead_letters}, not to {name}{DEAD}", TEMPLATE),
+                f"dead letters of {name} go to {name}{DEAD}",
+                wrong(
+                    f"Dead letters of {name} go to {queue.dead_letters}, not to {name}{DEAD}",
+                    TEMPLATE,
+                ),
             )
 
 
@@ -33,9 +36,9 @@ def alarms_tell(alarms: Mapping[str, Alarm], local: bool) -> Finding:
     those = ", ".join(mute) if len(mute) < len(alarms) else f"all {len(mute)}"
     return judged(
         local or not mute,
-        "alarms tell somebody" if not local else "alarms tell nobody, here on this machine",
+        "alarms have a recipient" if not local else "alarms need no recipient on this machine",
         doubtful(
-            f"Alarms that tell nobody: {those}",
+            f"Alarms without a recipient: {those}",
             'Set "AlarmEmail" under template_parameters in .chalice/config.json and deploy.',
         ),
     )
@@ -52,9 +55,9 @@ def alarms_quiet(alarms: Mapping[str, Alarm]) -> Iterator[Finding]:
 def sweeps(most_late: float) -> Finding:
     return judged(
         most_late < SWEEPS_MISSED_SECONDS,
-        f"sweeps are made: the most urgent job is {most_late:.0f} s late",
+        f"the sweeper runs: the most overdue job is {most_late:.0f} s late",
         wrong(
-            f"A job has been waiting {most_late:.0f} s for a sweep, and there is one a minute",
-            "The log of the function sweep says why it does not run or does not get through.",
+            f"A job has been waiting {most_late:.0f} s for a sweep; there should be one a minute",
+            "See the log of the function sweep: it does not run, or does not finish.",
         ),
     )

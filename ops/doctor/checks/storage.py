@@ -1,8 +1,8 @@
-"""Is all as the template declares it, and is what jobs refer to kept for long enough?
+"""Are all resources as the template declares them, and are payloads kept for long enough?
 
-CloudFormation compares what the template sets with what there is. Checks of other files read what
-it does not compare: triggers, the policies of roles (one attached by hand is no drift), and what
-`chalice deploy` makes, which no stack has.
+CloudFormation's drift detection compares the template with the resources. The other files check
+what it does not compare: triggers, policies attached to roles by hand, and the functions and API
+of `chalice deploy`, which are in no stack.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def drift_from_the_template(drift: list[dict[str, Any]]) -> Iterator[Finding]:
 
 
 def payloads_last(lifecycle: Mapping[str, int], retention_days: int) -> Iterator[Finding]:
-    """What a client uploads today may be needed by a job that begins in 30 days and whose result
-    is kept for the retention from then on."""
+    """A job may need today's upload in 30 days, and its result is kept for the retention after
+    that."""
     needed = retention_days + LONGEST_SCHEDULE_DAYS
     for prefix in ("jobs/", "uploads/"):
         days = lifecycle.get(prefix)
         if days is None:
-            yield doubtful(f"{prefix} has no lifecycle: what nobody needs stays", TEMPLATE)
+            yield doubtful(f"{prefix} has no lifecycle: orphaned objects stay for ever", TEMPLATE)
         elif days < needed:
             yield wrong(
                 f"{prefix} is deleted after {days} days; jobs refer to it for up to {needed}",

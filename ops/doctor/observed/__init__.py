@@ -1,4 +1,4 @@
-"""What a stage really has, for `make doctor` to judge; here what is read of its API."""
+"""Reads the actual state of a stage for `make doctor`; this file reads its API."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Observed(ResourcesRead):
 
     @part
     def health(self) -> str:
-        """What GET /health answers, or why it does not."""
+        """The status of GET /health, or why there is none."""
         return self._get("/health")
 
     @part
     def stranger(self) -> str:
-        """What GET /jobs answers to one without credentials."""
+        """The status of GET /jobs without credentials."""
         return self._get("/jobs")
 
     def _get(self, path: str) -> str:

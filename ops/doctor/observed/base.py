@@ -1,6 +1,6 @@
-"""What reading has in common: a part is read when a check first asks for it.
+"""The base of all readers: a part is read when a check first needs it.
 
-A part that cannot be read raises CannotBeRead; one that is not there is None or empty.
+A part that cannot be read raises CannotBeRead; one that does not exist is None or empty.
 """
 
 from __future__ import annotations

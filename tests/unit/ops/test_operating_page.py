@@ -40,7 +40,7 @@ def test_the_page_counts_the_alarms_of_a_stage_as_it_is_configured() -> None:
     functions = [name for name in read_policies() if name != "authorize_push"]
     made = [function_alarms("".join(map(str.capitalize, n.split("_"))), n) for n in functions]
     number = len(DECLARED) + sum(map(len, made)) + len(("table", *INDEXES, "reserve"))
-    assert f"Alarms that tell nobody: all {number}\n" in PAGE
+    assert f"Alarms without a recipient: all {number}\n" in PAGE
 
 
 def test_every_alarm_is_explained() -> None:

@@ -193,7 +193,7 @@ def test_every_lane_is_looked_at() -> None:
     assert bodies("overtime-dev-heavy-dead") == []
 
 
-def test_a_no_in_one_lane_hides_none_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_no_for_one_lane_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     put("garbage")
     put("rubbish", lane="heavy")
     with pytest.raises(Refusal) as refused:

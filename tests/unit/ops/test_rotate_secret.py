@@ -72,7 +72,7 @@ def test_a_second_rotation_within_the_overlap_needs_a_yes(stage_secret: Secrets)
 
 
 def test_a_stage_without_a_secret_has_none_to_rotate(stage_secret: Secrets) -> None:
-    with pytest.raises(Refusal, match="dev has sealed nothing yet"):
+    with pytest.raises(Refusal, match="dev has no secret yet"):
         rotate_secret.main(["dev"])
     assert stage_secret.read() is None
 

@@ -113,5 +113,7 @@ def test_a_stage_that_is_not_deployed_is_told(run: Run) -> None:
 
 
 def test_a_token_that_is_not_named_is_asked_for(run: Run) -> None:
-    with pytest.raises(Refusal, match=r"Say which one: TOKEN=<id>, as make tokens STAGE=dev"):
+    with pytest.raises(
+        Refusal, match=r"TOKEN is missing. Use TOKEN=<id> from make tokens STAGE=dev"
+    ):
         run("revoke", "dev", "")

@@ -67,7 +67,7 @@ def test_the_old_one_signs_beside_the_new_one_for_a_day(
 
 
 @pytest.mark.parametrize(("overlap", "lasts"), [("0m", 0), ("30m", HOUR // 2), ("2d", 2 * DAY)])
-def test_or_for_as_long_as_it_is_told(
+def test_the_overlap_can_be_chosen(
     signing: Signing, capsys: pytest.CaptureFixture[str], overlap: str, lasts: int
 ) -> None:
     made(capsys)
@@ -90,11 +90,11 @@ def test_a_third_would_silence_the_first_and_is_not_made_unasked(
     assert signing() == (third, second)
 
 
-def test_of_two_at_once_the_second_is_told(
+def test_of_two_commands_at_once_the_second_is_refused(
     signing: Signing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SigningSecrets, "replace", lambda *_: False)
-    with pytest.raises(Refusal, match="Somebody else"):
+    with pytest.raises(Refusal, match="Another command has just replaced"):
         webhook_secret.main(["dev", "ada"])
 
 

@@ -15,13 +15,13 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Crea
     ("error", "sentence"),
     [
         (DENIED, "AWS answers: .*AccessDenied.*CreateStack"),
-        (NoCredentialsError(), "AWS asks who you are: export AWS_PROFILE"),
+        (NoCredentialsError(), "No AWS credentials are set: export AWS_PROFILE"),
         (EndpointConnectionError(endpoint_url="https://x"), "AWS was not reached: .*https://x"),
-        (KeyboardInterrupt(), "What CloudFormation has begun, it goes on with"),
+        (KeyboardInterrupt(), "CloudFormation continues what it has begun"),
         (Refusal("As it is."), "As it is."),
     ],
 )
-def test_what_goes_wrong_is_told_and_is_a_failure(error: BaseException, sentence: str) -> None:
+def test_an_error_is_one_sentence_and_a_failure(error: BaseException, sentence: str) -> None:
     def main(arguments: list[str]) -> None:
         raise error
 

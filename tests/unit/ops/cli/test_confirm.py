@@ -33,7 +33,7 @@ def test_anything_else_does_not(monkeypatch: pytest.MonkeyPatch, text: str) -> N
         confirm("Go on?", yes=False)
 
 
-def test_where_nobody_can_answer_it_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_the_answer_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("YES", raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     with pytest.raises(Refusal, match=r"Go on\? No terminal to confirm on.*YES=1"):

@@ -192,14 +192,14 @@ def test_a_stage_that_is_well_is_told_so(check: Check) -> None:
 @pytest.mark.parametrize(
     ("check", "grade", "instead"), RED, ids=[f"{n}-{row[0].__name__}" for n, row in enumerate(RED)]
 )
-def test_what_is_wrong_is_said_with_what_mends_it(
+def test_a_finding_that_is_wrong_says_how_to_fix_it(
     check: Check, grade: Grade, instead: dict[str, Any]
 ) -> None:
     found = [one for one in examine(check, Stage(**instead)) if one.grade is not Grade.FINE]
     assert {one.grade for one in found} == {grade}
     for finding in found:
         assert len(finding.what) > 10
-        assert len(finding.mend) > 10
+        assert len(finding.fix) > 10
 
 
 def test_every_check_is_shown_red() -> None:
@@ -215,12 +215,12 @@ def test_a_function_without_a_reserve_is_fine_where_there_is_plenty() -> None:
     assert grades(functions.concurrency, functions=worker(reserved=None)) == {Grade.FINE}
 
 
-def test_a_policy_in_other_words_is_the_same() -> None:
+def test_an_equivalent_policy_is_the_same() -> None:
     said = [READ | {"Action": "S3:GetObject"}, TRACE]
     assert grades(access.policies, granted={"default_worker": said}) == {Grade.FINE}
 
 
-def test_what_only_a_deployed_stack_knows_may_be_any() -> None:
+def test_an_id_that_only_a_deployed_stack_knows_may_be_any() -> None:
     declared = {"default_worker": [READ | {"Resource": "arn:aws:execute-api:us-east-1:1:*/api"}]}
     for resource, expected in (("1:abc/api", Grade.FINE), ("2:abc/api", Grade.WRONG)):
         granted = may(Resource=f"arn:aws:execute-api:us-east-1:{resource}")
@@ -228,13 +228,13 @@ def test_what_only_a_deployed_stack_knows_may_be_any() -> None:
         assert found == {expected}
 
 
-def test_a_denial_and_a_condition_as_written_are_fine() -> None:
+def test_a_denial_and_a_condition_as_in_the_file_are_fine() -> None:
     said = {"default_worker": [READ | SOME, DENIED]}
     assert grades(access.policies, granted=said, declared=said, needed=said) == {Grade.FINE}
 
 
 @pytest.mark.parametrize("stranger", ["403", "404"])
-def test_who_does_not_sign_is_refused_as_on_a_path_that_is_not_there(stranger: str) -> None:
+def test_an_unsigned_request_is_refused_like_an_unknown_path(stranger: str) -> None:
     assert grades(access.strangers, auth="iam", stranger=stranger) == {Grade.FINE}
 
 
@@ -244,12 +244,12 @@ def test_the_local_stage_may_be_open_and_its_alarms_mute() -> None:
     assert grades(queues.alarms_tell, alarms=alarm(tells=False), local=True) == {Grade.FINE}
 
 
-def test_what_cannot_be_read_is_neither_fine_nor_wrong() -> None:
+def test_an_unreadable_setting_is_neither_fine_nor_wrong() -> None:
     class Dark(Stage):
         def __getattribute__(self, name: str) -> Any:
             if name == "drift":
-                raise CannotBeRead("nobody may look")
+                raise CannotBeRead("access denied")
             return super().__getattribute__(name)
 
     [finding] = doctor.examine(storage.drift_from_the_template, Dark())
-    assert (finding.grade, finding.mend) == (Grade.UNREADABLE, "nobody may look")
+    assert (finding.grade, finding.fix) == (Grade.UNREADABLE, "access denied")

@@ -295,13 +295,13 @@ def test_what_went_wrong_since_is_found(capsys: pytest.CaptureFixture[str]) -> N
     code, said = diagnosis(capsys)
     assert code == 1
     for text in (
-        "sweep may dynamodb:* on *, which .chalice/policy-sweep.json does not say",
+        "sweep may dynamodb:* on *, which .chalice/policy-sweep.json does not allow",
         "sweep may s3:* on *",
         "overtime-dev-heavy-dead is not empty: 1",
         "overtime-dev-heavy hides messages for 60 s, heavy_worker takes 900 s",
         "overtime-dev-default does not feed default_worker: the mapping is Disabled",
         "The schedule sweeps is disabled",
         "The alarm overtime-dev-oldest-due has gone off",
-        "for a sweep, and there is one a minute",
+        "for a sweep; there should be one a minute",
     ):
         assert text in said

@@ -53,11 +53,11 @@ def test_more_than_that_is_refused_with_the_ways_out(account: Account, left: int
     with pytest.raises(Refusal) as refused:
         require(account)
     said = str(refused.value)
-    assert f"reserve a concurrency of 150, and this account has {left} left" in said
+    assert f"reserve a concurrency of 150; this account can reserve {left}" in said
     assert '"ReserveConcurrency": "false" under template_parameters' in said
 
 
-def test_who_reserves_nothing_needs_nothing() -> None:
+def test_without_a_reserve_no_quota_is_needed() -> None:
     require(Account(10, 10), ReserveConcurrency="false")
 
 
@@ -72,7 +72,7 @@ def test_what_chalice_deploy_would_reserve_is_refused_before_it_stops_half_way(
     for account in (enough, short):
         monkeypatch.setattr(Stage, "client", lambda self, service, it=account: it)
         if account is short:
-            with pytest.raises(Refusal, match=f"of {needed}, .* remove reserved_concurrency there"):
+            with pytest.raises(Refusal, match=f"of {needed}; .* remove reserved_concurrency there"):
                 require_for_chalice(Stage("overtime", "dev"))
         else:
             require_for_chalice(Stage("overtime", "dev"))

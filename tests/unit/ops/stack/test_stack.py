@@ -177,13 +177,13 @@ def test_what_a_failed_creation_left_is_deleted(
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        ("UPDATE_IN_PROGRESS", "somebody else changes it"),
-        ("DELETE_IN_PROGRESS", "somebody else changes it"),
+        ("UPDATE_IN_PROGRESS", "another change is running"),
+        ("DELETE_IN_PROGRESS", "another change is running"),
         ("IMPORT_ROLLBACK_FAILED", "delete-stack --stack-name overtime-dev"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name overtime-dev"),
     ],
 )
-def test_what_somebody_must_look_at_first_is_left_alone(status: str, sentence: str) -> None:
+def test_a_stack_that_an_operator_must_fix_is_left_alone(status: str, sentence: str) -> None:
     cloud = CloudFormation(status)
     with pytest.raises(Refusal, match=sentence):
         stack_of(cloud).clear_the_way()

@@ -76,7 +76,7 @@ def lines(template: dict[str, Any]) -> list[list[Any]]:
     ]
 
 
-def test_every_alarm_tells_somebody_and_says_what_it_means(template: dict[str, Any]) -> None:
+def test_every_alarm_has_a_recipient_and_a_description(template: dict[str, Any]) -> None:
     assert len(alarms(template)) >= 9
     for properties in alarms(template).values():
         assert properties["AlarmActions"] == TELL
@@ -144,7 +144,7 @@ def test_a_stranger_who_is_refused_rings_no_alarm() -> None:
     assert [alarm["Properties"]["MetricName"] for alarm in made] == ["Throttles"]
 
 
-def test_nobody_is_told_unless_an_address_is_given() -> None:
+def test_alarms_have_no_recipient_without_an_address() -> None:
     resources = resources_template(STAGE)
     assert resources["Parameters"]["AlarmEmail"]["Default"] == ""
     assert resources["Resources"]["AlarmTopic"]["Condition"] == "SomebodyIsTold"

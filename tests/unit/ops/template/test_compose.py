@@ -162,7 +162,7 @@ def test_each_function_has_a_role_with_its_own_policy(generated: dict[str, Any])
         assert "ManagedPolicyArns" not in properties(composed, f"{logical_id}Role")
 
 
-def test_a_function_that_nobody_wrote_a_policy_for_is_refused(generated: dict[str, Any]) -> None:
+def test_a_function_without_a_policy_file_is_refused(generated: dict[str, Any]) -> None:
     generated["Resources"]["NightWatch"] = copy.deepcopy(generated["Resources"]["APIHandler"])
     with pytest.raises(Refusal, match=r"write \.chalice/policy-night_watch\.json"):
         compose(DEV, generated)
@@ -230,7 +230,7 @@ def test_a_stage_may_choose_to_reserve_nothing(generated: dict[str, Any]) -> Non
     assert "Reserves" in composed["Conditions"]
 
 
-def test_who_answers_no_request_is_told_what_links_begin_with(generated: dict[str, Any]) -> None:
+def test_a_function_without_requests_gets_the_base_of_links(generated: dict[str, Any]) -> None:
     composed = compose(DEV, generated)
     told = properties(composed, "DefaultWorker")["Environment"]["Variables"]["PUBLIC_URL"]
     assert told == GENERATED["Outputs"]["EndpointURL"]["Value"]

@@ -43,7 +43,7 @@ def test_a_problem_of_the_application_has_the_applications_status() -> None:
 @pytest.mark.parametrize(
     ("kind", "status"), [("THROTTLED", "429"), ("QUOTA_EXCEEDED", "429"), ("DEFAULT_5XX", "503")]
 )
-def test_who_shall_come_again_is_told_when(kind: str, status: str) -> None:
+def test_a_temporary_refusal_has_a_retry_after(kind: str, status: str) -> None:
     assert RESPONSES[kind]["statusCode"] == status
     after = RESPONSES[kind]["responseParameters"]["gatewayresponse.header.Retry-After"]
     assert re.fullmatch(r"'\d+'", after)
