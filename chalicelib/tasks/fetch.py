@@ -1,4 +1,4 @@
-"""The `fetch` task: one call of somebody else's HTTP API, made politely.
+"""The `fetch` task: one call of a third party's HTTP API, with bounded retries.
 
 A model for calling third parties. It waits as long as they ask for, gives up where asking again
 cannot help, and sends the job's key, by which they can tell a repeated call from a new one.

@@ -187,7 +187,7 @@ def test_an_open_stage_is_refused(quick: Project) -> None:
 
 def test_a_stage_without_auth_is_refused(quick: Project) -> None:
     quick.configure(environment_variables={})
-    assert "would let everybody in" in quick.run("ops.bundle", "dev").refused()
+    assert "would admit every caller" in quick.run("ops.bundle", "dev").refused()
 
 
 def test_settings_that_app_py_refuses_are_told_in_its_own_sentence(quick: Project) -> None:
