@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,5 +51,8 @@ def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:
         raise Refusal("No AWS credentials are set: export AWS_PROFILE, or keys.") from None
     except BotoCoreError as error:
         raise Refusal(f"AWS was not reached: {error}") from None
+    except BrokenPipeError:  # `make jobs | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]
+        raise SystemExit(141) from None  # 128 + SIGPIPE, as a shell has it
     except KeyboardInterrupt:
         raise Refusal("\nStopped. CloudFormation continues what it has begun.") from None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from ops.cli.command import run
 from ops.cli.stage import Refusal
+from tests.aws import ROOT
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "CreateStack")
 
@@ -35,3 +39,19 @@ def test_a_mistake_of_ours_keeps_its_traceback() -> None:
 
     with pytest.raises(KeyError):
         run(main, [])
+
+
+def test_a_reader_that_has_read_enough_ends_the_command_without_a_word() -> None:
+    """As `make jobs | head` does."""
+    program = (
+        "from ops.cli.command import run\nrun(lambda _: [print(n) for n in range(99_999)], [])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        assert command.stdout.readline() == b"0\n"
+        command.stdout.close()
+        assert command.stderr.read() == b""
+    assert command.returncode == 141
