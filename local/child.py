@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Mapping
 
-from local.lines import readable
+from local.lines import Polls, Tone, readable
 from local.settings import ROOT
 from local.terminal import shown
 
 WIDTH = 8  # of the longest name, so that the lines of all children align
 # ANSI: cyan, green, yellow, blue, magenta, light blue
 COLOURS = {"api": 36, "default": 32, "heavy": 33, "webhooks": 34, "sweep": 35, "push": 94}
+TONES: dict[Tone, int] = {"good": 32, "odd": 33, "bad": 31}  # green, yellow, red
 _one_line_at_a_time = threading.Lock()
 
 
@@ -47,9 +48,10 @@ class Child:
 
     def _pass_on(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
+        polls = Polls()
         for line in process.stdout:
-            for text in readable(line.decode(errors="replace").rstrip("\n")):
-                say(text, of=self.name)
+            for one in polls.fold(readable(line.decode(errors="replace").rstrip("\n"))):
+                say(one.text, of=self.name, tone=one.tone)
 
     @property
     def alive(self) -> bool:
@@ -86,14 +88,18 @@ class Child:
         self._process = None
 
 
-def say(text: str, of: str | None = None) -> None:
-    """Prints a line; that of a child bears its name, in colour on a terminal."""
+def say(text: str, of: str | None = None, tone: Tone = None) -> None:
+    """Prints a line. That of a child bears its name, and on a terminal the colour of its tone."""
     if of is not None:
-        text = shown(text)  # a task may log text from clients
-        prefix = f"{of:<{WIDTH}} |"
-        if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-            prefix = f"\033[{COLOURS.get(of, 37)}m{prefix}\033[0m"
-        text = f"{prefix} {text}"
+        # a task may log text from clients
+        name = _coloured(f"{of:<{WIDTH}} |", COLOURS.get(of, 37))
+        text = f"{name} {_coloured(shown(text), TONES.get(tone))}"
     # the reader may be gone, as in `make run | head` or with a closed terminal
     with _one_line_at_a_time, contextlib.suppress(OSError):
         print(text, flush=True)
+
+
+def _coloured(text: str, code: int | None) -> str:
+    if code is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\033[{code}m{text}\033[0m"

@@ -9,11 +9,13 @@ refuse in plain text, and give each held request (`Prefer: wait`) a thread of it
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
 from typing import Any
@@ -23,6 +25,7 @@ from chalice.deploy.validate import validate_routes
 from chalicelib.tasks import broken_files
 from local import parent_watchdog
 from local.gateway import Answer, Gateway, problem
+from local.lines import ANSWERED
 from local.project import load_app
 from local.settings import HOST, read_settings
 from local.stage import read_config, read_gate
@@ -48,9 +51,11 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # with it, every request on a kept connection takes 44 ms
     wbufsize = 2**16  # head and body leave in one packet
     timeout = IDLE_SECONDS
+    began: float | None = None  # of the current request
     unread = False  # the client may still be sending a body that is not read
 
     def answer(self) -> None:
+        self.began = time.perf_counter()
         with self.server.one_request:
             self.server.busy += 1
         try:
@@ -110,6 +115,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(problem(code, f"{message or explain or 'The request cannot be read'}."))
 
     def send(self, answer: Answer) -> None:
+        self.note(answer)
         self.send_response(answer.status)
         names = {name.lower() for name, _ in answer.headers}
         for name, value in answer.headers:
@@ -125,6 +131,20 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and answer.status not in BODILESS:
             self.wfile.write(answer.body)
 
+    def note(self, answer: Answer) -> None:
+        """A line for local/lines.py, also of what the app never sees."""
+        began, self.began = self.began, None
+        line = {
+            "at": datetime.now(UTC).isoformat(),
+            "event": ANSWERED,
+            "method": self.command or "?",
+            "path": getattr(self, "path", "?"),
+            "http_status": answer.status,
+            "ms": began and (time.perf_counter() - began) * 1_000,
+            "reason": reason_of(answer),
+        }
+        print(json.dumps(line), flush=True)
+
     def finish(self) -> None:
         super().finish()
         if self.unread:
@@ -139,7 +159,21 @@ class Handler(BaseHTTPRequestHandler):
             pass
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the app logs its requests, and API Gateway logs no refused ones."""
+        """`note` does."""
+
+
+def reason_of(answer: Answer) -> str | None:
+    """Why a request was refused, as its problem document says it."""
+    if answer.status < 400:
+        return None
+    try:
+        document = json.loads(answer.body)
+        detail, faults = document["detail"], document.get("errors", [])
+    except (ValueError, TypeError, KeyError):  # no problem document
+        return None
+    if faults and faults[0]["detail"] not in detail:
+        return f"{detail} {faults[0]['pointer']}: {faults[0]['detail']}"
+    return str(detail)
 
 
 class Server(ThreadingHTTPServer):
@@ -170,7 +204,8 @@ def main() -> None:
     parent_watchdog.hold()
     app = load_app()
     for line in broken_files():
-        print(f"{line} The other tasks can be submitted.", flush=True)
+        said = {"event": f"{line} The other tasks can be submitted.", "level": "ERROR"}
+        print(json.dumps(said), flush=True)
     validate_routes(app.routes)  # what `chalice deploy` would refuse
     settings = read_settings()
     server = Server(settings.port, Gateway(app, read_config(), read_gate(settings)))

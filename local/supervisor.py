@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from chalicelib.domain.task import LANES
@@ -21,6 +23,7 @@ TICK_SECONDS = 0.2
 SAVING_SECONDS = 3  # for a job to save and tidy up; one that is cut off waits for its lease's end
 GRACE_SECONDS = FINISH_SECONDS + SAVING_SECONDS
 LISTEN_SECONDS = 30
+SILENT_SECONDS = 3  # at most, while something is under way
 RESTART_SECONDS = 1  # at least, between two starts of a child that keeps ending
 
 
@@ -53,10 +56,13 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: a closed terminal
             signal.signal(number, self.count_stop)
         try:
-            say(f"Starting the local AWS on port {self.settings.aws_port}.")
-            self.aws.start(pause=self.pause)
-            apply_resources(self.aws)
-            if self.start():
+            with doing(f"Starting the local AWS on port {self.settings.aws_port}."):
+                self.aws.start(pause=self.pause)
+            with doing("Creating the table, the bucket and the queues."):
+                apply_resources(self.aws)
+            with doing("Starting the API and the workers."):
+                well = self.start()
+            if well:
                 self.greet()
             while True:
                 self.pause(TICK_SECONDS)
@@ -119,16 +125,17 @@ class Supervisor:
         say(f"\n{reason}\nWaiting for the next change.")
 
     def reload(self, apply: bool) -> None:
-        say("\nThe sources have changed: reloading.")
         for child in self.workers:
             child.terminate()  # their jobs come to an end while the API starts anew
-        try:
-            if apply:
-                apply_resources(self.aws)
-        except Refusal as refusal:
-            self.wait_for_a_change(str(refusal))
-            return
-        if self.start():
+        with doing("\nThe sources have changed: reloading."):
+            try:
+                if apply:
+                    apply_resources(self.aws)
+            except Refusal as refusal:
+                self.wait_for_a_change(str(refusal))
+                return
+            well = self.start()
+        if well:
             say(f"Reloaded: {self.settings.url}")
 
     def replace_the_dead(self) -> None:
@@ -163,16 +170,32 @@ class Supervisor:
             child.kill()
 
     def stop(self, exit_code: int) -> int:
-        say(
-            "\nStopping. Running jobs save a checkpoint, or get"
-            f" {FINISH_SECONDS} s to finish (Ctrl-C again: at once)."
-        )
-        self.end_all()
-        if not self.aws.stop():
+        jobs = f"Running jobs save a checkpoint, or get {FINISH_SECONDS} s to finish"
+        with doing(f"\nStopping. {jobs} (Ctrl-C again: at once)."):
+            self.end_all()
+            saved = self.aws.stop()
+        if not saved:
             say("The local AWS did not stop by itself: what it held since its start is lost.")
             return 1
         say("Stopped.")
         return exit_code
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Says what is under way, and every few seconds that it still is."""
+    say(what)
+    over, began = threading.Event(), time.monotonic()
+
+    def remind() -> None:
+        while not over.wait(SILENT_SECONDS):
+            say(f"  still at it ({time.monotonic() - began:.0f} s)")
+
+    threading.Thread(target=remind, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def listens(port: int) -> bool:

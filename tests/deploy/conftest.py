@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from local.aws import SERVICES
 from tests.contract.ministack import ministack, not_installed
 
-FOR_A_STACK = "apigateway,apigatewayv2,events,execute-api,lambda,logs,sns"
+FOR_A_STACK = "apigateway,apigatewayv2,events,execute-api,lambda,logs,sns,ssm"
 
 
 # ── what moto lacks ──

@@ -1,5 +1,7 @@
 // One request at a time: what is repeated, what is refused, and what its error says.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { Client, JobCanceled, JobFailed, OvertimeError, Refused, Unreachable } from "overtime-client";
 import { answers, collect, cut, json, lost, problem, Service, URL_OF_SERVICE } from "./service.mjs";
@@ -246,4 +248,22 @@ test("an aborted call ends with the signal's reason", async () => {
   const client = service.client({ patience: 0 });
   await assert.rejects(client.tasks({ signal: controller.signal }), reason);
   assert.equal(service.requests.length, 1);
+});
+
+test("a redirect to the bucket does not take the token along", async () => {
+  const seen = [];
+  const listen = async (answer) => {
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization);
+      answer(response);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return [server, `http://127.0.0.1:${server.address().port}`];
+  };
+  const json = { "Content-Type": "application/json" };
+  const [bucket, there] = await listen((response) => response.writeHead(200, json).end('{"tasks":[]}'));
+  const [api, url] = await listen((response) => response.writeHead(303, { Location: there }).end());
+  assert.deepEqual(await new Client(url, { token: "secret" }).tasks(), []);
+  assert.deepEqual(seen, ["Bearer secret", undefined]);
+  for (const server of [bucket, api]) server.close();
 });
