@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -227,21 +227,26 @@ def test_without_a_connection_the_page_says_so_and_goes_on_afterwards(
     expect(page.get_by_text("No connection to the service")).to_be_hidden()
 
 
-def test_when_a_token_is_revoked_the_page_asks_for_another_and_goes_on(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AUTH", "tokens")
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """With tokens; commands of the project reach it."""
     api, aws, push = free_ports(3)
+    ports = {"PORT": api, "AWS_PORT": aws, "WS_PORT": push}
+    for name, value in {**ports, "STATE": tmp_path / "state", "AUTH": "tokens"}.items():
+        monkeypatch.setenv(name, str(value))
     run = Run(tmp_path / "state", api, aws, push)
-    ports = {"PORT": str(api), "AWS_PORT": str(aws), "WS_PORT": str(push)}
+    yield run
+    run.stop()
 
-    def tokens(*arguments: str) -> str:
-        command = [sys.executable, "-m", "ops.tokens", *arguments]
-        environment = os.environ | ports | {"STATE": str(tmp_path / "state")}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
+def tokens(*arguments: str) -> str:
+    command = [sys.executable, "-m", "ops.tokens", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_when_a_token_is_revoked_the_page_asks_for_another_and_goes_on(
+    browser: Browser, guarded: Run
+) -> None:
     def issued() -> str:
         [token] = re.findall(r"ot_\S+", tokens("issue", "local", "ada"))
         return str(token)
@@ -253,10 +258,10 @@ def test_when_a_token_is_revoked_the_page_asks_for_another_and_goes_on(
         expect(dialog).to_be_hidden()
 
     page = browser.new_context().new_page()
-    page.goto(f"{run.url}/#/new/fetch")
+    page.goto(f"{guarded.url}/#/new/fetch")
     first = issued()
     enter(first)
-    page.get_by_label(re.compile("^url")).fill(f"{run.url}/health")
+    page.get_by_label(re.compile("^url")).fill(f"{guarded.url}/health")
     [name] = re.findall(r"^(\S+) +ada", tokens("list", "local"), re.MULTILINE)
     tokens("revoke", "local", name)
     page.get_by_role("button", name="Submit").click()
@@ -267,12 +272,11 @@ def test_when_a_token_is_revoked_the_page_asks_for_another_and_goes_on(
     page.reload()
     expect(status_of(page)).to_have_text("succeeded")
     other = page.context.new_page()
-    other.goto(run.url)
+    other.goto(guarded.url)
     expect(other.get_by_role("dialog")).to_be_visible()  # a token is of its tab alone
     page.get_by_role("button", name="Forget token").click()
     expect(page.get_by_role("heading", name="This stage needs a token")).to_be_visible()
     page.context.close()
-    run.stop()
 
 
 def test_the_api_page_tries_a_call(opened: Open) -> None:
