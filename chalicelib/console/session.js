@@ -85,7 +85,15 @@ async function fetchWithToken(url, request) {
   }
 }
 
-export const client = new Client(base, { fetch: fetchWithToken });
+/** Closed while it connects, it closes once it is open: browsers complain of one that is closed before. */
+class Socket extends WebSocket {
+  close() {
+    if (this.readyState === WebSocket.CONNECTING) this.addEventListener("open", () => super.close());
+    else super.close();
+  }
+}
+
+export const client = new Client(base, { fetch: fetchWithToken, WebSocket: Socket });
 
 /** One request as it is, for what the client has no method for. Redirects to the bucket are followed. */
 export function request(path, options = {}) {
