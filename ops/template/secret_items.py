@@ -1,5 +1,5 @@
 """Who may touch the items of the jobs table that hold secrets. All else is denied, whatever a
-policy allows later: tasks are anybody's code."""
+policy allows later: tasks are code of many authors."""
 
 from __future__ import annotations
 
