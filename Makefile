@@ -22,8 +22,8 @@ run: ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=
 demo: app aws ## the three sample tasks on small inputs, through the command line
 	@$(BIN)/python -m local.demo
 
-test: app aws ## unit, contract, API and simulation tests
-	@$(BIN)/python -m pytest -n auto --ignore=tests/smoke --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients --ignore=tests/console
+test: app aws ## unit, contract, API and simulation tests, or TESTS=tests/tasks alone
+	@$(BIN)/python -m pytest $(if $(TESTS),"$$TESTS",-n auto --ignore=tests/smoke --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients --ignore=tests/console)
 
 e2e: app aws ## what `make deploy` sends, deployed to the local AWS with IAM enforced, and driven
 	@$(BIN)/python -m pytest tests/e2e

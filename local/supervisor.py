@@ -189,7 +189,7 @@ def doing(what: str) -> Iterator[None]:
 
     def remind() -> None:
         while not over.wait(SILENT_SECONDS):
-            say(f"  still at it ({time.monotonic() - began:.0f} s)")
+            say(f"  still working ({time.monotonic() - began:.0f} s)")
 
     threading.Thread(target=remind, daemon=True).start()
     try:

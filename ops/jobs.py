@@ -88,6 +88,8 @@ def show_all(system: System, owner: str, status: str, limit: int, as_lines: bool
             print(json_text(as_json(job), indent=0))
     else:
         print_table(HEAD, map(as_row, jobs[:limit]))
+    if not jobs and not owner:
+        print("No job is live. OWNER=… lists the finished jobs of an owner, too.", file=sys.stderr)
     if len(jobs) > limit:
         print(f"There are more: LIMIT={limit * 10} shows up to {limit * 10}.", file=sys.stderr)
 
@@ -119,7 +121,7 @@ def live(system: System, status: Status | None) -> Iterator[JobRecord]:
 def find(system: System, job_id: str) -> JobRecord:
     """Of any owner and any task."""
     if not ID.fullmatch(job_id):
-        raise Refusal(f"ID={job_id} is not the id of a job: 32 of 0-9 and a-f, as in make jobs.")
+        raise Refusal(f"ID={job_id} is not a job's whole id: 32 of 0-9 and a-f, as in make jobs.")
     job = system.jobs.read(job_id)
     if job is None or not job.visible(system.clock.now()):
         raise Refusal(f"There is no job {job_id}.")

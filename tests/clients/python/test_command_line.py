@@ -101,7 +101,7 @@ def test_a_job_that_fails_exits_with_1_and_can_be_retried(overtime: Shell):
         assert overtime("run", "fetch", "-p", f"url={third_party.url}") == 1
         [line] = overtime.err.splitlines()
         job = re.findall("[0-9a-f]{32}", line)[0]
-        assert line.endswith(f"To run it again: overtime retry {job}")
+        assert line.endswith(f"(To run it again: overtime retry {job})")
         assert overtime("retry", job) == 0
         assert overtime("wait", job, "--json") == 1
     assert json.loads(overtime.out)["error"]["title"]
@@ -124,6 +124,7 @@ def test_tasks_are_listed_and_one_is_described(overtime: Shell):
     assert overtime("tasks", "thumbnails") == 0
     assert "sizes\tlist of integer\trequired\tLongest edges, in pixels." in overtime.out
     assert "format\tjpeg|png|webp\tnull" in overtime.out
+    assert "images\tlist of file\trequired" in overtime.out
     assert overtime("tasks", "report", "--json") == 0
     assert json.loads(overtime.out)["name"] == "report"
 
@@ -140,10 +141,15 @@ def test_tasks_are_listed_and_one_is_described(overtime: Shell):
         ("list --statsu failed", "Did you mean --status?"),
         ("list --limit many", "--limit"),
         ("lst", 'Did you mean "list"?'),
-        ("status nothing", "To see your jobs: overtime list"),
+        ("status nothing", "To see your jobs with their whole ids: overtime list"),
         ("list --url localhost:1", "Write it in full: http://localhost:1"),
         ("list --url http://127.0.0.1:1", "Is it running?"),
         ("run", "TASK"),
+        ("run payroll", "the terminal of make run says why its file does not load"),
+        (
+            "--url http://127.0.0.1:1 list",
+            "(Options follow the command: overtime COMMAND --url URL)",
+        ),
     ],
 )
 def test_what_is_typed_wrongly_is_one_line_that_says_what_to_type(

@@ -23,6 +23,8 @@ PROPERTIES = {
     "headers": {"type": "object"},
     "mixed": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
     "anything": {},
+    "source": {"type": "string", "pattern": "^upload:[0-9a-f]{32}$"},
+    "scans": {"type": "array", "items": {"type": "string", "examples": ["upload:0", "https://a"]}},
 }
 
 
@@ -134,6 +136,14 @@ def test_a_file_that_is_none_is_told_with_the_closest(tmp_path: Path, given: str
     (tmp_path / "flights.csv").touch()
     with pytest.raises(Usage, match=said):
         files_of(task(), [given.format(tmp_path)])
+
+
+@pytest.mark.parametrize("name", ["source", "scans"])
+def test_a_path_for_an_upload_is_told_how_to_upload_it(tmp_path: Path, name: str):
+    (tmp_path / "a.csv").write_text("a")
+    with pytest.raises(Usage, match=f"Type: --file {name}={tmp_path}/a.csv"):
+        typed(f"{name}={tmp_path}/a.csv")
+    assert typed(f"{name}=upload:0123")
 
 
 def test_a_param_for_one_file_takes_one(tmp_path: Path):

@@ -102,6 +102,14 @@ def test_without_an_owner_the_live_jobs_of_all_owners_are_listed(run: Run, store
     assert sorted(ids(run("list", "dev", "--status", "queued"))) == waiting_ones
 
 
+def test_an_empty_list_says_where_finished_jobs_are(
+    capsys: pytest.CaptureFixture[str], stored: Store
+) -> None:
+    stored(succeeded(NOW))
+    jobs.main(["list", "dev"])
+    assert "OWNER=… lists the finished jobs" in capsys.readouterr().err
+
+
 def test_the_jobs_that_have_been_due_longest_come_first(run: Run, stored: Store) -> None:
     late, later, latest = (stored(running(NOW - age * MINUTE)) for age in (9, 6, 3))
     assert ids(run("list", "dev")) == [late.id, later.id, latest.id]
@@ -158,8 +166,8 @@ def test_more_jobs_than_one_page_holds_are_all_listed(run: Run, stored: Store) -
         (["list", "dev", "--status", "failed"], "STATUS=failed needs OWNER=…"),
         (["list", "dev", "--limit", "0"], "LIMIT=0 must be a whole number"),
         (["list", "dev", "--limit", "many"], "LIMIT=many must be a whole number"),
-        (["show", "dev", "../x"], r"ID=\.\./x is not the id of a job"),
-        (["show", "dev", ""], "ID= is not the id of a job"),
+        (["show", "dev", "../x"], r"ID=\.\./x is not a job's whole id"),
+        (["show", "dev", ""], "ID= is not a job's whole id"),
         (["show", "dev", "0" * 32], f"There is no job {'0' * 32}"),
         (["cancel", "dev", "0" * 32, "--yes"], f"There is no job {'0' * 32}"),
         (["list", "staging"], "There is no function overtime-staging in .* make deploy STAGE="),

@@ -17,13 +17,17 @@ from overtime.command.config import Usage
 from overtime.command.work import DONE, ENDED_BADLY, LEFT, NOT_ASKED
 from overtime.errors import JobEnded, NotOvertime, OvertimeError, Refused, TimedOut, Unreachable
 
+HELP = "See: overtime --help"
+
 
 def run_app(arguments: list[str]) -> int:
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
         return code if isinstance(code, int) else DONE
     except CycloptsError as error:
-        screen.say(f"{' '.join(str(error).split())} See: overtime --help")
+        late = arguments[:1] and arguments[0].startswith("-") and "Unknown command" in str(error)
+        hint = "Options follow the command: overtime COMMAND --url URL" if late else HELP
+        screen.say(" ".join(str(error).split()), hint)
     except KeyboardInterrupt:
         screen.say("stopped before the job was submitted.")
         return LEFT
@@ -35,7 +39,7 @@ def run_app(arguments: list[str]) -> int:
         screen.say(str(ended))
         return ENDED_BADLY
     except OvertimeError as error:
-        screen.say(f"{error} {advice(error)}")
+        screen.say(str(error), advice(error))
     except OSError as error:
         screen.say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
     return NOT_ASKED
@@ -54,7 +58,7 @@ def advice(error: OvertimeError) -> str:
         case Refused(status=401 | 403):
             return "To give a token: overtime login URL, or OVERTIME_TOKEN=…"
         case Refused(status=404):
-            return "To see your jobs: overtime list"
+            return "To see your jobs with their whole ids: overtime list"
         case Refused(slug="job-not-finished"):
             return "To stop it first: overtime cancel JOB"
         case TimedOut():

@@ -21,7 +21,10 @@ MISSING = object()
 def find_task(tasks: Sequence[Task], name: str) -> Task:
     found = {task.name: task for task in tasks}
     if name not in found:
-        raise Usage(f"There is no task {name!r}. {meant(name, found)} See: overtime tasks")
+        hint = meant(name, found)
+        if hint.startswith("There is"):
+            hint += " If it is new, the terminal of make run says why its file does not load."
+        raise Usage(f"There is no task {name!r}. {hint} See: overtime tasks")
     return found[name]
 
 
@@ -74,6 +77,8 @@ def params_of(
                 f"{task.name} has no param {name!r}. {hint} See: overtime tasks {task.name}"
             )
     for name, values in typed.items():
+        if takes_upload(schemas.get(name, {}), task.params) and any(map(is_path, values)):
+            raise Usage(f"{name!r} is a file's upload. Type: --file {name}={values[0]}")
         params[name] = value_of(name, values, schemas.get(name, {}), task.params)
     for name in required:
         if name not in params and name not in files:
@@ -100,6 +105,22 @@ def files_of(task: Task, given: Sequence[str]) -> dict[str, list[Path]]:
     return found
 
 
+def takes_upload(schema: Schema, root: Schema) -> bool:
+    choices = kinds(schema, root)
+    entries = [entry for one in choices for entry in kinds(one.get("items") or {}, root)]
+    return any(map(is_upload, (*choices, *entries)))
+
+
+def is_upload(kind: Schema) -> bool:
+    """Whether it is, or may be, the id of an upload."""
+    said = [str(kind.get("pattern", "")), *map(str, kind.get("examples", ()))]
+    return any(one.lstrip("^(?:").startswith("upload:") for one in said)
+
+
+def is_path(text: str) -> bool:
+    return Path(text).is_file()
+
+
 def takes_several(schema: Schema, root: Schema) -> bool:
     return any(kind.get("type") == "array" for kind in kinds(schema, root))
 
@@ -109,7 +130,7 @@ def checked(path: Path) -> Path:
         raise Usage(f"{path} is a folder. Name a file in it.")
     if not path.is_file():
         near = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, near, 1)
+        close = difflib.get_close_matches(path.name, near, 1, 0.75)
         hint = f" Did you mean {path.with_name(close[0])}?" if close else ""
         raise Usage(f"There is no file {path}.{hint}")
     return path

@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from overtime.command.params import kinds, members
+from overtime.command.params import is_upload, kinds, members
 from overtime.models import Event, Job, Task
 
 STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running": "cyan"}
@@ -36,8 +36,9 @@ def clean(text: object) -> str:
     return "".join(one if one.isprintable() else " " if one in "\n\t" else "�" for one in str(text))
 
 
-def say(text: str) -> None:
-    sys.stderr.write(f"overtime: {clean(text)}\n")
+def say(text: str, hint: str = "") -> None:
+    """One line. `hint` says what to type next."""
+    sys.stderr.write(f"overtime: {clean(text)}" + (f" ({clean(hint)})\n" if hint else "\n"))
 
 
 def show_json(value: Any) -> None:
@@ -90,6 +91,8 @@ def kind_of(schema: Any, root: Any) -> str:
     for kind in kinds(schema, root):
         if "enum" in kind:
             words.append("|".join(map(str, kind["enum"])))
+        elif is_upload(kind):
+            words.append("file")
         elif kind.get("type") == "array":
             words.append(f"list of {kind_of(kind.get('items') or {}, root)}")
         else:

@@ -83,7 +83,7 @@ def waited(handle: JobHandle, live: screen.Live) -> int:
     except KeyboardInterrupt:
         live.bars.stop()
         if not (sys.stdin.isatty() and confirmed(f"\nCancel job {handle.id}?")):
-            screen.say(f"job {handle.id} goes on. To watch it again: overtime wait {handle.id}")
+            screen.say(f"job {handle.id} goes on.", f"To watch it again: overtime wait {handle.id}")
             return LEFT
         try:
             handle.cancel()
@@ -105,12 +105,14 @@ def concluded(handle: JobHandle, output: Path | None, common: Common) -> int:
             taken = {one.name for one in job.artifacts}
             name = "result.json" if "result.json" not in taken else "result-of-job.json"
             (output / name).write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+            if live.shown:
+                live.console.print(f"{output / name}", markup=False)
         screen.show_json({**as_object(job), "result": value} if common.json else value)
         return DONE
     if common.json:
         screen.show_json(as_object(job))
     why = f": {job.error.title}: {job.error.detail}" if job.error else ""
-    screen.say(f"job {job.id} {job.status}{why} To run it again: overtime retry {job.id}")
+    screen.say(f"job {job.id} {job.status}{why}", f"To run it again: overtime retry {job.id}")
     return ENDED_BADLY
 
 
