@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> None:
 def issue(stage: Stage, owner: str, expires: str, label: str) -> None:
     if not OWNER.fullmatch(owner):
         raise Refusal(
-            f"OWNER={owner} cannot be an owner, as in OWNER=ada: use 1 to 128 letters, digits and signs, no spaces."
+            f"OWNER={owner} cannot be an owner. Use 1 to 128 letters, digits and signs, no spaces:"
+            " OWNER=ada"
         )
     if len(label) > LONGEST_LABEL or not label.isprintable():
         raise Refusal(f"LABEL must be one line of at most {LONGEST_LABEL} characters.")
