@@ -93,23 +93,25 @@ function useWatched(jobs, list) {
   }
 }
 
-/** One job. It is drawn again only if what it shows has changed: there may be a thousand. */
+/** One job. It is drawn again only if it reads differently: there may be a thousand, and a clock. */
 class Row extends Component {
-  shouldComponentUpdate({ job, now }) {
-    return job !== this.props.job || now !== this.props.now;
+  shouldComponentUpdate({ job, age, took }) {
+    return job !== this.props.job || age !== this.props.age || took !== this.props.took;
   }
 
-  render({ job, now }) {
-    const began = job.started_at && ms(job.started_at);
-    const took = began && (job.finished_at ? ms(job.finished_at) : now) - began;
+  render({ job, age, took }) {
     return html`<a class="row" href="#/jobs/${job.id}">
       <${Badge} job=${job} />
       <span class="task">${job.task}<code>${job.id.slice(0, 8)}</code></span>
       <span class="doing"><span>${saying(job)}</span><${Progress} job=${job} /></span>
-      <span class="num age">${age(now - ms(job.created_at))}</span>
-      <span class="num took">${took ? duration(took) : ""}</span>
+      <span class="num age">${age}</span>
+      <span class="num took">${took}</span>
     </a>`;
   }
+}
+
+function tookOf({ started_at: began, finished_at: ended }, now) {
+  return began ? duration((ended ? ms(ended) : now) - ms(began)) : "";
 }
 
 function saying(job) {
@@ -124,7 +126,6 @@ export function JobList({ filters }) {
   const { jobs, error, ready, ended, added, more } = useJobs({ status, task });
   const [tasks = []] = useLoaded((signal) => client.tasks({ signal }), []);
   const now = useNow();
-  const minute = now - (now % 60_000); // all that the age of a finished job needs
   return html`<div class="stack">
     <div class="bar">
       <${Title} name="Jobs" />
@@ -140,15 +141,11 @@ export function JobList({ filters }) {
     ${jobs.length > 0 && html`<div class="card jobs">
       <div class="head" aria-hidden="true"><span>Status</span><span>Task</span><span>Progress</span><span class="num">Submitted</span><span class="num">Took</span></div>
       <ul aria-label="Jobs, newest first">
-        ${jobs.map((job) => html`<li key=${job.id}><${Row} job=${job} now=${clockOf(job, now, minute)} /></li>`)}
+        ${jobs.map((job) => html`<li key=${job.id}><${Row} job=${job} age=${age(now - ms(job.created_at))} took=${tookOf(job, now)} /></li>`)}
       </ul>
     </div>`}
     ${ready && !ended && html`<${More} onSeen=${more} />`}
   </div>`;
-}
-
-function clockOf(job, now, minute) {
-  return FINAL.has(job.status) && now - ms(job.created_at) > 60_000 ? minute : now;
 }
 
 function Filter({ name, label, filters, options }) {

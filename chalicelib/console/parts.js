@@ -15,9 +15,10 @@ export function duration(ms) {
   return `${Math.floor(seconds / size)} ${unit}${rest ? ` ${rest} ${next[0]}` : ""}`;
 }
 
+/** In whole minutes, hours or days: a list of young jobs must not change with each second. */
 export function age(ms) {
-  if (ms < 5_000) return "now";
   const seconds = Math.floor(ms / 1_000);
+  if (seconds < 60) return "just now";
   const [unit, size] = UNITS.find(([, one]) => seconds >= one);
   return `${Math.floor(seconds / size)} ${unit} ago`;
 }
