@@ -219,7 +219,7 @@ def test_a_second_stage_stands_beside_the_first(
 def test_make_deploy_refuses_a_stage_that_chalice_deploys(project: Project, deployed: str) -> None:
     complaint = project.run("ops.deploy", "dev").refused()
     assert "The stage dev was deployed by `make resources` and `chalice deploy`" in complaint
-    assert "go on with `make resources STAGE=dev`" in complaint
+    assert "Continue with `make resources STAGE=dev`" in complaint
 
 
 def test_what_chalice_made_is_deleted_by_chalice_first(project: Project, deployed: str) -> None:
