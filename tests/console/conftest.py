@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.aws import ROOT
 from tests.browser import chromium
@@ -76,6 +76,11 @@ def opened(browser: Browser, run: Run) -> Iterator[Open]:
     for tab in tabs:
         tab.close()
     assert (complaints, strange) == ([], [])
+
+
+def status_of(page: Page) -> Locator:
+    """Of the job whose page it is."""
+    return page.locator("main .badge").first
 
 
 def ports(run: Run) -> set[str]:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.aws import ROOT
-from tests.console.conftest import SEEN, Open
-from tests.smoke.test_make_run import Run, free_ports
+from tests.console.conftest import SEEN, Open, status_of
+from tests.smoke.test_make_run import Run
 
 HOSTILE = """<img src=x onerror="document.title='owned'">"'`&amp;{{x}}</script>"""
 TEXT = re.compile("^text ")
@@ -35,10 +31,6 @@ def ended(run: Run, params: dict[str, Any]) -> str:
     job = submit(run, params)
     run.wait_for(lambda: run.get(f"/jobs/{job}")["finished_at"])
     return job
-
-
-def status_of(page: Page) -> Any:
-    return page.locator("main .badge").first
 
 
 def test_a_form_submits_a_file_and_the_job_is_watched_to_its_end(
@@ -246,58 +238,6 @@ def test_without_a_connection_the_page_says_so_and_goes_on_afterwards(
     expect(page.get_by_text("No connection to the service")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_text("No connection to the service")).to_be_hidden()
-
-
-@pytest.fixture
-def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """With tokens; commands of the project reach it."""
-    api, aws, push = free_ports(3)
-    ports = {"PORT": api, "AWS_PORT": aws, "WS_PORT": push}
-    for name, value in {**ports, "STATE": tmp_path / "state", "AUTH": "tokens"}.items():
-        monkeypatch.setenv(name, str(value))
-    run = Run(tmp_path / "state", api, aws, push)
-    yield run
-    run.stop()
-
-
-def tokens(*arguments: str) -> str:
-    command = [sys.executable, "-m", "ops.tokens", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-
-
-def test_when_a_token_is_revoked_the_page_asks_for_another_and_goes_on(
-    browser: Browser, guarded: Run
-) -> None:
-    def issued() -> str:
-        [token] = re.findall(r"ot_\S+", tokens("issue", "local", "ada"))
-        return str(token)
-
-    def enter(token: str) -> None:
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Token").fill(token)
-        dialog.get_by_role("button", name="Continue").click()
-        expect(dialog).to_be_hidden()
-
-    page = browser.new_context().new_page()
-    page.goto(f"{guarded.url}/#/new/fetch")
-    first = issued()
-    enter(first)
-    page.get_by_label(re.compile("^url")).fill(f"{guarded.url}/health")
-    [name] = re.findall(r"^(\S+) +ada", tokens("list", "local"), re.MULTILINE)
-    tokens("revoke", "local", name)
-    page.get_by_role("button", name="Submit").click()
-    expect(page.get_by_role("heading", name="The token is no longer valid")).to_be_visible()
-    enter(issued())
-    page.wait_for_url(re.compile("#/jobs/"))
-    expect(status_of(page)).to_have_text("succeeded")
-    page.reload()
-    expect(status_of(page)).to_have_text("succeeded")
-    other = page.context.new_page()
-    other.goto(guarded.url)
-    expect(other.get_by_role("dialog")).to_be_visible()  # a token is of its tab alone
-    page.get_by_role("button", name="Forget token").click()
-    expect(page.get_by_role("heading", name="This stage needs a token")).to_be_visible()
-    page.context.close()
 
 
 def test_the_api_page_tries_a_call(opened: Open) -> None:
