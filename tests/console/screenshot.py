@@ -29,18 +29,19 @@ def main(file: Path) -> None:
 
 
 def take(run: Run, flights: Path, file: Path) -> None:
-    write(flights, 200_000)
+    write(flights, 1_000_000)
     source = upload(run, flights.read_bytes())
     report = {"source": source, "group_by": ["carrier"], "metrics": ["count", "mean(arr_delay)"]}
     submit(run, "fetch", {"url": f"{run.url}/health"})
     submit(run, "fetch", {"url": f"{run.url}/nowhere"})
     first = submit(run, "report", report)
     run.wait_for(lambda: run.get(f"/jobs/{first}")["finished_at"])
-    for _ in range(3):
-        submit(run, "report", report)
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 900, "height": 520})
         page.goto(run.url)
+        expect(page.get_by_role("listitem").first).to_be_visible()
+        for _ in range(3):
+            submit(run, "report", report)  # while the page looks
         expect(page.locator("progress").first).to_be_visible(timeout=30_000)
         page.screenshot(path=file)
 
