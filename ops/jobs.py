@@ -120,6 +120,8 @@ def live(system: System, status: Status | None) -> Iterator[JobRecord]:
 
 def find(system: System, job_id: str) -> JobRecord:
     """Of any owner and any task."""
+    if not job_id:
+        raise Refusal("Name the job by ID=…, as make jobs lists it.")
     if not ID.fullmatch(job_id):
         raise Refusal(f"ID={job_id} is not a job's whole id: 32 of 0-9 and a-f, as in make jobs.")
     job = system.jobs.read(job_id)

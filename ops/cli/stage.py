@@ -135,7 +135,10 @@ def _client(service: str, locally: bool, endpoint: str | None = None) -> Any:
     if not locally:
         region = session.get_config_variable("region") or os.environ.get("AWS_REGION")
         if not region:
-            raise Refusal("No region is set: export AWS_DEFAULT_REGION=eu-central-1, or another.")
+            raise Refusal(
+                "No region is set: export AWS_DEFAULT_REGION=eu-central-1, or another. For the"
+                " stage of `make run`: STAGE=local"
+            )
         return session.create_client(service, region_name=region, endpoint_url=endpoint)
     from local.settings import running
 

@@ -167,7 +167,7 @@ def test_more_jobs_than_one_page_holds_are_all_listed(run: Run, stored: Store) -
         (["list", "dev", "--limit", "0"], "LIMIT=0 must be a whole number"),
         (["list", "dev", "--limit", "many"], "LIMIT=many must be a whole number"),
         (["show", "dev", "../x"], r"ID=\.\./x is not a job's whole id"),
-        (["show", "dev", ""], "ID= is not a job's whole id"),
+        (["show", "dev", ""], "Name the job by ID="),
         (["show", "dev", "0" * 32], f"There is no job {'0' * 32}"),
         (["cancel", "dev", "0" * 32, "--yes"], f"There is no job {'0' * 32}"),
         (["list", "staging"], "There is no function overtime-staging in .* make deploy STAGE="),
