@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,16 @@ def main(arguments: list[str]) -> int:
             say(began, f"the local AWS stood still for {FREEZE_SECONDS} s")
             clients.submit(range(jobs // 2, jobs))
             say(began, f"{len(clients.accepted)} jobs accepted, {len(killed)} workers killed")
+        down_from = datetime.now(UTC)
         wait_until_gone(stack.kill())
         say(began, "the whole program was killed by SIGKILL")
         stack.start()
+        down = (down_from, datetime.now(UTC))
         with killing(stack) as killed_later:
             time.sleep(KILL_ON_SECONDS)
         say(began, f"{len(killed_later)} more workers killed, and no more from here on")
         done = clients.wait_for_all()
-        waits = clients.rescue_waits(done)
+        waits = clients.rescue_waits(done, down)
         say(began, "every job has ended")
         code = stack.stop()
         third_party.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import urllib3
@@ -61,9 +61,12 @@ class Clients:
                         time.sleep(0.02)
         return done
 
-    def rescue_waits(self, jobs: dict[int, dict[str, Any]]) -> list[float]:
-        """Seconds between each claim and the rescue that ended it. The task is shorter than
-        a third of a lease, so the lease ran from the claim or from its one heartbeat."""
+    def rescue_waits(
+        self, jobs: dict[int, dict[str, Any]], down: tuple[datetime, datetime]
+    ) -> list[float]:
+        """Seconds between each claim and the rescue that ended it, without those in which the
+        whole program was `down` and nothing could sweep. The task is shorter than a third of a
+        lease, so the lease ran from the claim or from its one heartbeat."""
         waits = []
         for job in jobs.values():
             if job["attempt"] == 1:
@@ -75,7 +78,8 @@ class Clients:
                 if event.get("verb") == "claim":
                     claimed = at
                 elif event.get("verb") == "rescue" and claimed is not None:
-                    waits.append((at - claimed).total_seconds())
+                    without_sweeper = max(min(at, down[1]) - max(claimed, down[0]), timedelta())
+                    waits.append((at - claimed - without_sweeper).total_seconds())
         return waits
 
     def get(self, path: str) -> Any:
