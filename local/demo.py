@@ -6,18 +6,17 @@ It starts what `make run` starts, unless that is on already, and stops it afterw
 from __future__ import annotations
 
 import os
-import random
 import shlex
 import signal
-import struct
 import subprocess
 import sys
 import time
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from PIL import Image
 
 from local.child import say
 from local.settings import ROOT, Refusal, Settings, read_settings, running
@@ -61,30 +60,15 @@ def write_inputs(folder: Path) -> None:
         )
         part.replace(flights)
     for name, channel in PICTURES:
-        (folder / name).write_bytes(picture(channel))
+        picture(channel).save(folder / name)
 
 
-def picture(channel: int) -> bytes:
-    """A PNG (RFC 2083) that fades in one colour, with some grain."""
-    grain = random.Random(channel)
-    rows = bytearray()
-    for y in range(HEIGHT):
-        pixels = bytearray(grain.randbytes(WIDTH * 3)).translate(GRAIN)
-        pixels[channel::3] = bytes(
-            (x * 255 // WIDTH + y * 255 // HEIGHT) // 2 for x in range(WIDTH)
-        )
-        rows += b"\0" + pixels
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
-    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows, 1)), chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-GRAIN = bytes(40 + value // 16 for value in range(256))
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = struct.pack(">I", zlib.crc32(kind + data))
-    return struct.pack(">I", len(data)) + kind + data + checksum
+def picture(channel: int) -> Image.Image:
+    """Fades in one colour, with some grain in the others."""
+    size = (WIDTH, HEIGHT)
+    bands = [Image.effect_noise(size, 30).point(lambda value: value // 3) for _ in range(3)]
+    bands[channel] = Image.linear_gradient("L").resize(size)
+    return Image.merge("RGB", bands)
 
 
 def show(*arguments: str, url: str) -> int:

@@ -143,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
             "ms": began and (time.perf_counter() - began) * 1_000,
             "reason": reason_of(answer),
         }
-        print(json.dumps(line), flush=True)
+        log(line)
 
     def finish(self) -> None:
         super().finish()
@@ -160,6 +160,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """`note` does."""
+
+
+def log(line: dict[str, Any]) -> None:
+    """In one write: print() makes two, and those of requests served at once run together."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def reason_of(answer: Answer) -> str | None:
@@ -205,7 +211,7 @@ def main() -> None:
     app = load_app()
     for line in broken_files():
         said = {"event": f"{line} The other tasks can be submitted.", "level": "ERROR"}
-        print(json.dumps(said), flush=True)
+        log(said)
     validate_routes(app.routes)  # what `chalice deploy` would refuse
     settings = read_settings()
     server = Server(settings.port, Gateway(app, read_config(), read_gate(settings)))
