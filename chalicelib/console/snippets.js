@@ -73,7 +73,9 @@ function commandLine({ task, params = {} }, after) {
     const isTyped = Array.isArray(value) ? value.length > 1 && value.every(isWord) : isWord(value);
     return isTyped ? several.map((one) => `--param ${quoted(`${name}=${one}`)}`) : [`--param ${quoted(`${name}:=${JSON.stringify(value, named)}`)}`];
   });
-  return [`overtime login ${quoted(base)}`, [`overtime run ${quoted(task)}`, ...words, ...(after ? [`--cancel-after ${quoted(after)}`] : [])].join(" \\\n  ")].join("\n");
+  if (after) words.push(`--cancel-after ${quoted(after)}`);
+  words.push(`--url ${quoted(base)}`, ...(needsToken ? ['--token "$TOKEN"'] : []));
+  return [`overtime run ${quoted(task)}`, ...words].join(" \\\n  ");
 }
 
 const isWord = (value) => typeof value === "number" || (typeof value === "string" && value !== "" && value === value.trim());

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.aws import ROOT
 from tests.console.conftest import SEEN, Open, status_of
 from tests.smoke.test_make_run import Run
 
 HOSTILE = """<img src=x onerror="document.title='owned'">"'`&amp;{{x}}</script>"""
 TEXT = re.compile("^text ")
+CLIENT = os.environ | {"PYTHONPATH": str(ROOT / "client" / "python" / "src")}
 RUNNING = 3  # of a thousand jobs
 PROGRESS_SEEN = """() => { window.seen = new Set(); setInterval(() => {
   for (const bar of document.querySelectorAll('progress')) seen.add(bar.value); }, 20); }"""
@@ -81,15 +86,31 @@ def test_what_the_service_refuses_is_said_at_its_field(opened: Open) -> None:
     expect(page.locator("[aria-invalid=true]").first).to_be_visible()
 
 
-def test_snippets_say_the_same_as_the_form(opened: Open) -> None:
+@pytest.mark.parametrize("name", ["curl", "Python", "Command line"])
+def test_a_snippet_submits_what_the_form_says(
+    run: Run, opened: Open, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "a b.csv").write_text("a,b\n")
     page = opened("/#/new/trial")
     page.get_by_label(TEXT).fill("it's")
-    panel = page.get_by_role("tabpanel")
-    expect(panel).to_contain_text('"text": "it\'\\\'\'s"')
-    page.get_by_role("tab", name="curl").press("ArrowRight")
-    expect(panel).to_contain_text('"trial",\n    {"text": "it\'s", "loud": True}'.split(",")[0])
-    page.get_by_role("tab", name="Python").press("ArrowRight")
-    expect(panel).to_contain_text("--param 'text=it'\\''s'")
+    source = page.get_by_role("group", name=re.compile("^source"))
+    source.get_by_label("Kind").select_option(index=1)
+    source.locator("input[type=file]").set_input_files(tmp_path / "a b.csv")
+    page.get_by_role("tab", name=name).click()
+    text = page.get_by_role("tabpanel").locator("pre").inner_text()
+    before = {job["id"] for job in run.get("/jobs")["jobs"]}
+    subprocess.run(shell(name, text), cwd=tmp_path, env=CLIENT, check=True, timeout=60)
+    [made] = [job["id"] for job in run.get("/jobs")["jobs"] if job["id"] not in before]
+    params = run.get(f"/jobs/{made}")["params"]
+    assert params.pop("source").startswith("upload:")
+    assert params == {"text": "it's"}
+
+
+def shell(name: str, snippet: str) -> list[str]:
+    """As a person would run it; `overtime` from its sources."""
+    if name == "Python":
+        return [sys.executable, "-c", snippet]
+    return ["bash", "-ec", f'overtime() {{ {sys.executable} -m overtime "$@"; }}\n{snippet}']
 
 
 def test_a_job_is_canceled_retried_and_erased(run: Run, opened: Open) -> None:
