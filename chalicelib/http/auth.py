@@ -84,7 +84,7 @@ def _caller(identity: Mapping[str, Any]) -> str:
         raise Forbidden("Sign the request with AWS credentials (Signature Version 4).")
     if identity.get("cognitoIdentityId"):
         raise Forbidden(
-            "All callers of a Cognito identity pool share one role, so they cannot be told apart."
+            "All callers of a Cognito identity pool share one role, so the owner is unknown."
             " Sign with another role or user."
         )
     role = _ASSUMED_ROLE.fullmatch(arn)

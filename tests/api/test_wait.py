@@ -240,12 +240,17 @@ def test_a_cancel_answers_200_as_soon_as_the_job_is_canceled(service: Service) -
 # ── how many, and how long ──
 
 
+def hold_as_many_as_one_owner_may(service: Service) -> None:
+    now = service.clock.now()
+    for number in range(20):
+        assert service.system.held.begin("local", str(number), now + 20_000, now, 20)
+
+
 def test_the_twenty_first_request_is_answered_at_once_and_others_owners_are_not_touched(
     service: Service,
 ) -> None:
     job_id, now = service.submitted(), service.clock.now()
-    for number in range(20):
-        assert service.system.held.begin("local", str(number), now + 20_000, now, 20)
+    hold_as_many_as_one_owner_may(service)
     answer = service.get(f"/jobs/{job_id}", Prefer="wait=10")
     assert (answer.status_code, service.clock.elapsed) == (200, 0)
     assert answer.headers["Retry-After"] == "1"
@@ -255,9 +260,8 @@ def test_the_twenty_first_request_is_answered_at_once_and_others_owners_are_not_
 
 
 def test_a_wait_that_was_not_granted_is_not_claimed(service: Service) -> None:
-    now, tag = service.clock.now(), service.etag(job_id := service.submitted())
-    for number in range(20):
-        service.system.held.begin("local", str(number), now + 20_000, now, 20)
+    tag = service.etag(job_id := service.submitted())
+    hold_as_many_as_one_owner_may(service)
     finished = service.submitted()
     service.work()
     waiting = service.submitted("patient")

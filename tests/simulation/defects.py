@@ -106,7 +106,7 @@ MUTANTS = (
         "            return None",
     ),
     Mutant(
-        "an erase cut off that nobody finishes",
+        "an interrupted erase that is never finished",
         "service/sweeper.py",
         'return "erase" if clear_away(system, record) else "erasing"',
         'return "erase"',
@@ -182,7 +182,7 @@ MUTANTS = (
         "if found.fields() else {}",
     ),
     Mutant(
-        "a nonce that nobody looks for",
+        "a nonce that is never compared",
         "memory/stores.py",
         "            if current.nonce == write.nonce:\n                return current\n",
         "",
@@ -209,7 +209,7 @@ MUTANTS = (
 """,
     ),
     Mutant(
-        "a subscriber told what was read before it subscribed",
+        "a subscriber that gets a state read before it subscribed",
         "service/subscribe.py",
         "        return carry_out(system, find(system, record.owner, record.id), decide)\n",
         "        return record\n",
@@ -227,7 +227,7 @@ MUTANTS = (
         'when=when, put={"watched": True, "updated_at": stamp.now})',
     ),
     Mutant(
-        "an end that nobody is told of",
+        "an end that is not pushed",
         "service/transition.py",
         "    if row.visible:\n",
         "    if row.visible and not record.finished:\n",
@@ -254,7 +254,7 @@ MUTANTS = (
         "webhook_job(after, system.webhook_body(record), system.new_id())",
     ),
     Mutant(
-        "a webhook of another end that bears the first one's id",
+        "a webhook of another end with the first one's id",
         "domain/webhooks.py",
         'name = f"{TASK} {record.id} {record.uid} {generation}"',
         'name = f"{TASK} {record.id} {record.uid}"',

@@ -20,7 +20,7 @@ EXIF, ICC = (0xE1, b"Exif\0\0", 6), (0xE2, b"ICC_PROFILE\0", 14)
 MARKER = re.compile(rb"\xff([\x01-\xfe])")
 
 MAX_SCANS = 100  # programs write some ten; each is a pass over all pixels
-LIMIT = 4 * MAX_PIXELS  # over MAX_PIXELS, libjpeg is told to unpack half the width and height
+LIMIT = 4 * MAX_PIXELS  # over MAX_PIXELS, libjpeg unpacks half the width and height
 LIMIT_IN_SCANS = 2 * MAX_PIXELS  # up to 6 bytes a pixel are kept until the last of several scans
 NOISE = bytes.fromhex("a53c96e14b782d5ac31e8769b4d20f") * 64
 
