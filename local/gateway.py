@@ -34,6 +34,7 @@ from chalice.local import (
 )
 
 from chalicelib.domain import errors
+from chalicelib.http.auth import NO_VALID_TOKEN
 from local.gate import Gate
 
 Headers = list[tuple[str, str]]
@@ -56,9 +57,6 @@ PROBLEMS = {
     503: errors.Unavailable,
 }
 ORIGIN_HEADER = "Access-Control-Allow-Origin"
-CREDENTIALS = (
-    "Send Authorization: Bearer and a token; yours is missing, unknown, revoked or expired."
-)
 
 
 def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
@@ -120,7 +118,7 @@ class Gateway(LocalGateway):
         try:
             return _to_answer(self.handle_request(method, target, cast(Any, headers), body))
         except NotAuthorizedError:
-            return problem(401, CREDENTIALS, ("WWW-Authenticate", "Bearer"))
+            return problem(401, NO_VALID_TOKEN, ("WWW-Authenticate", "Bearer"))
         except ForbiddenError:
             return problem(403, "The authorizer does not let this caller through.")
         except InvalidAuthorizerError:

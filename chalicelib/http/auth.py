@@ -19,6 +19,10 @@ from chalicelib.settings import Auth
 logger = logging.getLogger(__name__)
 
 LOCAL_OWNER = "local"
+NO_VALID_TOKEN = (  # API Gateway's answer to all of these, and so that of `make run`
+    "The token is missing, malformed, unknown, revoked or expired. Send a valid one:"
+    " Authorization: Bearer <token>."
+)
 PUBLIC = frozenset(
     {"/", "/docs", "/console/{version}/{name}", "/client.js", "/health"}
 )  # paths without credentials

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.domain import errors
 from chalicelib.domain.token import TOKEN_FORM
+from chalicelib.http.auth import NO_VALID_TOKEN
 from ops.cli.stage import Stage
 from ops.template.declared import Template, merged
 
@@ -36,7 +37,7 @@ Response = tuple[str, int, tuple[str, str], str | None, dict[str, str]]
 # concurrency: whether it wrote anything is not known, as with `unavailable` elsewhere.
 # type, status, problem, detail (None: API Gateway's own words), headers
 RESPONSES: tuple[Response, ...] = (
-    ("UNAUTHORIZED", 401, UNAUTHORIZED, "Send Authorization: Bearer <token>.", CHALLENGE),
+    ("UNAUTHORIZED", 401, UNAUTHORIZED, NO_VALID_TOKEN, CHALLENGE),
     ("ACCESS_DENIED", 403, FORBIDDEN, "These credentials do not allow this.", {}),
     ("EXPIRED_TOKEN", 403, FORBIDDEN, "The credentials of the signature have expired.", {}),
     ("INVALID_SIGNATURE", 403, FORBIDDEN, "The request's signature is not valid.", {}),
