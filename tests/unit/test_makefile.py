@@ -50,3 +50,8 @@ def test_only_1_says_yes(target: str, variable: str, flag: str) -> None:
     assert flag in recipe(target, f"{variable}=1")
     for otherwise in ([], [f"{variable}=0"], [f"{variable}=no"], [f"{variable}="]):
         assert flag not in recipe(target, *otherwise)
+
+
+def test_one_folder_of_tests_can_be_named() -> None:
+    assert '"$TESTS"' in recipe("test", "TESTS=tests/tasks")
+    assert "-n auto" in recipe("test")
