@@ -8,7 +8,6 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,13 +19,12 @@ from chalicelib import __version__, wiring
 from chalicelib.domain.job import Artifact, Stored
 from chalicelib.http import answers, console, frames, operations
 from chalicelib.http.access import access_lines
-from chalicelib.http.auth import PUBLIC, admit, guard, owner_of
-from chalicelib.http.cross_origin import cross_origin
+from chalicelib.http.auth import admit, guard, owner_of
 from chalicelib.http.openapi import openapi_page, task_list
-from chalicelib.http.operations import Operation
-from chalicelib.http.problems import View, answering
+from chalicelib.http.problems import answering
 from chalicelib.http.representation import HealthView, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
+from chalicelib.http.routes import Routes
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
@@ -48,7 +46,6 @@ app.register_middleware(access_lines(time.perf_counter), "http")
 app.register_middleware(answers.without_body_of_head, "http")
 app.register_middleware(wiring.outbox.around, "all")  # pushes are sent before the answer
 answered = answering(app)  # an exception in a view becomes a problem document
-app.register_blueprint(console.pages(answered, settings, lambda: uploads.origins(system())))
 authenticator = partial(wiring.authenticator, settings)
 
 
@@ -61,18 +58,6 @@ def authorize(request: AuthRequest) -> AuthResponse:
     return admit(request.token, authenticator().owner_of)
 
 
-def route(operation: Operation) -> Callable[[View], View]:
-    """Declares every route, so that each one requires credentials and is described."""
-    declare = app.route(
-        operation.path,
-        methods=operation.methods,
-        content_types=["*/*"],  # so that another body gets our problem document, not Chalice's
-        authorizer=None if operation.path in PUBLIC else guard(settings.auth, authorize),
-        cors=cross_origin(settings.allowed_origin),
-    )
-    return lambda view: declare(answered(operation.of(view)))
-
-
 def current_call() -> Call:
     request = app.current_request
     assert request is not None  # there is one while a view runs
@@ -80,6 +65,11 @@ def current_call() -> Call:
     logs.bind(owner=owner)
     base, secrets = base_of(request, settings.public_url), system().secrets.for_seals
     return Call(request, owner, base, secrets, settings.max_wait_seconds, system().clock.now)
+
+
+routes = Routes(answered, guard(settings.auth, authorize), settings.allowed_origin, current_call)
+route = routes.on(app)
+app.register_blueprint(console.pages(routes, settings.auth, lambda: uploads.origins(system())))
 
 
 def download_url(stored: Stored | Artifact) -> str:

@@ -20,11 +20,10 @@ from urllib.parse import urlsplit
 from chalice.app import Blueprint, Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.http.cross_origin import cross_origin
 from chalicelib.http.operations import Answer, Operation
 from chalicelib.http.preferences import matches
-from chalicelib.http.problems import View
-from chalicelib.settings import Settings
+from chalicelib.http.routes import Routes
+from chalicelib.settings import Auth
 
 FOLDER = Path(__file__).parents[1] / "console"
 CLIENT = Path(__file__).with_name("static") / "overtime.js"
@@ -89,20 +88,10 @@ def read_files() -> Files:
     return Files(Template(known), policy, version, modules)
 
 
-def pages(
-    answered: Callable[[View], View], settings: Settings, connects: Callable[[], Iterable[str]]
-) -> Blueprint:
+def pages(routes: Routes, auth: Auth, connects: Callable[[], Iterable[str]]) -> Blueprint:
     """`connects` gives URLs at the origins that a page talks to beside the API's own."""
     surface = Blueprint(__name__)
-
-    def route(operation: Operation) -> Callable[[View], View]:
-        declare = surface.route(
-            operation.path,
-            methods=operation.methods,
-            content_types=["*/*"],
-            cors=cross_origin(settings.allowed_origin),
-        )
-        return lambda view: declare(answered(operation.of(view)))
+    route = routes.on(surface)
 
     def unless_known(body: str, headers: Mapping[str, str]) -> Response:
         """304 for a browser that has this already (RFC 9110, 13.1.2)."""
@@ -124,7 +113,7 @@ def pages(
             "Content-Security-Policy": f"{files.policy}; connect-src {reached}",
             "Cache-Control": "no-cache",
         }
-        return unless_known(files.page.substitute(auth=settings.auth), headers)
+        return unless_known(files.page.substitute(auth=auth), headers)
 
     @route(GET_CONSOLE)
     def get_console() -> Response:

@@ -61,7 +61,9 @@ def operation_of(view: Callable[..., Any]) -> Operation:
     """Raises LookupError for a view that was not declared with its operation."""
     found = vars(view).get("operation")
     if not isinstance(found, Operation):
-        raise LookupError(f"{view.__name__} has no operation: declare it with @route in app.py.")
+        raise LookupError(
+            f"{view.__name__} has no operation: declare it with a decorator of Routes."
+        )
     return found
 
 
