@@ -30,6 +30,7 @@ from chalicelib.memory.outbound import MemoryWeb
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
     MemoryJobs,
+    MemoryLedgers,
     MemoryPayloads,
     MemoryQueue,
     MemorySecrets,
@@ -39,6 +40,7 @@ from chalicelib.memory.stores import (
 from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import System
 from chalicelib.runtime.interrupts import PendingInterrupt
+from chalicelib.runtime.parallel import in_order
 from chalicelib.service import control
 from chalicelib.service.stash import fetch
 from chalicelib.service.submit import Submission, submit
@@ -90,6 +92,7 @@ class Bench:
         self._steps = _Steps(self)
         self.system = System(
             jobs=self.jobs,
+            ledgers=MemoryLedgers(),
             messages=self.queue,
             payloads=self.payloads,
             web=self.web,
@@ -101,6 +104,7 @@ class Bench:
             secrets=MemorySecrets(),
             signing_secrets=MemorySigningSecrets(),
             task_secrets=lambda: task_secrets,
+            in_parallel=in_order,
             interrupts=lambda: self._steps,
             beating=self._steps.beating,
             webhook_body=webhook_body,

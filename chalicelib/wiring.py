@@ -26,6 +26,7 @@ from chalicelib.runtime.beating import beating_in_a_thread
 from chalicelib.runtime.clock import RealClock
 from chalicelib.runtime.interrupts import SignalInterrupts
 from chalicelib.runtime.outbox import ThreadedOutbox
+from chalicelib.runtime.parallel import in_threads
 from chalicelib.service.webhook_task import send_webhook
 from chalicelib.settings import LOCAL, Auth, ByAppSync, ByWebSocket, Settings
 from chalicelib.tasks import broken_files, registered
@@ -61,6 +62,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
     from chalicelib.aws.items import Shards
     from chalicelib.aws.jobs_queue import JobsQueue
     from chalicelib.aws.jobs_table import JobsTable
+    from chalicelib.aws.ledgers import Ledgers
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.signing_secrets import SigningSecrets
@@ -74,6 +76,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
             settings.table,
             Shards(due=settings.due_shards, owner=settings.owner_shards),
         ),
+        ledgers=Ledgers(functools.partial(client, "dynamodb"), settings.table),
         messages=JobsQueue(functools.partial(client, "sqs"), settings.queues),
         payloads=Payloads(functools.partial(client, "s3"), settings.bucket),
         web=_web(Guard(settings.hosts, settings.networks, runtime)),
@@ -90,6 +93,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
         ),
         signing_secrets=SigningSecrets(functools.partial(client, "dynamodb"), settings.table),
         task_secrets=functools.partial(_task_secrets, settings, client),
+        in_parallel=in_threads,
         interrupts=SignalInterrupts,
         beating=beating_in_a_thread,
         webhook_body=webhook_body,

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain import verbs
+from chalicelib.domain import children, verbs
 from chalicelib.domain.job import (
     DAY,
     MINUTE,
     Artifact,
     JobRecord,
+    OpenMap,
+    Parent,
     Problem,
     Progress,
     Status,
@@ -29,6 +31,8 @@ FOUND = PendingOutput(
     Progress(40.0, "going"), Stored(text='{"row":1}'), (Artifact("a", "text/csv", 1, "k"),)
 )
 PROBLEM = Problem(type="/problems/attempt-failed", title="ValueError", detail="no")
+PARENT = Parent("f" * 32, "e" * 32, 1, "pages", 17, NOW + 31 * DAY, 40, True)
+OPEN_MAP = OpenMap("pages", "echo", 40, 1, 1_000, None, False, 2_000, "")
 _numbers = itertools.count(1)
 
 
@@ -85,7 +89,7 @@ def examples() -> list[tuple[JobRecord, Callable[[JobRecord], Write]]]:
     waiting, busy, broken = queued(), running(), failed()
     told = verbs.request_cancel(busy, stamp()).applied_to(busy)
     worn_out = replace(busy, attempt=busy.max_attempts)
-    result = Stored(text="1")
+    result, adoptable = Stored(text="1"), (waiting, busy, told, succeeded())
     return [
         (waiting, lambda record: verbs.claim(0, new_id(), NOW + LEASE, NOW)),
         (busy, lambda record: verbs.heartbeat(record, stamp(), FOUND, LATER)),
@@ -105,6 +109,9 @@ def examples() -> list[tuple[JobRecord, Callable[[JobRecord], Write]]]:
         (waiting, lambda record: verbs.postpone(record, stamp(LATER))),
         *((one, lambda record: verbs.expire(record, stamp(NOW + DAY))) for one in (waiting, busy)),
         (broken, lambda record: verbs.retry(record, stamp())),
+        (busy, lambda record: children.open_map(record, stamp(), OPEN_MAP)),
+        *((one, lambda record: children.adopt(record, stamp(), PARENT)) for one in adoptable),
+        (broken, lambda record: children.retry_child(record, stamp(), PARENT, LATER)),
         (broken, lambda record: verbs.watch(record, stamp())),
         (broken, lambda record: verbs.erase(record, stamp())),
     ]

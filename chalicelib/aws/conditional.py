@@ -64,7 +64,7 @@ def transact(
 
 def pause_or_give_up(pause: Pause, seconds: float | None) -> None:
     if seconds is None:
-        raise Unavailable("The jobs table is too busy: try again.")
+        raise Unavailable("The service is too busy: try again.")
     pause(seconds)
 
 

@@ -70,7 +70,7 @@ def item_of(record: JobRecord, shards: Shards) -> Item:
     values = {one.name: getattr(record, one.name) for one in fields(record)}
     item = {name: _attribute(name, value) for name, value in values.items() if value is not None}
     item |= key(record.id)
-    if not record.internal:
+    if record.listed:
         item["owner_shard"] = {"S": shards.owner_partition(record.owner, record.id)}
         item["owner_key"] = {"S": record.position}
     if record.due is not None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from chalicelib.aws.conditional import PAUSES, pause_or_give_up
 from chalicelib.aws.errors import unavailable
 from chalicelib.domain.job import Hint, JobRecord
 from chalicelib.domain.values import encode
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+SEND_AT_ONCE = 10  # messages: SQS's limit on SendMessageBatch
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class JobsQueue:
 
     client: Callable[[], SQSClient]
     queues: Mapping[str, str]
+    pause: Callable[[float], None] = time.sleep
     _urls: dict[str, str] = field(default_factory=dict)
 
     def send(self, record: JobRecord, delay_seconds: int) -> None:
@@ -32,6 +38,29 @@ class JobsQueue:
                 DelaySeconds=delay_seconds,
                 MessageGroupId=_group(record.owner),
             )
+
+    def send_many(self, records: Sequence[JobRecord]) -> None:
+        rest = iter(records)
+        while batch := list(islice(rest, SEND_AT_ONCE)):
+            entries = {
+                str(number): {
+                    "Id": str(number),
+                    "MessageBody": encode(Hint(record.id, record.generation)),
+                    "MessageGroupId": _group(record.owner),
+                }
+                for number, record in enumerate(batch)
+            }
+            for seconds in (*PAUSES, None):
+                with unavailable("queue"):
+                    answer = self.client().send_message_batch(
+                        QueueUrl=self._url(batch[0].lane),
+                        Entries=list(entries.values()),  # type: ignore[arg-type]
+                    )
+                failed = [one["Id"] for one in answer.get("Failed", [])]
+                if not failed:
+                    break
+                entries = {name: entries[name] for name in failed}
+                pause_or_give_up(self.pause, seconds)
 
     def waiting(self, lane: str) -> int:
         with unavailable("queue"):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.batches import write_many
-from chalicelib.aws.conditional import PAUSES, pause_or_give_up, transact, write_if
+from chalicelib.aws.batches import read_many, write_many
+from chalicelib.aws.conditional import transact, write_if
 from chalicelib.aws.errors import code, unavailable
 from chalicelib.aws.items import (
     RECORD_SK,
@@ -30,7 +30,6 @@ from chalicelib.aws.items import (
 from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DuePartition, JobRecord, Status
 from chalicelib.domain.writes import Write
-from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.telemetry.logs import bound
 
 if TYPE_CHECKING:
@@ -72,22 +71,8 @@ class JobsTable:
         return record_of(item) if item else None
 
     def read_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
-        found: dict[str, JobRecord] = {}
-        ids = iter(job_ids)
-        while batch := list(islice(ids, READ_AT_ONCE)):
-            keys = [key(job_id) for job_id in batch]
-            for pause in (*PAUSES, None):
-                with unavailable("jobs table"):
-                    answer = self.client().batch_get_item(
-                        RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
-                    )
-                for item in answer["Responses"].get(self.table, []):
-                    if (record := _readable(item)) is not None:
-                        found[record.id] = record
-                if self.table not in answer["UnprocessedKeys"]:
-                    break
-                keys = list(answer["UnprocessedKeys"][self.table]["Keys"])
-                pause_or_give_up(self.pause, pause)
+        items = read_many(self.pause, self.client(), self.table, map(key, job_ids))
+        found = {record.id: record for record in map(_readable, items) if record is not None}
         return [found[job_id] for job_id in job_ids if job_id in found]
 
     def owned(self, owner: str, before: str | None, limit: int) -> list[tuple[str, str]]:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 ID = re.compile(r"[0-9a-f]{32}")
 INTERNAL = "overtime."  # prefix of the service's own tasks; clients never see their jobs
 
@@ -109,6 +111,35 @@ class Webhook:
     base: str
 
 
+class Parent(msgspec.Struct, frozen=True, array_like=True):
+    """The job that submitted this one by `job.map`. Written as an array: every write of a child
+    pays for it."""
+
+    id: str
+    uid: str
+    generation: int  # of the parent
+    step: str
+    index: int  # of this child's item
+    kept_until: int  # the root's deadline plus its retention
+    share: int  # of descendants that this child may have
+    wakes: bool  # its failure wakes the parent, while others still run
+
+
+class OpenMap(msgspec.Struct, frozen=True, array_like=True):
+    """A step of `job.map`, on the record before its first child is stored: so each end of the job
+    knows that there are children."""
+
+    step: str
+    task: str
+    share: int  # of descendants, for each child
+    generation: int  # of the job; the following three are about it
+    stored: int  # all children before this index are stored
+    total: int | None  # None until all items are submitted
+    done: bool  # all have ended
+    reach: int  # no generation has stored a child at this index or a later one
+    digest: str  # of the items; empty until all are submitted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     # What never changes.
@@ -124,6 +155,7 @@ class JobRecord:
     time_limit: int  # milliseconds from the start of a generation to its deadline
     retention: int  # milliseconds that the record is kept once finished
     webhook: Webhook | None = None
+    parent: Parent | None = None  # the parent's next generation replaces it
 
     # Where it stands.
     nonce: str  # of the last write
@@ -150,6 +182,7 @@ class JobRecord:
     checkpoint: Stored | None = None
     result: Stored | None = None
     artifacts: tuple[Artifact, ...] = ()
+    maps: tuple[OpenMap, ...] | None = None  # None: it has no children
     error: Problem | None = None
     history: tuple[Entry, ...] = ()
 
@@ -165,6 +198,16 @@ class JobRecord:
     @property
     def internal(self) -> bool:
         return self.task.startswith(INTERNAL)
+
+    @property
+    def listed(self) -> bool:
+        """Among its owner's jobs. Children are listed below their parent."""
+        return not self.internal and self.parent is None
+
+    @property
+    def kept_until(self) -> int:
+        """Of all its descendants."""
+        return self.parent.kept_until if self.parent else self.deadline + self.retention
 
     def visible(self, now: int) -> bool:
         """False once it is being erased, or has expired and waits for TTL to delete it."""

@@ -76,8 +76,10 @@ TABLE: Mapping[Verb, Transition] = {
     Verb.REMIND: _row({_Q}, {_Q}, "sweeper", visible=False, enqueues=True),
     Verb.POSTPONE: _row({_Q}, {_Q}, "sweeper", visible=False),
     Verb.EXPIRE: _row({_Q, _R}, {_F}, "sweeper, worker, a read that notices", mark=_RAN),
-    Verb.RETRY: _row({_F, _C}, {_Q}, "API", enqueues=True),
+    Verb.RETRY: _row({_F, _C}, {_Q}, "API, the parent's worker", enqueues=True),
     Verb.ERASE: _row({_S, _F, _C}, {Status.ERASING}, "API", visible=False),
+    Verb.OPEN_MAP: _row({_R}, {_R}, "worker", logged=False, visible=False),
+    Verb.ADOPT: _row({_Q, _R, _S}, set(), "the parent's worker", logged=False),
     Verb.WATCH: _row({_Q, _R, _S, _F, _C}, set(), "API", logged=False, visible=False),
 }
 
@@ -146,16 +148,21 @@ def finish(
     changes: Mapping[str, Any],
 ) -> Write:
     """For every verb that ends in a terminal status: only the TTL is left. An internal job began
-    when another job finished, and holds its content, so it expires together with that job."""
+    when another job finished, and holds its content, so it expires together with that job. A child
+    is kept for its parent. What its parent or its children need depends on both fields, so they
+    must be as they were read."""
     kept_from = record.created_at if record.internal else stamp.now
+    kept_until = record.parent.kept_until if record.parent else kept_from + record.retention
+    maps_as_decided_on, parent_as_decided_on = Is("maps", record.maps), Is("parent", record.parent)
     finished = {
         "wait_reason": None,
         "lease_token": None,
         "due": None,
         "due_at": None,
         "finished_at": stamp.now,
-        "expires_at": kept_from + record.retention,
+        "expires_at": kept_until,
     }
+    guard = (*guard, maps_as_decided_on, parent_as_decided_on)
     return write(verb, end, stamp, guard, {**changes, **finished}, record)
 
 

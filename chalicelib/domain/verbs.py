@@ -7,6 +7,7 @@ was based on. If it fails, the store returns the record as it is now, and the ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -229,9 +230,15 @@ def request_cancel(record: JobRecord, stamp: Stamp) -> Write:
 
 def retry(record: JobRecord, stamp: Stamp) -> Write:
     """Begin another generation: workers ignore messages of the old one."""
+    return again(record, stamp, stamp.now + record.time_limit, {})
+
+
+def again(record: JobRecord, stamp: Stamp, deadline: int, more: Mapping[str, Any]) -> Write:
+    """A retry with this deadline, and further changes."""
     unchanged_since_it_was_read = Is("nonce", record.nonce)
-    fresh = replace(record, not_before=stamp.now, deadline=stamp.now + record.time_limit)
+    fresh = replace(record, not_before=stamp.now, deadline=deadline)
     changes = {
+        **more,
         "generation": record.generation + 1,
         "attempt": 0,
         "not_before": fresh.not_before,

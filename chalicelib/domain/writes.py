@@ -31,6 +31,8 @@ class Verb(StrEnum):
     EXPIRE = "expire"
     RETRY = "retry"
     ERASE = "erase"
+    OPEN_MAP = "open_map"
+    ADOPT = "adopt"
     WATCH = "watch"
 
 

@@ -5,11 +5,12 @@ Records are stored as they are, and a write's own clauses decide whether it is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from chalicelib.domain.children import Ledger
 from chalicelib.domain.errors import ConditionFailed, PermanentError, Unavailable
 from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DuePartition, JobRecord, Status
@@ -56,7 +57,7 @@ class MemoryJobs:
         mine = (
             (record.position, record.id)
             for record in self.records.values()
-            if record.owner == owner and record.status is not Status.ERASING and not record.internal
+            if record.owner == owner and record.status is not Status.ERASING and record.listed
         )
         older = sorted((key for key in mine if before is None or key[0] < before), reverse=True)
         return older[:limit]
@@ -127,8 +128,41 @@ class MemoryQueue:
         message = Message(record.id, record.generation, delay_seconds)
         self.lanes.setdefault(record.lane, []).append(message)
 
+    def send_many(self, records: Sequence[JobRecord]) -> None:
+        for record in records:
+            self.send(record, 0)
+
     def waiting(self, lane: str) -> int:
         return len(self.lanes.get(lane, ()))
+
+
+@dataclass
+class MemoryLedgers:
+    """Implements ports.Ledgers."""
+
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+
+    def add(
+        self,
+        name: str,
+        ended: Mapping[Status, Collection[int]],
+        expires_at: int,
+        size: int | None = None,
+    ) -> Ledger:
+        before = self.ledgers.get(name, Ledger())
+        union = {
+            status: before.ended.get(status, frozenset()).union(ended.get(status, ()))
+            for status in {*before.ended, *ended}
+        }
+        self.ledgers[name] = Ledger(union, size or before.size)
+        return self.ledgers[name]
+
+    def read(self, names: Sequence[str]) -> list[Ledger]:
+        return [self.ledgers.get(name, Ledger()) for name in names]
+
+    def delete(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.ledgers.pop(name, None)
 
 
 @dataclass

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Clock(Protocol):
@@ -32,6 +36,12 @@ class Interrupts(Protocol):
 
     def interrupt(self, error: BaseException) -> None:
         """Raise `error` in the thread that is `armed`; called from another thread."""
+
+
+class InParallel(Protocol):
+    def __call__(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """`work` of each item, several at once, in the order of the items. Raises the first error
+        once all have ended."""
 
 
 class Beats(Protocol):

@@ -5,12 +5,13 @@ Every call may raise `Unavailable`: it is then unknown whether a write happened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from chalicelib.domain.children import Ledger
 from chalicelib.domain.events import LogLine
-from chalicelib.domain.job import DuePartition, JobRecord
+from chalicelib.domain.job import DuePartition, JobRecord, Status
 from chalicelib.domain.source import Source
 from chalicelib.domain.writes import Write
 
@@ -62,9 +63,33 @@ class JobStore(Protocol):
         `at_most` items at most, and returns False while some are left."""
 
 
+class Ledgers(Protocol):
+    """Which children of a step have ended, and how (domain/children.py). Names are of any kind; a
+    ledger that was never added to is empty."""
+
+    def add(
+        self,
+        name: str,
+        ended: Mapping[Status, Collection[int]],
+        expires_at: int,
+        size: int | None = None,
+    ) -> Ledger:
+        """Add these places, and set the size if one is given. Returns the ledger after it."""
+
+    def read(self, names: Sequence[str]) -> list[Ledger]:
+        """In the order of the names, read consistently."""
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Missing ones are ignored."""
+
+
 class MessageQueue(Protocol):
     def send(self, record: JobRecord, delay_seconds: int) -> None:
         """Send this job's message, delayed by `delay_seconds` (900 at most)."""
+
+    def send_many(self, records: Sequence[JobRecord]) -> None:
+        """Send the messages of any number of jobs of one lane, without delay. If it raises
+        Unavailable, some may have been sent."""
 
     def waiting(self, lane: str) -> int:
         """The approximate number of messages in a lane that wait for a worker or are delayed."""

@@ -10,10 +10,11 @@ from chalicelib.domain.job import JobRecord
 from chalicelib.domain.task import Task
 from chalicelib.ports.outbound import Web
 from chalicelib.ports.push import Pushing
-from chalicelib.ports.runtime import Beats, Clock, Interrupts
+from chalicelib.ports.runtime import Beats, Clock, InParallel, Interrupts
 from chalicelib.ports.stores import (
     HeldRequests,
     JobStore,
+    Ledgers,
     MessageQueue,
     PayloadStore,
     SecretStore,
@@ -37,6 +38,7 @@ class System:
     """Everything the use cases work with; wiring.py builds it."""
 
     jobs: JobStore
+    ledgers: Ledgers
     messages: MessageQueue
     payloads: PayloadStore
     web: Web
@@ -48,6 +50,7 @@ class System:
     secrets: SecretStore
     signing_secrets: SigningSecrets
     task_secrets: Callable[[], TaskSecrets]  # built when a task first reads a secret
+    in_parallel: InParallel
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Beats], AbstractContextManager[None]]
     webhook_body: Callable[[JobRecord], str]  # a webhook's body about this job, as JSON text

@@ -15,6 +15,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from chalicelib.aws import held_requests
+from chalicelib.aws import ledgers as table_of_ledgers
 from chalicelib.aws import signing_secrets as table_of_secrets
 from chalicelib.aws.items import Shards
 from chalicelib.aws.jobs_queue import JobsQueue
@@ -26,6 +27,7 @@ from chalicelib.memory.identity import MemoryTokens
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
     MemoryJobs,
+    MemoryLedgers,
     MemoryPayloads,
     MemoryQueue,
     MemorySecrets,
@@ -35,6 +37,7 @@ from chalicelib.ports.identity import TokenStore
 from chalicelib.ports.stores import (
     HeldRequests,
     JobStore,
+    Ledgers,
     MessageQueue,
     PayloadStore,
     SecretStore,
@@ -70,6 +73,7 @@ class Stores:
     """Of one more process, whose fresh random bytes are these."""
     signing: SigningSecrets
     held: HeldRequests
+    ledgers: Ledgers
     tokens: TokenStore
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
@@ -83,6 +87,7 @@ def _aws(dynamodb: Any, table: str, sqs: Any = None, s3: Any = None) -> Stores:
         lambda fresh: Secrets(lambda: dynamodb, table, fresh, lambda: 0),
         table_of_secrets.SigningSecrets(lambda: dynamodb, table),
         held_requests.HeldRequests(lambda: dynamodb, table),
+        table_of_ledgers.Ledgers(lambda: dynamodb, table),
         TokensTable(lambda: dynamodb, table),
         table_client=dynamodb,
         table=table,
@@ -127,6 +132,7 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
                 lambda fresh: secrets,
                 MemorySigningSecrets(),
                 MemoryHeldRequests(),
+                MemoryLedgers(),
                 MemoryTokens(),
                 MemoryQueue(),
                 MemoryPayloads(),
@@ -183,6 +189,11 @@ def stores(
 @pytest.fixture
 def jobs(stores: Stores) -> JobStore:
     return stores.jobs
+
+
+@pytest.fixture
+def ledgers(stores: Stores) -> Ledgers:
+    return stores.ledgers
 
 
 @pytest.fixture

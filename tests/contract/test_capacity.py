@@ -13,8 +13,19 @@ from math import ceil
 from typing import Any
 
 from chalicelib.aws.jobs_table import JobsTable
+from chalicelib.aws.ledgers import Ledgers
 from chalicelib.domain import verbs
-from chalicelib.domain.job import TERMINAL, JobRecord, Progress, Stored, Webhook
+from chalicelib.domain.children import PORTION, ledger_name
+from chalicelib.domain.job import (
+    DAY,
+    TERMINAL,
+    JobRecord,
+    Parent,
+    Progress,
+    Status,
+    Stored,
+    Webhook,
+)
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.values import digest
 from chalicelib.domain.webhooks import webhook_job
@@ -42,6 +53,8 @@ def _size(attribute: dict[str, Any]) -> int:
             return len(text.encode())
         case {"N": number}:
             return 1 + ceil(len(number.lstrip("-").rstrip("0")) / 2)
+        case {"NS": numbers}:
+            return 3 + sum(1 + _size({"N": number}) for number in numbers)
         case {"BOOL": _}:
             return 1
         case {"L": elements}:
@@ -157,3 +170,28 @@ def test_a_jobs_life_costs_what_the_documentation_says(tables: Stores) -> None:
     assert [row for row in rows if row not in page] == [], "docs/cost.md quotes other figures"
     if tables.table_client.meta.endpoint_url == URL:
         assert meter.billed == meter.computed, "this endpoint bills by other rules"
+
+
+def test_a_childs_writes_cost_at_most_1_3_times_an_ordinary_jobs(tables: Stores) -> None:
+    meter = Meter(tables.table_client, tables.table)
+    client: Any = meter
+    jobs, ledgers = JobsTable(lambda: client, meter.table), Ledgers(lambda: client, meter.table)
+
+    def units(record: JobRecord) -> float:
+        claim = verbs.claim(0, new_id(), AT + LEASE + 1_234, AT + 1_234)
+        busy, nothing = claim.applied_to(record), verbs.PendingOutput()
+        done = verbs.succeed(busy, stamp(3), nothing, RESULT)
+
+        def live() -> None:
+            jobs.submit(record)
+            jobs.apply(record.id, claim)
+            jobs.apply(record.id, done)
+            if record.parent is not None:
+                place = record.parent.index % PORTION
+                name = ledger_name(record.parent)
+                ledgers.add(name, {Status.SUCCEEDED: [place]}, record.kept_until)
+
+        return meter.of(live)
+
+    parent = Parent(new_id(), new_id(), 0, "thumbnails", 19_999, AT + 31 * DAY, 0, False)
+    assert units(ordinary(parent=parent)) <= 1.3 * units(ordinary())

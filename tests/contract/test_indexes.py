@@ -9,7 +9,7 @@ from chalicelib.domain.job import DAY, MINUTE, DuePartition, JobRecord
 from chalicelib.ports.stores import JobStore
 from tests.contract.conftest import Stores
 from tests.lines import lines
-from tests.records import LEASE, NOW, failed, new_id, queued, running, stamp, succeeded
+from tests.records import LEASE, NOW, PARENT, failed, new_id, queued, running, stamp, succeeded
 
 
 def stored(jobs: JobStore, *records: JobRecord) -> tuple[JobRecord, ...]:
@@ -120,3 +120,8 @@ def test_a_record_that_cannot_be_read_hides_no_other(tables: Stores) -> None:
     assert found == [before, after]
     assert [(line["event"], line["job"]) for line in said] == [("record_unreadable", broken.id)]
     assert "traceback" in said[0]
+
+
+def test_children_are_not_among_their_owners_jobs(jobs: JobStore) -> None:
+    _, other = stored(jobs, queued(parent=PARENT), queued())
+    assert [job_id for _, job_id in jobs.owned("ada", None, 10)] == [other.id]

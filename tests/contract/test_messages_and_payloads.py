@@ -24,6 +24,12 @@ def test_a_delayed_message_waits_too(messages: MessageQueue) -> None:
     assert messages.waiting("default") == 1
 
 
+def test_any_number_of_messages_is_sent_at_once(messages: MessageQueue) -> None:
+    messages.send_many([queued() for _ in range(23)])
+    messages.send_many([])
+    assert messages.waiting("default") == 23
+
+
 def test_what_was_put_is_got(payloads: PayloadStore, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"from a file")

@@ -20,7 +20,7 @@ from chalicelib.domain.job import (
     Webhook,
 )
 from chalicelib.ports.stores import JobStore
-from tests.records import NOW, failed, new_id, queued, running, stamp, succeeded
+from tests.records import NOW, OPEN_MAP, PARENT, failed, new_id, queued, running, stamp, succeeded
 
 
 def full() -> JobRecord:
@@ -44,6 +44,8 @@ def full() -> JobRecord:
         progress=Progress(12.5, 'half "way" ✓'),
         checkpoint=Stored(key="a/b"),
         result=Stored(text='{"number":1e300,"text":"\\u0001"}'),
+        parent=PARENT,
+        maps=(OPEN_MAP,),
         artifacts=(Artifact("a.csv", "text/csv", 5 * 1024**3, "k"),),
         error=Problem("/problems/x", "T", "d" * 2_000),
     )

@@ -78,7 +78,7 @@ MUTANTS = (
     Mutant(
         "a finished job without TTL",
         "domain/transitions.py",
-        '        "expires_at": kept_from + record.retention,\n',
+        '        "expires_at": kept_until,\n',
         "",
     ),
     Mutant(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from chalicelib.domain.children import Ledger
 from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.events import LogLine
-from chalicelib.domain.job import DuePartition, JobRecord
+from chalicelib.domain.job import DuePartition, JobRecord, Status
 from chalicelib.domain.writes import Write
 from tests.simulation.scheduler import Process
 
@@ -98,3 +99,27 @@ class Jobs:
             return finished
 
         return self._world.call(f"jobs.delete {record.id[-4:]}", effect)
+
+
+class Ledgers:
+    """Implements ports.Ledgers likewise."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._ledgers = world, world.ledgers
+
+    def add(
+        self,
+        name: str,
+        ended: Mapping[Status, Collection[int]],
+        expires_at: int,
+        size: int | None = None,
+    ) -> Ledger:
+        return self._world.call(
+            f"ledgers.add {name[-4:]}", lambda: self._ledgers.add(name, ended, expires_at, size)
+        )
+
+    def read(self, names: Sequence[str]) -> list[Ledger]:
+        return self._world.call("ledgers.read", lambda: self._ledgers.read(names))
+
+    def delete(self, names: Sequence[str]) -> None:
+        self._world.call("ledgers.delete", lambda: self._ledgers.delete(names))

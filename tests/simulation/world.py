@@ -19,6 +19,7 @@ from chalicelib.memory.outbound import MemoryWeb
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
     MemoryJobs,
+    MemoryLedgers,
     MemoryPayloads,
     MemorySecrets,
     MemorySigningSecrets,
@@ -27,6 +28,7 @@ from chalicelib.memory.stores import (
 from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.interrupts import PendingInterrupt
+from chalicelib.runtime.parallel import in_order
 from chalicelib.service.sweeper import sweep
 from chalicelib.service.webhook_task import send_webhook
 from chalicelib.service.worker import process_messages
@@ -34,7 +36,7 @@ from tests.simulation.audience import Audience
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
 from tests.simulation.scheduler import Process, Scheduler
-from tests.simulation.store import Jobs
+from tests.simulation.store import Jobs, Ledgers
 
 T = TypeVar("T")
 
@@ -64,6 +66,7 @@ class World:
         self.random = self.scheduler.random
         self.watch = Watch(lambda: self.scheduler.time)
         self.jobs = MemoryJobs()
+        self.ledgers = MemoryLedgers()
         self.audience = Audience(self.jobs.records)
         self.payloads = MemoryPayloads()
         self.signing_secrets = MemorySigningSecrets({OWNER: (SECRET, None, 0)})
@@ -141,6 +144,7 @@ class World:
     def system(self, process: Process) -> System:
         return System(
             jobs=Jobs(self, process),
+            ledgers=Ledgers(self),
             messages=_Queue(self),
             payloads=_Payloads(self),
             web=_Web(self),
@@ -152,6 +156,7 @@ class World:
             secrets=MemorySecrets(),
             signing_secrets=self.signing_secrets,
             task_secrets=MemoryTaskSecrets,
+            in_parallel=in_order,
             interrupts=_Interrupts,
             beating=self._beating,
             webhook_body=webhook_body,
@@ -266,23 +271,29 @@ class _Queue:
         self._world = world
 
     def send(self, record: JobRecord, delay_seconds: int) -> None:
-        def effect() -> None:
-            world = self._world
-            world.watch.sent(record)
-            if world.strikes("lost_message", 0.3):
-                return
-            for _ in range(2 if world.strikes("duplicate_message", 0.3) else 1):
-                late = (
-                    world.random.choice((LEASE, 3 * LEASE))
-                    if world.strikes("late_message", 0.3)
-                    else 0
-                )
-                jitter = world.random.choice((0, 5, 400, 2_000))  # and so, other orders
-                visible_at = world.scheduler.time + delay_seconds * SECOND + late + jitter
-                body = encode(Hint(record.id, record.generation))
-                world.messages.append(Message(body, visible_at))
+        name = f"queue.send {record.id[-4:]} in {delay_seconds} s"
+        self._world.call(name, lambda: self._sent(record, delay_seconds))
 
-        self._world.call(f"queue.send {record.id[-4:]} in {delay_seconds} s", effect)
+    def send_many(self, records: Sequence[JobRecord]) -> None:
+        def effect() -> None:
+            for record in records:
+                self._sent(record, 0)
+
+        self._world.call(f"queue.send_many {', '.join(one.id[-4:] for one in records)}", effect)
+
+    def _sent(self, record: JobRecord, delay_seconds: int) -> None:
+        world = self._world
+        world.watch.sent(record)
+        if world.strikes("lost_message", 0.3):
+            return
+        for _ in range(2 if world.strikes("duplicate_message", 0.3) else 1):
+            late = (
+                world.random.choice((LEASE, 3 * LEASE)) if world.strikes("late_message", 0.3) else 0
+            )
+            jitter = world.random.choice((0, 5, 400, 2_000))  # and so, other orders
+            visible_at = world.scheduler.time + delay_seconds * SECOND + late + jitter
+            body = encode(Hint(record.id, record.generation))
+            world.messages.append(Message(body, visible_at))
 
     def waiting(self, lane: str) -> int:
         def effect() -> int:

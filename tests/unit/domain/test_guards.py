@@ -17,7 +17,7 @@ from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.memory.stores import MemoryJobs
 from tests.clauses import LONG, Weakness, weakened, weaknesses, written
-from tests.records import LATER, LEASE, NOW, queued
+from tests.records import LATER, LEASE, NOW, OPEN_MAP, PARENT, queued
 
 Values = tuple[Collection[Any], Collection[Any]]
 """Values of a field that allow the write, and others that do not."""
@@ -53,6 +53,10 @@ def at_least(limit: int) -> Guard:
 
 QUEUED, RUNNING = {"status": only(Status.QUEUED)}, {"status": only(Status.RUNNING)}
 HOLDER = {**RUNNING, "lease_token": as_read}
+FAMILY: dict[str, Guard] = {
+    "maps": lambda value: ([value], [(OPEN_MAP,)]),
+    "parent": lambda value: ([value], [PARENT]),
+}
 NO_CANCEL = {"cancel_requested": exactly(False)}
 
 GUARDS: dict[Verb, dict[str, Guard]] = {
@@ -77,6 +81,11 @@ GUARDS: dict[Verb, dict[str, Guard]] = {
     Verb.EXPIRE: {"status": only(Status.QUEUED, Status.RUNNING), "deadline": at_most(NOW + DAY)},
     Verb.RETRY: {"status": only(Status.FAILED, Status.CANCELED), "nonce": as_read},
     Verb.ERASE: {"status": only(*TERMINAL), "uid": as_read},
+    Verb.OPEN_MAP: HOLDER,
+    Verb.ADOPT: {
+        "status": only(Status.QUEUED, Status.RUNNING, Status.SUCCEEDED),
+        "nonce": as_read,
+    },
     Verb.WATCH: {"status": only(*set(Status) - {Status.ERASING}), "uid": as_read},
 }
 CUT_SHORT = {"nonce": as_read}  # of a write that shortens the history
@@ -85,7 +94,12 @@ WRITTEN = list(written())
 
 def guards_of(record: JobRecord, write: Write) -> dict[str, Guard]:
     shortens = record.history == LONG and "history" in write.put
-    return {**GUARDS[Verb(write.verb)], **(CUT_SHORT if shortens else {})}
+    ends = write.put.get("status") in TERMINAL
+    return {
+        **GUARDS[Verb(write.verb)],
+        **(CUT_SHORT if shortens else {}),
+        **(FAMILY if ends else {}),
+    }
 
 
 def surprises(record: JobRecord, write: Write) -> list[str]:
