@@ -25,6 +25,7 @@ from chalicelib.http.problems import answering
 from chalicelib.http.representation import HealthView, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
 from chalicelib.http.routes import Routes
+from chalicelib.mcp.endpoint import endpoint
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
@@ -70,6 +71,7 @@ def current_call() -> Call:
 routes = Routes(answered, guard(settings.auth, authorize), settings.allowed_origin, current_call)
 route = routes.on(app)
 app.register_blueprint(console.pages(routes, settings.auth, lambda: uploads.origins(system())))
+app.register_blueprint(endpoint(routes, settings, lambda: system()))
 
 
 def download_url(stored: Stored | Artifact) -> str:

@@ -150,6 +150,20 @@ class Job(ABC):
         """Seconds until this invocation has to end (another may then continue the job)."""
 
 
+OWN_TOOLS = frozenset({"cancel_job", "create_upload", "get_job"})
+"""Names of the service's own tools at /mcp, which no task may have."""
+
+
+class Hints(typing.TypedDict, total=False):
+    """What agents may assume about a task: MCP's tool annotations, with MCP's names."""
+
+    title: str
+    readOnlyHint: bool
+    destructiveHint: bool
+    idempotentHint: bool
+    openWorldHint: bool
+
+
 class NoParams(msgspec.Struct, forbid_unknown_fields=True):
     """The params of a task that takes none."""
 
@@ -168,6 +182,7 @@ class Task:
     lane: Lane
     backoff: float
     backoff_max: float
+    hints: Hints | None = None
 
     def __call__(self, job: Job, params: Any) -> Any:
         return self.function(job, params) if self.takes_params else self.function(job)
@@ -175,6 +190,11 @@ class Task:
     @property
     def takes_params(self) -> bool:
         return self.params_type is not NoParams
+
+    @property
+    def tool(self) -> str:
+        """Its name at /mcp. Some agents take no dots in the names of tools."""
+        return self.name.replace(".", "_")
 
     @property
     def internal(self) -> bool:
@@ -189,6 +209,7 @@ def task(
     lane: Lane = "default",
     backoff: float = 2.0,
     backoff_max: float = 600.0,
+    hints: Hints | None = None,
 ) -> Callable[[Callable[..., Any]], Task]:
     """Register a function as a task. It takes a `Job` and, optionally, params.
 
@@ -200,6 +221,7 @@ def task(
     lane: the queue and worker function that run it, `default` or `heavy`.
     backoff, backoff_max: seconds; the pause before attempt n + 1 is drawn between 0 and
         backoff * 2^(n-1), at most backoff_max.
+    hints: what agents may assume, such as {"readOnlyHint": True}; they see no others.
     """
     if callable(name):
         raise TypeError(f'give the task a name: @task("{getattr(name, "__name__", "name")}")')
@@ -208,6 +230,11 @@ def task(
             f"{name!r} cannot name a task: use 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or"
             " digit first"
         )
+    if name.replace(".", "_") in OWN_TOOLS:
+        raise ValueError(f"{name!r} cannot name a task: it is the name of a tool at /mcp")
+    if hints is not None and (unknown := hints.keys() - Hints.__annotations__.keys()):
+        allowed = ", ".join(Hints.__annotations__)
+        raise ValueError(f"task {name}: there are no hints {sorted(unknown)}; allowed: {allowed}")
     if max_attempts < 1:
         raise ValueError(f"task {name}: max_attempts is {max_attempts}; it must be 1 or more")
     if not 5 <= timeout <= LONGEST:
@@ -224,14 +251,14 @@ def task(
                 f"task {name}: {function.__name__} is async, and a worker calls plain functions:"
                 " write def, and call asyncio.run() inside where you need it"
             )
-        hints = typing.get_type_hints(function, include_extras=True)
+        types = typing.get_type_hints(function, include_extras=True)
         names = list(inspect.signature(function).parameters)
-        if not 1 <= len(names) <= 2 or (len(names) == 2 and names[1] not in hints):
+        if not 1 <= len(names) <= 2 or (len(names) == 2 and names[1] not in types):
             raise TypeError(
                 f"task {name}: write def {function.__name__}(job: Job, params: YourParams), "
                 "where YourParams is a dataclass, a msgspec.Struct or a pydantic model"
             )
-        params_type = hints[names[1]] if len(names) == 2 else NoParams
+        params_type = types[names[1]] if len(names) == 2 else NoParams
         try:
             require_readable(params_type)
         except TypeError as error:
@@ -240,13 +267,14 @@ def task(
             name=name,
             function=function,
             params_type=params_type,
-            result_type=hints.get("return", Any),
+            result_type=types.get("return", Any),
             description=inspect.getdoc(function) or "",
             max_attempts=max_attempts,
             timeout=timeout,
             lane=lane,
             backoff=backoff,
             backoff_max=backoff_max,
+            hints=hints,
         )
 
     return decorate

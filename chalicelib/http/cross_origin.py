@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalice.app import CORSConfig
 
-from chalicelib.http.operations import REQUEST_HEADERS, RESPONSE_HEADERS
+from chalicelib.http.operations import MCP_HEADERS, REQUEST_HEADERS, RESPONSE_HEADERS
 
 PREFLIGHT_SECONDS = 600  # for which a browser may cache the answer
 
@@ -15,7 +15,7 @@ def cross_origin(origin: str) -> CORSConfig | bool:
         return False
     return CORSConfig(
         allow_origin=origin,
-        allow_headers=sorted(REQUEST_HEADERS),
+        allow_headers=sorted({*REQUEST_HEADERS, *MCP_HEADERS}),
         expose_headers=sorted(RESPONSE_HEADERS),
         max_age=PREFLIGHT_SECONDS,
     )

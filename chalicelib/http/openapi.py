@@ -100,6 +100,7 @@ def describe(app: Chalice, tasks: Iterable[Task], version: str, base: str) -> Js
         for path, methods in sorted(app.routes.items())
         for method, route in methods.items()
         if method != "HEAD"  # as its GET
+        and operation_of(route.view_function).described
     ]
     for _, operation, _ in routes:  # first, so that the names of tasks' schemas avoid theirs
         for model in (operation.body, *(answer.model for answer in operation.answers.values())):

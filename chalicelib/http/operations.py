@@ -45,6 +45,8 @@ class Operation:
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     body: type | None = None
+    described: bool = True
+    """Whether openapi.json has it. What speaks another protocol describes itself."""
 
     @property
     def methods(self) -> list[str]:
@@ -229,6 +231,7 @@ REQUEST_HEADERS: Mapping[str, tuple[str, Json]] = {
     "If-None-Match": ("Answers 304 while the ETag is still this one.", _TAGS),
     "If-Match": ("Answers 412 if the job no longer has this ETag.", _TAGS),
 }
+MCP_HEADERS = ("Mcp-Method", "Mcp-Name", "MCP-Protocol-Version")
 RESPONSE_HEADERS: Mapping[str, str] = {
     "Cache-Control": "Which caches may keep the answer, and how long.",
     "Content-Security-Policy": "What the page may load, and the origins that it may connect to.",

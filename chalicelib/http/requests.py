@@ -150,17 +150,21 @@ class Call:
 
     @cached_property
     def _wait(self) -> tuple[int, int]:
-        """How long to hold this request, in milliseconds, and until when: as `Prefer: wait=N` asks
-        and the stage allows, and in time for API Gateway, which counts from when it took the
-        request (a cold start, and all that came before)."""
-        asked = preferences.wait_seconds(self._preferences, self.longest_wait)
+        """How long to hold this request as `Prefer: wait=N` asks, in ms, and until when."""
         now = self.now()
+        until = self.until(preferences.wait_seconds(self._preferences, self.longest_wait), now)
+        return until - now, until
+
+    def until(self, seconds: int, now: int | None = None) -> int:
+        """When to answer a request that is held for so long (epoch ms): as the stage allows, and in
+        time for API Gateway, which counts from when it took the request (a cold start, and all that
+        came before)."""
+        now = self.now() if now is None else now
         arrived: int = self.request.context.get("requestTimeEpoch", now)
         context: Any = self.request.lambda_context
         ends_at = now + int(context.get_remaining_time_in_millis())
         ends = min(arrived + ANSWER_WITHIN, ends_at) - TO_ANSWER
-        wait = max(0, min(asked * 1_000, ends - now))
-        return wait, now + wait
+        return now + max(0, min(min(seconds, self.longest_wait) * 1_000, ends - now))
 
     def preference_applied(self, waited: bool) -> dict[str, str]:
         """Preference-Applied (RFC 7240, section 3), where any was: a wait as long as it was allowed

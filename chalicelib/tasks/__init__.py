@@ -95,9 +95,12 @@ def _load() -> tuple[Mapping[str, Task], tuple[str, ...]]:
                 one for one in values if isinstance(one, Task) and one.function.__module__ == name
             ]
             for task in own:
-                if found.setdefault(task.name, task) is not task:
-                    other = found[task.name].function.__module__
-                    raise ValueError(f"{other} has a task {task.name!r} already")
+                twin = next((one for one in found.values() if one.tool == task.tool), task)
+                if twin is not task:
+                    other = twin.function.__module__
+                    same = " already" if twin.name == task.name else ", the same tool at /mcp"
+                    raise ValueError(f"{other} has a task {twin.name!r}{same}")
+                found[task.name] = task
         except (Exception, SystemExit) as error:
             broken.append(_line_about(file, error))
     return MappingProxyType(dict(sorted(found.items()))), tuple(broken)

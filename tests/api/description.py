@@ -25,7 +25,7 @@ def description(app: Chalice) -> dict[str, Any]:
 
 @functools.cache
 def _responses(app: Chalice, route: str, method: str) -> Any:
-    operation = description(app)["paths"][route].get(method.lower())
+    operation = description(app)["paths"].get(route, {}).get(method.lower())
     return operation and operation["responses"]
 
 

@@ -58,6 +58,17 @@ def test_a_task_name_with_other_characters_is_refused(name: str) -> None:
         task(name)
 
 
+@pytest.mark.parametrize("name", ["get_job", "get.job", "cancel_job", "create_upload"])
+def test_a_name_of_the_services_own_tools_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="it is the name of a tool at /mcp"):
+        task(name)
+
+
+def test_a_hint_that_agents_do_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no hints \['readOnly'\]; allowed: title, readOnlyHint"):
+        task("draw", hints={"readOnly": True})  # type: ignore[arg-type]
+
+
 def test_an_unknown_lane_is_refused() -> None:
     with pytest.raises(ValueError, match="task draw: there is no lane 'havy'; the lanes: default,"):
         task("draw", lane="havy")  # type: ignore[arg-type]

@@ -79,6 +79,14 @@ def test_a_task_name_that_another_file_has_breaks_the_second_file(write: Write) 
     assert "two.py: ValueError: chalicelib.tasks.one has a task 'same' already" in line
 
 
+def test_two_tasks_that_would_be_one_tool_break_the_second_file(write: Write) -> None:
+    write("one.py", GOOD.format(name="a.b"))
+    write("two.py", GOOD.format(name="a_b"))
+    [line] = tasks.broken_files()
+    assert "two.py: ValueError: chalicelib.tasks.one has a task 'a.b', the same tool" in line
+    assert list(tasks.registered(skip_broken=True)) == ["a.b"]
+
+
 def test_nothing_is_registered_where_a_broken_file_may_not_be_skipped(write: Write) -> None:
     write("odd.py", "none_such")
     write("sound.py", GOOD.format(name="sound"))

@@ -1,0 +1,1 @@
+"""Every task as a tool of agents: the Model Context Protocol over HTTP, without sessions."""
