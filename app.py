@@ -99,6 +99,7 @@ def submit_job() -> Response:
         cancel_after=call.cancel_after,
         key=call.idempotency_key,
         webhook=body.webhook.seen_from(call.base) if body.webhook else None,
+        base=call.base,
     )
     accepted = submit(system(), asked)
     seen = read.until_finished(system(), accepted.job, call.wait_until)

@@ -22,7 +22,8 @@ import msgspec
 
 from chalicelib.domain.errors import InvocationEnding
 from chalicelib.domain.job import HOUR, SECOND, Hint, JobRecord, Problem, Stored
-from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.response import HttpResponse
+from chalicelib.domain.task import Task
 from chalicelib.domain.values import encode
 from chalicelib.domain.writes import Write
 from chalicelib.http.webhooks import webhook_body
@@ -38,10 +39,10 @@ from chalicelib.memory.stores import (
     MemoryTaskSecrets,
 )
 from chalicelib.ports.runtime import Beats
-from chalicelib.ports.system import System
+from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.interrupts import PendingInterrupt
 from chalicelib.runtime.parallel import in_order
-from chalicelib.service import control
+from chalicelib.service import answers, control
 from chalicelib.service.stash import fetch
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.sweeper import sweep
@@ -88,6 +89,7 @@ class Bench:
         self.queue = MemoryQueue()
         self.web = MemoryWeb()
         self.tasks: dict[str, Task] = {}
+        self._replies: dict[str, Any] = {}
         task_secrets = MemoryTaskSecrets(secrets or {})
         self._steps = _Steps(self)
         self.system = System(
@@ -108,6 +110,7 @@ class Bench:
             interrupts=lambda: self._steps,
             beating=self._steps.beating,
             webhook_body=webhook_body,
+            rules=Rules(public_url="https://overtime.test"),
         )
 
     def upload(self, data: bytes) -> str:
@@ -120,6 +123,11 @@ class Bench:
         """The answer to `job.request` (or `job.open`, for GET). Each call adds one to the queue;
         the last one is repeated."""
         self.web.answers.setdefault((method, url), []).append(answer)
+
+    def answer(self, step: str, answer: Any) -> None:
+        """The answer to a question of `job.ask`, given as soon as a job waits for it. Without one,
+        time passes until the question is closed."""
+        self._replies[step] = answer
 
     def run(
         self,
@@ -145,6 +153,10 @@ class Bench:
         return self._done(self.jobs.records[job_id])
 
     def _go_on(self, record: JobRecord) -> None:
+        if record.suspended and record.wait is not None and record.wait.step in self._replies:
+            step = record.wait.step
+            answers.answer(self.system, OWNER, record.id, step, self._replies[step])
+            record = self.jobs.records[record.id]
         messages = self.queue.lanes.get(record.lane)
         if not messages:
             self.clock.time = max(self.clock.time, record.due_at or 0) + 1

@@ -100,6 +100,7 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
         rules=Rules(
             lease=settings.lease_seconds * 1_000,
             retention=settings.retention_days * 86_400_000,
+            public_url=settings.public_url,
         ),
         pushing=_pushing(settings, client),
         broken_tasks=broken_files,  # only read on a stage that skips broken files

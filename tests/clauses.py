@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, cast
 from unittest.mock import patch
 
-from chalicelib.domain.job import HOUR, MINUTE, JobRecord, Status
+from chalicelib.domain.job import HOUR, MINUTE, JobRecord, Status, WaitReason
 from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL
 from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
 from chalicelib.memory.stores import MemoryJobs
@@ -62,10 +63,11 @@ def weaker(clause: Clause) -> Iterator[tuple[str, Clause | None]]:
             yield from ((f"by {name}", AtMost(field, value + by)) for name, by in BY.items())
         case AtLeast(field, value):
             yield from ((f"by {name}", AtLeast(field, value - by)) for name, by in BY.items())
-        case Is("status") | OneOf("status"):
-            held = [status for status in Status if clause.holds(status)]
-            for other in set(Status).difference(held):
-                yield f"or {other}", OneOf("status", [*held, other])
+        case Is("status" as field) | OneOf(field):
+            all_values: set[StrEnum] = set(Status if field == "status" else WaitReason)
+            held = [value for value in all_values if clause.holds(value)]
+            for other in all_values.difference(held):
+                yield f"or {other}", OneOf(field, [*held, other])
         case Is(_, None | bool()):
             pass
         case Is():

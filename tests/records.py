@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain import children, verbs
+from chalicelib.domain import children, verbs, waiting_verbs
 from chalicelib.domain.job import (
     DAY,
     MINUTE,
@@ -19,6 +19,8 @@ from chalicelib.domain.job import (
     Progress,
     Status,
     Stored,
+    Wait,
+    WaitReason,
 )
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.verbs import PendingOutput
@@ -33,6 +35,8 @@ FOUND = PendingOutput(
 PROBLEM = Problem(type="/problems/attempt-failed", title="ValueError", detail="no")
 PARENT = Parent("f" * 32, "e" * 32, 1, "pages", 17, NOW + 31 * DAY, 40, True)
 OPEN_MAP = OpenMap("pages", "echo", 40, 1, 1_000, None, False, 2_000, "")
+SLEEP = Wait("nap", WaitReason.SLEEP, 0, LATER)
+QUESTION = Wait("publish", WaitReason.ANSWER, 0, LATER, "Publish?")
 _numbers = itertools.count(1)
 
 
@@ -73,6 +77,11 @@ def running(now: int = NOW, **fields: Any) -> JobRecord:
     return verbs.claim(record.generation, new_id(), now + LEASE, now).applied_to(record)
 
 
+def suspended(now: int = NOW, wait: Wait = QUESTION, **fields: Any) -> JobRecord:
+    record = running(now, **fields)
+    return waiting_verbs.suspend(record, stamp(now), PendingOutput(), wait).applied_to(record)
+
+
 def succeeded(now: int = NOW, **fields: Any) -> JobRecord:
     record = running(now, **fields)
     result = Stored(text='"done"')
@@ -86,7 +95,7 @@ def failed(now: int = NOW, **fields: Any) -> JobRecord:
 
 def examples() -> list[tuple[JobRecord, Callable[[JobRecord], Write]]]:
     """Every verb that is a write, on a record that allows it. A submit is none: it is a put."""
-    waiting, busy, broken = queued(), running(), failed()
+    waiting, busy, broken, asking = queued(), running(), failed(), suspended()
     told = verbs.request_cancel(busy, stamp()).applied_to(busy)
     worn_out = replace(busy, attempt=busy.max_attempts)
     result, adoptable = Stored(text="1"), (waiting, busy, told, succeeded())
@@ -98,6 +107,10 @@ def examples() -> list[tuple[JobRecord, Callable[[JobRecord], Write]]]:
         (busy, lambda record: verbs.fail(record, stamp(), FOUND, PROBLEM)),
         (busy, lambda record: verbs.retry_later(record, stamp(), FOUND, PROBLEM, LATER)),
         (busy, lambda record: verbs.continue_(record, stamp(), FOUND)),
+        (busy, lambda record: waiting_verbs.sleep(record, stamp(), FOUND, SLEEP)),
+        (busy, lambda record: waiting_verbs.suspend(record, stamp(), FOUND, QUESTION)),
+        (asking, lambda record: waiting_verbs.wake(record, stamp())),
+        (busy, lambda record: waiting_verbs.abandon(record, stamp(), PROBLEM)),
         (waiting, lambda record: verbs.cancel(record, stamp())),
         (busy, lambda record: verbs.request_cancel(record, stamp())),
         (told, lambda record: verbs.acknowledge_cancel(record, stamp(), FOUND)),

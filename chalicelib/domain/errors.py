@@ -10,10 +10,12 @@ Exception
     ├── Gone                   a push found its connection closed
     ├── ConditionFailed        a conditional write failed; carries the record as it is now
     └── PermanentError, RetryLater     what a task raises to say how its attempt ended
+        ├── Unanswered         nobody answered a question in time
         └── Busy               a third party says when to call it again; an OSError, too
 BaseException
 └── Interrupted                raised inside a running task, past its `except Exception`
     ├── JobCanceled, DeadlineExceeded, InvocationEnding
+    ├── Suspended           a step waits, and the job holds no worker meanwhile
     └── LeaseLost              another worker runs the job by now
 """
 
@@ -25,7 +27,7 @@ from datetime import timedelta
 from itertools import chain, islice
 from typing import ClassVar
 
-from chalicelib.domain.job import JobRecord, Problem
+from chalicelib.domain.job import JobRecord, Problem, Wait
 from chalicelib.domain.values import Place
 
 ERRORS_AT_MOST = 100  # that one refusal lists
@@ -126,6 +128,10 @@ class JobNotRetryable(ClientError):
     slug, title = "job-not-retryable", "Only failed and canceled jobs can be retried"
 
 
+class AlreadyAnswered(ClientError):
+    slug, title = "already-answered", "The question has another answer, or is closed"
+
+
 class JobChanged(ClientError):
     slug, title = "job-changed", "The job has changed since"
 
@@ -161,6 +167,12 @@ class PermanentError(OvertimeError):
     has a `headline` shows it in place of the title."""
 
     slug, title = "permanent-error", "The task cannot be done"
+
+
+class Unanswered(PermanentError):
+    """Raised by `job.ask`: the time for an answer is over."""
+
+    slug, title = "unanswered", "The question was not answered in time"
 
 
 class RetryLater(OvertimeError):
@@ -200,6 +212,14 @@ class DeadlineExceeded(Interrupted):
 
 class InvocationEnding(Interrupted):
     """This Lambda invocation is nearly over; another continues the job from its checkpoint."""
+
+
+class Suspended(Interrupted):
+    """A step of the job waits. The function runs again from its top once the wait has come true."""
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(f"The step {wait.step!r} waits.")
+        self.wait = wait
 
 
 class LeaseLost(Interrupted):

@@ -41,6 +41,13 @@ class WaitReason(StrEnum):
     BACKOFF = "backoff"
     CONTINUING = "continuing"
     RESCUED = "rescued"
+    SLEEP = "sleep"
+    ANSWER = "answer"
+    CHILDREN = "children"
+
+
+SUSPENDED = frozenset({WaitReason.ANSWER, WaitReason.CHILDREN})
+"""These end by something that happens elsewhere: no message makes such a job run."""
 
 
 class DuePartition(StrEnum):
@@ -102,6 +109,23 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """The step for which a job last stopped running. It stays on the record after it has come
+    true, so that the next run knows which step it must reach.
+
+    `until`: when a sleep ends, or when a question is no longer answered. `round`: which of the
+    questions that were asked under this step, from 0.
+    """
+
+    step: str
+    reason: WaitReason
+    generation: int
+    until: int | None = None
+    prompt: str = ""
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """The URL to call when the job ends, and with which statuses. Links in the body begin with
     `base`."""
@@ -156,6 +180,7 @@ class JobRecord:
     retention: int  # milliseconds that the record is kept once finished
     webhook: Webhook | None = None
     parent: Parent | None = None  # the parent's next generation replaces it
+    base: str | None = None  # what the API's URLs begin with, for tasks that ask
 
     # Where it stands.
     nonce: str  # of the last write
@@ -172,6 +197,7 @@ class JobRecord:
     due_at: int | None = None  # for a running job: the end of its lease
     reminders: int = 0
     watched: bool = False  # it has, or had, subscribers
+    wait: Wait | None = None
 
     # What it has produced so far.
     updated_at: int
@@ -189,6 +215,10 @@ class JobRecord:
     @property
     def finished(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def suspended(self) -> bool:
+        return self.status is Status.QUEUED and self.wait_reason in SUSPENDED
 
     @property
     def position(self) -> str:
@@ -213,6 +243,11 @@ class JobRecord:
         """False once it is being erased, or has expired and waits for TTL to delete it."""
         expired = self.expires_at is not None and self.expires_at <= now
         return self.status is not Status.ERASING and not expired
+
+    @property
+    def beside_until(self) -> int:
+        """Items beside the record outlive it, or they would be missing after a client's retry."""
+        return self.deadline + self.retention + DAY
 
     @property
     def prefix(self) -> str:

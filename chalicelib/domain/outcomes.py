@@ -16,8 +16,10 @@ from chalicelib.domain.errors import (
     OvertimeError,
     PermanentError,
     RetryLater,
+    Suspended,
+    Unanswered,
 )
-from chalicelib.domain.job import Problem
+from chalicelib.domain.job import Problem, Wait
 from chalicelib.domain.text import printable
 
 DETAIL_AT_MOST = 2_000  # characters: the record has to stay small
@@ -48,6 +50,13 @@ class Continue:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A step waits; the job runs again once that has come true."""
+
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
 class Canceled:
     pass
 
@@ -62,7 +71,7 @@ class Lost:
     """Another worker holds the lease: there is nothing to write."""
 
 
-Outcome = Succeeded | Failed | Retry | Continue | Canceled | Expired | Lost
+Outcome = Succeeded | Failed | Retry | Continue | Waiting | Canceled | Expired | Lost
 
 
 def outcome_of(
@@ -88,10 +97,14 @@ def outcome_of(
             return Expired()
         case InvocationEnding():
             return Continue()
+        case Suspended(wait=wait):
+            return Waiting(wait)
         case Interrupted():
             return Lost()
         case InvalidRequest():
             return Failed(_params_no_longer_fit(error, shown))
+        case Unanswered():
+            return Failed(_problem(Unanswered, error, shown))
         case PermanentError():
             return Failed(_problem(PermanentError, error, shown))
         case Busy():
@@ -109,6 +122,14 @@ UNKNOWN_TASK = Retry(
         detail="This deployment has no such task; another deployment queued the job.",
     ),
     delay_seconds=60.0,
+)
+SWALLOWED = Failed(
+    Problem(
+        type="/problems/suspension-swallowed",
+        title="The task caught Suspended",
+        detail="A step waited, and the task returned all the same: let Suspended through. An "
+        "`except BaseException` or a bare `except` has to raise it again.",
+    )
 )
 OUT_OF_TIME = Retry(
     Problem(

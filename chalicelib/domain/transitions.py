@@ -69,6 +69,10 @@ TABLE: Mapping[Verb, Transition] = {
     Verb.FAIL: _row({_R}, {_F}, "worker", mark=_RAN),
     Verb.RETRY_LATER: _row({_R}, {_Q}, "worker", enqueues=True, mark=_RAN),
     Verb.CONTINUE: _row({_R}, {_Q}, "worker", enqueues=True, mark=_RAN),
+    Verb.SLEEP: _row({_R}, {_Q}, "worker", enqueues=True, mark=_RAN),
+    Verb.SUSPEND: _row({_R}, {_Q}, "worker", mark=_RAN),
+    Verb.WAKE: _row({_Q}, {_Q}, "worker, API", enqueues=True),
+    Verb.ABANDON: _row({_R}, {_C}, "worker", mark=_RAN),
     Verb.CANCEL: _row({_Q}, {_C}, "API"),
     Verb.REQUEST_CANCEL: _row({_R}, {_R}, "API"),
     Verb.ACKNOWLEDGE_CANCEL: _row({_R}, {_C}, "worker", mark=_RAN),
@@ -103,14 +107,15 @@ def message_delay(not_before: int, now: int) -> int | None:
 
 
 def due_while_queued(
-    not_before: int, deadline: int, now: int, wait: int = REMIND_AFTER
+    not_before: int, ends: int, now: int, wait: int = REMIND_AFTER
 ) -> dict[str, Any]:
+    """`ends`: when the job must be looked at in any case, such as its deadline."""
     if message_delay(not_before, now) is None:
         due, due_at = DuePartition.MUST, not_before - DISPATCH_AHEAD
     else:
         due, due_at = DuePartition.REMIND, max(not_before, now) + wait
-    if deadline <= due_at:
-        due, due_at = DuePartition.MUST, deadline
+    if ends <= due_at:
+        due, due_at = DuePartition.MUST, ends
     return {"due": due, "due_at": due_at}
 
 
@@ -126,15 +131,18 @@ def requeue(
     stamp: Stamp,
     guard: tuple[Clause, ...],
     changes: Mapping[str, Any],
+    until: int | None = None,
 ) -> Write:
-    """For every verb that ends in `queued`; the caller that applies it also sends the message."""
+    """For every verb that ends in `queued`; the caller that applies it also sends the message, if
+    the verb's row says so. The job is due at `until` at the latest."""
     not_before = changes.get("not_before", stamp.now)
+    ends = record.deadline if until is None else min(until, record.deadline)
     queued = {
         "wait_reason": reason,
         "not_before": not_before,
         "lease_token": None,
         "reminders": 0,
-        **due_while_queued(not_before, record.deadline, stamp.now),
+        **due_while_queued(not_before, ends, stamp.now),
     }
     return write(verb, Status.QUEUED, stamp, guard, {**changes, **queued}, record)
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from chalicelib.domain.job import (
     HOUR,
+    MINUTE,
     SECOND,
+    SUSPENDED,
     Artifact,
     DuePartition,
     Entry,
@@ -33,14 +35,16 @@ from chalicelib.domain.transitions import (
     starts,
     write,
 )
-from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, Verb, Write
+from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Verb, Write
 
 CLAIM_SLACK = 2 * SECOND  # clocks differ, and SQS counts its delays in whole seconds
 REMIND_AT_MOST = HOUR
-_NO_CANCEL = Is("cancel_requested", False)
+LOOK_AT_MOST = 15 * MINUTE  # between two looks at what a suspended job waits for
+CLAIMABLE = sorted(set(WaitReason) - SUSPENDED)
+NO_CANCEL = Is("cancel_requested", False)
 
 
-def _lease_is_mine(record: JobRecord) -> Clause:
+def lease_is_mine(record: JobRecord) -> Clause:
     return Is("lease_token", record.lease_token)
 
 
@@ -90,12 +94,19 @@ def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Writ
     """
     same_generation = Is("generation", generation)
     its_time_has_come = AtMost("not_before", now + CLAIM_SLACK)
+    it_is_not_suspended = OneOf("wait_reason", CLAIMABLE)
     lease_ends_by_the_deadline = AtLeast("deadline", lease_until)
     return write(
         Verb.CLAIM,
         Status.RUNNING,
         Stamp(now, lease_token),
-        (same_generation, its_time_has_come, _NO_CANCEL, lease_ends_by_the_deadline),
+        (
+            same_generation,
+            its_time_has_come,
+            it_is_not_suspended,
+            NO_CANCEL,
+            lease_ends_by_the_deadline,
+        ),
         {
             "wait_reason": None,
             "lease_token": lease_token,
@@ -122,7 +133,7 @@ def heartbeat(record: JobRecord, stamp: Stamp, found: PendingOutput, lease_until
     return Write(
         verb=Verb.HEARTBEAT,
         nonce=stamp.nonce,
-        when=(starts(Verb.HEARTBEAT), _lease_is_mine(record), unchanged_since_the_last),
+        when=(starts(Verb.HEARTBEAT), lease_is_mine(record), unchanged_since_the_last),
         put={"due": DuePartition.MUST, "due_at": lease_until, **found.fields(), **seen},
     )
 
@@ -132,12 +143,12 @@ def succeed(record: JobRecord, stamp: Stamp, found: PendingOutput, result: Store
     complete = {"progress": replace(progress, percent=100.0)} if progress else {}
     outcome = {"result": result, "error": None, "checkpoint": None}
     changes = {**found.fields(), **complete, **outcome}
-    return finish(Verb.SUCCEED, Status.SUCCEEDED, record, stamp, (_lease_is_mine(record),), changes)
+    return finish(Verb.SUCCEED, Status.SUCCEEDED, record, stamp, (lease_is_mine(record),), changes)
 
 
 def fail(record: JobRecord, stamp: Stamp, found: PendingOutput, error: Problem) -> Write:
     changes = {**found.fields(), "error": error}
-    return finish(Verb.FAIL, Status.FAILED, record, stamp, (_lease_is_mine(record),), changes)
+    return finish(Verb.FAIL, Status.FAILED, record, stamp, (lease_is_mine(record),), changes)
 
 
 def retry_later(
@@ -145,19 +156,19 @@ def retry_later(
 ) -> Write:
     """For a record with attempts left; only the lease holder can change their number."""
     changes = {**found.fields(), "error": error, "not_before": not_before}
-    guard = (_lease_is_mine(record), _NO_CANCEL)
+    guard = (lease_is_mine(record), NO_CANCEL)
     return requeue(Verb.RETRY_LATER, WaitReason.BACKOFF, record, stamp, guard, changes)
 
 
 def continue_(record: JobRecord, stamp: Stamp, found: PendingOutput) -> Write:
     """Hand the job to a fresh invocation. Not a new attempt, since it saved a new checkpoint."""
     changes = {**found.fields(), "attempt": record.attempt - 1}
-    guard = (_lease_is_mine(record), _NO_CANCEL)
+    guard = (lease_is_mine(record), NO_CANCEL)
     return requeue(Verb.CONTINUE, WaitReason.CONTINUING, record, stamp, guard, changes)
 
 
 def acknowledge_cancel(record: JobRecord, stamp: Stamp, found: PendingOutput) -> Write:
-    guard = (_lease_is_mine(record), Is("cancel_requested", True))
+    guard = (lease_is_mine(record), Is("cancel_requested", True))
     return finish(Verb.ACKNOWLEDGE_CANCEL, Status.CANCELED, record, stamp, guard, found.fields())
 
 
@@ -196,8 +207,13 @@ def postpone(record: JobRecord, stamp: Stamp) -> Write:
 
 def _due_later(verb: Verb, record: JobRecord, stamp: Stamp) -> Write:
     due_as_decided_on = Is("due_at", record.due_at)
-    wait = min(REMIND_AFTER * 2 ** min(record.reminders + 1, 10), REMIND_AT_MOST)
-    due = due_while_queued(record.not_before, record.deadline, stamp.now, wait)
+    at_most, ends = REMIND_AT_MOST, record.deadline
+    if record.suspended and record.wait is not None:
+        at_most = LOOK_AT_MOST
+        if record.wait.until is not None and record.wait.until > stamp.now:
+            ends = min(ends, record.wait.until)
+    wait = min(REMIND_AFTER * 2 ** min(record.reminders + 1, 10), at_most)
+    due = due_while_queued(record.not_before, ends, stamp.now, wait)
     changes = {"reminders": record.reminders + 1, **due}
     when = (starts(verb), due_as_decided_on)
     return Write(verb=verb, nonce=stamp.nonce, when=when, put=changes)
@@ -225,7 +241,7 @@ def cancel(record: JobRecord, stamp: Stamp) -> Write:
 def request_cancel(record: JobRecord, stamp: Stamp) -> Write:
     """Set a flag that the worker reads with its next heartbeat."""
     changes = {"cancel_requested": True}
-    return write(Verb.REQUEST_CANCEL, Status.RUNNING, stamp, (_NO_CANCEL,), changes, record)
+    return write(Verb.REQUEST_CANCEL, Status.RUNNING, stamp, (NO_CANCEL,), changes, record)
 
 
 def retry(record: JobRecord, stamp: Stamp) -> Write:

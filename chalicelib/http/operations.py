@@ -207,7 +207,7 @@ _TAGS = {
     "pattern": f"^([*]|{_TAG}(, {_TAG})*)$",
     "examples": [ETAG],
 }
-_HOURS = "([1-9][0-9]{0,2}|[1-7][0-9]{3})h"  # with minutes and seconds below the 365 days allowed
+_HOURS = "([1-9][0-9]?|[1-6][0-9]{2}|7[01][0-9])h"  # with minutes and seconds below 30 days
 _MINUTES, _SECONDS = "[1-9][0-9]{0,3}m", "[1-9][0-9]{0,5}s"
 _FROM_5S = "([5-9]|[1-9][0-9]{1,5})s"
 _DURATION = f"^({_HOURS}({_MINUTES})?({_SECONDS})?|{_MINUTES}({_SECONDS})?|{_FROM_5S})$"

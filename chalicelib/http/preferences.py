@@ -13,7 +13,7 @@ from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND
 
 KEY_AT_MOST = 255  # characters
 SHORTEST_DEADLINE = 5 * SECOND
-LONGEST_DEADLINE = 365 * DAY
+LONGEST_DEADLINE = 30 * DAY
 
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*+)"')  # RFC 9651, 3.3.3
 _BARE = re.compile(r"[\x21\x23-\x7e]+")
@@ -85,7 +85,7 @@ def cancel_after(value: str) -> int:
     hours, minutes, seconds = (int(group or 0) for group in match.groups())
     duration = hours * HOUR + minutes * MINUTE + seconds * SECOND
     if not SHORTEST_DEADLINE <= duration <= LONGEST_DEADLINE:
-        raise MalformedRequest("Cancel-After must be at least 5s and at most 365 days (8760h).")
+        raise MalformedRequest("Cancel-After must be at least 5s and at most 30 days (720h).")
     return duration
 
 

@@ -29,6 +29,7 @@ STATUS: Mapping[type[OvertimeError], int] = {
     errors.JobNotSucceeded: 409,
     errors.JobNotRetryable: 409,
     errors.TooManySubscriptions: 409,
+    errors.AlreadyAnswered: 409,
     errors.JobChanged: 412,
     errors.BodyTooLarge: 413,
     errors.UnsupportedMediaType: 415,

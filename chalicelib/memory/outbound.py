@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.errors import PermanentError
+from chalicelib.domain.response import AnswerTooLarge, HttpResponse
 from chalicelib.domain.source import Source, not_opened
-from chalicelib.domain.task import AnswerTooLarge, HttpResponse
 from chalicelib.memory.stores import source_over
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.domain.errors import PermanentError
+from chalicelib.domain.response import AnswerBrokeOff, AnswerTooLarge, HttpResponse
 from chalicelib.domain.source import Source, not_opened
-from chalicelib.domain.task import AnswerBrokeOff, AnswerTooLarge, HttpResponse
 from chalicelib.outbound.encoding import READABLE, coding_of, unpacked
 from chalicelib.outbound.guard import PORTS, Guard, Target
 from chalicelib.outbound.limits import SILENCE, Monotonic, Pace, TimeLimit

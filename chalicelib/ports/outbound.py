@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.source import Source
-from chalicelib.domain.task import HttpResponse
 
 
 class Web(Protocol):

@@ -30,6 +30,7 @@ class Rules:
     lease: int = 60_000
     retention: int = 30 * 86_400_000
     held_at_most: int = 20  # requests of one owner at once
+    public_url: str | None = None  # what the API's URLs begin with, if that is set
     ending_margin: int = 20_000  # for a task to stop before Lambda ends the invocation
 
 

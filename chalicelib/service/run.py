@@ -14,18 +14,20 @@ from typing import Any, BinaryIO, TypeVar
 
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.events import LogLine, event_position
-from chalicelib.domain.job import DAY, Artifact, JobRecord, Progress, Stored
+from chalicelib.domain.handle import Job
+from chalicelib.domain.job import Artifact, JobRecord, Progress, Stored
 from chalicelib.domain.params import UPLOAD_ID
+from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.secret import NAME as SECRET_NAME
 from chalicelib.domain.secret import NAME_RULE, without_secrets
 from chalicelib.domain.source import Source
-from chalicelib.domain.task import HttpResponse, Job
 from chalicelib.domain.text import printable
 from chalicelib.domain.values import decode_json
 from chalicelib.domain.verbs import PendingOutput
 from chalicelib.ports.system import System
 from chalicelib.service.arguments import arguments_of, attached, require
 from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, json_text, stash
+from chalicelib.service.steps import Steps
 from chalicelib.service.uploads import upload_key
 
 T = TypeVar("T")
@@ -36,8 +38,6 @@ LINE_AT_MOST = 2_000  # characters of a log line
 LINES_AT_MOST = 1_000  # stored lines of an attempt; further ones are in the service's log only
 ARTIFACTS_AT_MOST = 100  # the record lists them, and has to stay small
 ARTIFACT = "artifact:"  # prefix of a source that is an artifact
-ONCE_AT_MOST = 300 * 1024  # bytes; a DynamoDB item holds 400 KB
-STEP = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}")
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # safe in any URL
 CONTENT_TYPE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,199}")
 
@@ -52,6 +52,7 @@ class Run(Job):
         self.lease_token = record.lease_token
         self.ends_at = ends_at  # when the task has to stop (epoch ms)
         self.interrupts = system.interrupts()
+        self.steps = Steps(system, record, self.interrupts, self.time_left)
         self.on_news: Callable[[], None] = lambda: None
         self.id = record.id
         self.key = f"{record.id}-{record.uid}"
@@ -133,21 +134,16 @@ class Run(Job):
             self._artifacts_changed = True
 
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        with arguments_of("once"):
-            if not STEP.fullmatch(step):
-                raise ValueError(f"{step!r} cannot name a step: use 1 to 200 printable characters")
-            if not callable(function):
-                raise TypeError(f"{function!r} is not a function")
-        with self.interrupts.shielded():
-            stored = self.system.jobs.once(self.record, step, self._keep_until)
-        if stored is None:
-            text = json_text(function(*args, **kwargs), f"result of step {step!r}")
-            if len(text.encode()) > ONCE_AT_MOST:
-                raise PermanentError(f"The result of step {step!r} is over 300 KiB: attach it.")
-            with self.interrupts.shielded():
-                stored = self.system.jobs.store_once(self.record, step, text, self._keep_until)
-        result: T = decode_json(stored)
-        return result
+        return self.steps.once(step, function, *args, **kwargs)
+
+    def sleep(self, step: str, seconds: float) -> None:
+        self.steps.sleep(step, seconds)
+
+    def ask(self, step: str, *, prompt: str, timeout: float) -> Any:
+        return self.steps.ask(step, prompt, timeout)
+
+    def answer_url(self, step: str, timeout: float) -> str:
+        return self.steps.answer_url(step, timeout)
 
     def checkpoint(self, state: Any) -> None:
         text = json_text(state, "checkpoint")  # now: the task may change the object later
@@ -252,17 +248,12 @@ class Run(Job):
         if not lines:
             return
         try:
-            self.system.jobs.log(self.record, lines, self._keep_until)
+            self.system.jobs.log(self.record, lines, self.record.beside_until)
         except Exception:
             logger.exception("log_lines_failed")
             return
         with self._lock:
             del self._lines[: len(lines)]
-
-    @property
-    def _keep_until(self) -> int:
-        """Items beside the record outlive it, or they would be missing after a client's retry."""
-        return self.record.deadline + self.record.retention + DAY
 
     def _stored(self, checkpoint: Stored | None) -> Stored | None:
         """The checkpoint as the record holds it: a large one is an object in the bucket."""

@@ -47,6 +47,7 @@ class Submission:
     cancel_after: int | None = None
     key: str | None = None  # Idempotency-Key
     webhook: Webhook | None = None
+    base: str | None = None  # what the API's URLs begin with
 
     def body(self) -> dict[str, Any]:
         """What must be equal in a later request with the same key."""
@@ -182,6 +183,7 @@ def _new_record(
         time_limit=time_limit,
         retention=system.rules.retention,
         webhook=submission.webhook,
+        base=submission.base if task.asks else None,
         max_attempts=task.max_attempts,
         status=Status.QUEUED,
     )
@@ -202,7 +204,7 @@ def _replay(
                 for place in differences(before, submission.body())
             ),
         )
-    if existing.status is Status.QUEUED:
+    if existing.status is Status.QUEUED and not existing.suspended:
         enqueue(system, existing)  # the first request may have died before it sent the message
     return Accepted(existing, replayed=True)
 

@@ -108,8 +108,8 @@ class _Lanes:
         """A job behind a backlog only waits, and needs no second message. A queue does not show
         which jobs its messages belong to, so the FIRST late jobs count as without one: a lost
         message is then sent again even in a long backlog. A job scheduled for later has sent no
-        message yet."""
-        lane, waits = record.lane, record.due is DuePartition.REMIND
+        message yet, nor has a suspended one."""
+        lane, waits = record.lane, record.due is DuePartition.REMIND and not record.suspended
         if not waits or record.due_at is None or record.due_at > self.system.clock.now():
             return False
         if lane not in self.waiting:

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from standardwebhooks import Webhook
 
 from chalicelib.domain.errors import PermanentError, RetryLater, Unavailable
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import SECOND
+from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.retry import retry_after
-from chalicelib.domain.task import HttpResponse, Job, task
+from chalicelib.domain.task import task
 from chalicelib.domain.webhooks import LANE, PAUSES, TASK, TIME_LIMIT, WebhookParams, pause_seconds
 from chalicelib.service.run import Run
 

@@ -10,17 +10,19 @@ from typing import assert_never
 
 import msgspec
 
-from chalicelib.domain import verbs
+from chalicelib.domain import verbs, waiting_verbs
 from chalicelib.domain.errors import (
     ConditionFailed,
     InvalidRequest,
     OvertimeError,
     PermanentError,
     RetryLater,
+    Suspended,
 )
-from chalicelib.domain.job import SECOND, Hint, JobRecord, Problem, Status
+from chalicelib.domain.job import SECOND, Hint, JobRecord, Problem, Status, WaitReason
 from chalicelib.domain.outcomes import (
     OUT_OF_TIME,
+    SWALLOWED,
     UNKNOWN_TASK,
     Canceled,
     Continue,
@@ -30,6 +32,7 @@ from chalicelib.domain.outcomes import (
     Outcome,
     Retry,
     Succeeded,
+    Waiting,
     outcome_of,
 )
 from chalicelib.domain.params import decode
@@ -44,6 +47,7 @@ from chalicelib.service.measures import log_fields
 from chalicelib.service.run import Run
 from chalicelib.service.stash import RESULT_INLINE, fetch, json_text, stash
 from chalicelib.service.transition import announce, carry_out, enqueue
+from chalicelib.service.waits import look
 from chalicelib.telemetry.logs import bind, bound
 from chalicelib.telemetry.metrics import Metric
 
@@ -125,6 +129,9 @@ def _claim(system: System, hint: Hint) -> JobRecord | None:
         if record.deadline <= now:
             carry_out(system, record, _expire_if_queued)
             return None
+        if record.suspended:
+            look(system, record)
+            return None
         if record.not_before > now + verbs.CLAIM_SLACK:
             enqueue(system, record)  # the clocks of this worker and the queue differ
             return None
@@ -142,6 +149,8 @@ def _run(run: Run, task: Task | None) -> Outcome:
         run.resume()
         with run.interrupts.armed():
             value = task(run, decode(task.params_type, params))
+        if isinstance(run.interrupts.pending, Suspended):
+            return SWALLOWED
         return Succeeded(json_text(value, "task's result"))
     except KeyboardInterrupt:
         raise
@@ -193,7 +202,7 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
                 return verbs.fail(record, stamp, found, error)
             case Expired():
                 return verbs.expire(record, stamp)
-            case Canceled() | Retry() | Continue() if record.cancel_requested:
+            case Canceled() | Retry() | Continue() | Waiting() if record.cancel_requested:
                 return verbs.acknowledge_cancel(record, stamp, found)
             case Retry(error) if record.attempt < record.max_attempts:
                 return verbs.retry_later(record, stamp, found, error, not_before)
@@ -201,6 +210,10 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
                 return verbs.fail(record, stamp, found, error)
             case Continue():
                 return verbs.continue_(record, stamp, found)
+            case Waiting(wait) if wait.reason is WaitReason.SLEEP:
+                return waiting_verbs.sleep(record, stamp, found, wait)
+            case Waiting(wait):
+                return waiting_verbs.suspend(record, stamp, found, wait)
             case Canceled():
                 ours = False
                 return None  # the task raised it itself; no client has canceled the job
@@ -210,6 +223,7 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
     after = carry_out(system, run.record, decide)
     if ours:
         run.delete_replaced(after)
+        look(system, after)
 
 
 def _note_loss() -> None:

@@ -30,18 +30,15 @@ from chalicelib.domain.errors import (
     JobCanceled,
     PermanentError,
     RetryLater,
+    Suspended,
+    Unanswered,
 )
+from chalicelib.domain.handle import Job
 from chalicelib.domain.params import Upload
+from chalicelib.domain.response import AnswerBrokeOff, AnswerTooLarge, HttpResponse
 from chalicelib.domain.retry import retry_after
 from chalicelib.domain.source import Source
-from chalicelib.domain.task import (
-    AnswerBrokeOff,
-    AnswerTooLarge,
-    HttpResponse,
-    Job,
-    Task,
-    task,
-)
+from chalicelib.domain.task import Task, task
 
 __all__ = [
     "AnswerBrokeOff",
@@ -56,7 +53,9 @@ __all__ = [
     "PermanentError",
     "RetryLater",
     "Source",
+    "Suspended",
     "Task",
+    "Unanswered",
     "Upload",
     "broken_files",
     "registered",

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.errors import ClientError, PermanentError, RetryLater, Unavailable
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, TERMINAL, Status, Webhook
-from chalicelib.domain.task import Job, Task, task
+from chalicelib.domain.task import Task, task
 from chalicelib.ports.system import System
 from chalicelib.service import control, read
 from chalicelib.service.erase import erase

@@ -12,7 +12,8 @@ import msgspec
 
 from chalicelib.domain.errors import ConditionFailed, Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord
-from chalicelib.domain.task import HttpResponse, Task
+from chalicelib.domain.response import HttpResponse
+from chalicelib.domain.task import Task
 from chalicelib.domain.values import encode
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.outbound import MemoryWeb

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.aws.items import Shards, item_of, record_of
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import HOUR, Hint, JobRecord
-from chalicelib.domain.task import Job, task
+from chalicelib.domain.task import task
 from chalicelib.domain.values import encode
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.worker import process_messages

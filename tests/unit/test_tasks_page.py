@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from chalicelib import tasks
-from chalicelib.domain.task import Job, task
-from chalicelib.service import run
+from chalicelib.domain.handle import Job
+from chalicelib.domain.task import task
+from chalicelib.service import run, steps
 from chalicelib.testing import Bench, Done
 from ops.cli.stage import read_config
 from tests.aws import ROOT
@@ -120,7 +121,7 @@ def test_the_page_names_all_of_the_bench() -> None:
 def test_its_limits_are_those_of_the_code() -> None:
     assert f"{run.LINES_AT_MOST:,} lines an attempt" in PAGE
     assert f"{run.ARTIFACTS_AT_MOST} files a job" in PAGE
-    assert f"{run.ONCE_AT_MOST // 1024} KiB at most" in PAGE
+    assert f"{steps.ONCE_AT_MOST // 1024} KiB at most" in PAGE
 
 
 def test_its_workflow_is_yaml_whose_commands_exist() -> None:

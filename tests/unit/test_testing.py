@@ -4,7 +4,8 @@ test_interrupts.py for the same by real signals."""
 from __future__ import annotations
 
 from chalicelib.domain.errors import Interrupted, InvocationEnding
-from chalicelib.domain.task import Job, task
+from chalicelib.domain.handle import Job
+from chalicelib.domain.task import task
 from chalicelib.testing import Bench
 
 

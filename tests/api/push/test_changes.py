@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.task import Job, task
+from chalicelib.domain.handle import Job
+from chalicelib.domain.task import task
 from tests.api.harness import BASE, Service
 from tests.api.push.harness import Between
 from tests.api.sockets import Sockets

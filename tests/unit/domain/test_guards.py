@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import ConditionFailed
-from chalicelib.domain.job import DAY, SECOND, TERMINAL, JobRecord, Status
+from chalicelib.domain.job import DAY, SECOND, SUSPENDED, TERMINAL, JobRecord, Status, WaitReason
 from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.memory.stores import MemoryJobs
@@ -43,6 +43,10 @@ def only(*statuses: Status) -> Guard:
     return lambda _: (statuses, set(Status).difference(statuses))
 
 
+def among(*reasons: WaitReason) -> Guard:
+    return lambda _: (reasons, set(WaitReason).difference(reasons))
+
+
 def at_most(limit: int) -> Guard:
     return lambda _: ([limit, limit - DAY], [limit + 1, None])
 
@@ -66,12 +70,17 @@ GUARDS: dict[Verb, dict[str, Guard]] = {
         "generation": exactly(0),
         "not_before": at_most(NOW + 2 * SECOND),
         "deadline": at_least(NOW + LEASE),
+        "wait_reason": among(*set(WaitReason) - SUSPENDED),
     },
     Verb.HEARTBEAT: {**HOLDER, "nonce": as_read},
     Verb.SUCCEED: HOLDER,
     Verb.FAIL: HOLDER,
     Verb.RETRY_LATER: {**HOLDER, **NO_CANCEL},
     Verb.CONTINUE: {**HOLDER, **NO_CANCEL},
+    Verb.SLEEP: {**HOLDER, **NO_CANCEL},
+    Verb.SUSPEND: {**HOLDER, **NO_CANCEL},
+    Verb.WAKE: {**QUEUED, "wait_reason": among(*SUSPENDED), "nonce": as_read},
+    Verb.ABANDON: HOLDER,
     Verb.CANCEL: QUEUED,
     Verb.REQUEST_CANCEL: {**RUNNING, **NO_CANCEL},
     Verb.ACKNOWLEDGE_CANCEL: {**HOLDER, "cancel_requested": exactly(True)},

@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.domain import errors
 from chalicelib.domain.errors import InvocationEnding, JobCanceled, RetryLater
+from chalicelib.domain.handle import Job
 from chalicelib.domain.outcomes import (
     DETAIL_AT_MOST,
     Canceled,
@@ -19,7 +20,6 @@ from chalicelib.domain.outcomes import (
     Retry,
     outcome_of,
 )
-from chalicelib.domain.task import Job
 from chalicelib.testing import Bench
 from tests.unit.harness import ended, raising
 

@@ -108,13 +108,13 @@ def test_a_wait_that_is_no_number_is_none(asked: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "milliseconds"),
-    [("5s", 5_000), ("1m5s", 65_000), ("90m", 5_400_000), ("8760h", 365 * DAY), ("0h0m5s", 5_000)],
+    [("5s", 5_000), ("1m5s", 65_000), ("90m", 5_400_000), ("720h", 30 * DAY), ("0h0m5s", 5_000)],
 )
 def test_durations(value: str, milliseconds: int) -> None:
     assert cancel_after(value) == milliseconds
 
 
-@pytest.mark.parametrize("value", ["", "h", "5S", "5s ", "5s\n", "1m1h", "8760h1s", "9" * 99 + "s"])
+@pytest.mark.parametrize("value", ["", "h", "5S", "5s ", "5s\n", "1m1h", "720h1s", "9" * 99 + "s"])
 def test_what_is_no_duration(value: str) -> None:
     with pytest.raises(MalformedRequest):
         cancel_after(value)

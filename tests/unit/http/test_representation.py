@@ -88,7 +88,7 @@ def etag(record: JobRecord) -> str:
 
 
 INSIDE = "nonce uid owner lane generation lease_token due due_at reminders watched run_at history"
-INSIDE += " time_limit retention webhook request_digest checkpoint not_before"
+INSIDE += " time_limit retention webhook base request_digest checkpoint not_before wait parent maps"
 SHOWN: dict[str, Any] = {
     "id": "other",
     "task": "other",

@@ -6,7 +6,7 @@ import ipaddress
 import ssl
 from typing import Any
 
-from chalicelib.domain.task import HttpResponse
+from chalicelib.domain.response import HttpResponse
 from chalicelib.outbound.client import OutboundClient
 from chalicelib.outbound.guard import Guard, Resolve
 from tests.receiver import response

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.domain.task import AnswerBrokeOff, AnswerTooLarge, HttpResponse
+from chalicelib.domain.response import AnswerBrokeOff, AnswerTooLarge, HttpResponse
 from tests.receiver import dripping, receiving, response
 from tests.unit.outbound.calls import OK, client, get
 

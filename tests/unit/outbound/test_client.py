@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.domain.task import HttpResponse
+from chalicelib.domain.response import HttpResponse
 from tests.receiver import Receiver, dripping, receiving, response
 from tests.unit.outbound.calls import HEAD, OK, client, get
 

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from chalicelib.domain.errors import PermanentError
-from chalicelib.domain.task import AnswerTooLarge
+from chalicelib.domain.response import AnswerTooLarge
 from chalicelib.outbound.encoding import PIECE, coding_of, unpacked
 from tests.receiver import receiving, response
 from tests.unit.outbound.calls import client, get

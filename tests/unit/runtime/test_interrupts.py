@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Interrupted, InvocationEnding, JobCanceled
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import Hint, JobRecord
-from chalicelib.domain.task import Job, Task, task
+from chalicelib.domain.task import Task, task
 from chalicelib.domain.values import encode
 from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.beating import beating_in_a_thread, end_invocation

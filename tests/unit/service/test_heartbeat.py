@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import DeadlineExceeded, InvocationEnding, Unavailable
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, JobRecord
-from chalicelib.domain.task import Job
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.run import Run
 from chalicelib.testing import Bench

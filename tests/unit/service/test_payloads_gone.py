@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import KeyReused, Unavailable
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import HOUR, JobRecord
-from chalicelib.domain.task import Job, task
+from chalicelib.domain.task import task
 from chalicelib.service.submit import Submission, submit
 from chalicelib.testing import OWNER, Bench
 from tests.unit.harness import delivered, queued

@@ -10,8 +10,10 @@ from typing import Any
 import pydantic
 import pytest
 
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import Progress
-from chalicelib.domain.task import HttpResponse, Job, task
+from chalicelib.domain.response import HttpResponse
+from chalicelib.domain.task import task
 from chalicelib.testing import Bench, Done
 from tests.unit.harness import ended
 

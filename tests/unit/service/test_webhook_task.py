@@ -15,8 +15,9 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, TERMINAL, Hint, JobRecord, Webhook
-from chalicelib.domain.task import Job, task
+from chalicelib.domain.task import task
 from chalicelib.domain.values import encode
 from chalicelib.domain.webhooks import webhook_job_id
 from chalicelib.outbound.client import OutboundClient

@@ -17,8 +17,9 @@ from chalicelib.domain.errors import (
     RetryLater,
     Unavailable,
 )
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, Hint
-from chalicelib.domain.task import Job, task
+from chalicelib.domain.task import task
 from chalicelib.domain.values import encode
 from chalicelib.memory.stores import Message
 from chalicelib.service import control

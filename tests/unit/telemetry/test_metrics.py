@@ -13,8 +13,9 @@ import pytest
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import PermanentError, RetryLater, Unavailable
+from chalicelib.domain.handle import Job
 from chalicelib.domain.job import HOUR, MINUTE, SECOND, Hint, JobRecord, Status, Webhook
-from chalicelib.domain.task import Job, task
+from chalicelib.domain.task import task
 from chalicelib.domain.values import encode
 from chalicelib.domain.writes import Verb
 from chalicelib.service import control, worker
