@@ -126,10 +126,11 @@ class _Lanes:
 
 
 def _late(record: JobRecord, now: int) -> int:
-    """In milliseconds. Reminders move `due_at`; a reminded job counts from its first due date."""
+    """In milliseconds. Reminders move `due_at`; a reminded job counts from its first due date. A
+    suspended one may wait for days, and is not late."""
     if record.due_at is None or record.due_at > now:
         return 0
-    if record.due is DuePartition.REMIND:
+    if record.due is DuePartition.REMIND and not record.suspended:
         return now - min(record.due_at, record.not_before + REMIND_AFTER)
     return now - record.due_at
 

@@ -21,6 +21,7 @@ from chalicelib.service.sweeper import FIRST, sweep
 from chalicelib.service.worker import process_messages
 from chalicelib.tasks import PermanentError, Unanswered
 from chalicelib.testing import OWNER, Bench
+from tests.lines import lines
 from tests.unit.harness import delivered, queued
 
 
@@ -240,6 +241,20 @@ def test_a_suspended_job_is_looked_at_every_quarter_of_an_hour_at_least() -> Non
         sweep(bench.system, bench.clock.time + HOUR)
         record = bench.jobs.records[record.id]
     assert max(waits) == 15 * MINUTE
+
+
+def test_a_suspended_job_is_not_late_however_long_it_waits() -> None:
+    """The alarm on what is overdue would ring for every question that is open for an hour."""
+    bench = Bench()
+    record = waiting(bench, lambda job: job.ask("publish", prompt="", timeout=80_000))
+    bench.clock.time += 10 * HOUR
+    sweep(bench.system, bench.clock.time + HOUR)
+    record = bench.jobs.records[record.id]
+    assert record.due_at is not None
+    bench.clock.time = record.due_at + SECOND
+    with lines() as said:
+        sweep(bench.system, bench.clock.time + HOUR)
+    assert said[-1]["OldestDueSeconds"] == 1.0
 
 
 # ── what is refused ──
