@@ -27,6 +27,7 @@ from chalicelib.runtime.clock import RealClock
 from chalicelib.runtime.interrupts import SignalInterrupts
 from chalicelib.runtime.outbox import ThreadedOutbox
 from chalicelib.runtime.parallel import in_threads
+from chalicelib.service.cascade import cancel_children
 from chalicelib.service.webhook_task import send_webhook
 from chalicelib.settings import LOCAL, Auth, ByAppSync, ByWebSocket, Settings
 from chalicelib.tasks import broken_files, registered
@@ -47,7 +48,8 @@ def _new_id() -> str:
 @functools.cache
 def tasks(skip_broken: bool) -> Mapping[str, Task]:
     """The users' tasks, and the internal ones."""
-    return {**registered(skip_broken=skip_broken), send_webhook.name: send_webhook}
+    internal = {one.name: one for one in (send_webhook, cancel_children)}
+    return {**registered(skip_broken=skip_broken), **internal}
 
 
 @functools.cache

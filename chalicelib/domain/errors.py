@@ -128,6 +128,10 @@ class JobNotRetryable(ClientError):
     slug, title = "job-not-retryable", "Only failed and canceled jobs can be retried"
 
 
+class JobHasParent(ClientError):
+    slug, title = "job-has-parent", "The job belongs to a parent"
+
+
 class AlreadyAnswered(ClientError):
     slug, title = "already-answered", "The question has another answer, or is closed"
 

@@ -156,6 +156,7 @@ class OpenMap(msgspec.Struct, frozen=True, array_like=True):
     step: str
     task: str
     share: int  # of descendants, for each child
+    wakes: bool  # the first failure wakes the job
     generation: int  # of the job; the following three are about it
     stored: int  # all children before this index are stored
     total: int | None  # None until all items are submitted

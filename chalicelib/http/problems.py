@@ -28,6 +28,7 @@ STATUS: Mapping[type[OvertimeError], int] = {
     errors.JobNotFinished: 409,
     errors.JobNotSucceeded: 409,
     errors.JobNotRetryable: 409,
+    errors.JobHasParent: 409,
     errors.TooManySubscriptions: 409,
     errors.AlreadyAnswered: 409,
     errors.JobChanged: 412,

@@ -18,9 +18,9 @@ from chalicelib.domain.transitions import REMIND_AFTER, Stamp
 from chalicelib.domain.writes import Write
 from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.ports.system import System
+from chalicelib.service.ends import carry_out
 from chalicelib.service.erase import clear_away
 from chalicelib.service.measures import log_fields
-from chalicelib.service.transition import carry_out
 from chalicelib.telemetry.logs import bound
 from chalicelib.telemetry.metrics import Metric
 

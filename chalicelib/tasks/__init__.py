@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from chalicelib.domain.children import Child
 from chalicelib.domain.errors import (
     DeadlineExceeded,
     Interrupted,
@@ -44,6 +45,7 @@ __all__ = [
     "AnswerBrokeOff",
     "AnswerTooLarge",
     "BrokenTasks",
+    "Child",
     "DeadlineExceeded",
     "HttpResponse",
     "Interrupted",
