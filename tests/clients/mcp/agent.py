@@ -42,7 +42,7 @@ async def followed(client: Client, result: Any) -> Any:
 
 
 async def main(url: str, mode: str) -> None:
-    async with Client(url, mode=mode) as client:  # type: ignore[arg-type]
+    async with Client(url, mode=mode) as client:
         saw: dict[str, Any] = {"version": client.session.protocol_version}
         saw["tools"] = [tool.name for tool in (await client.list_tools()).tools]
         source = await upload(client, FLIGHTS)
