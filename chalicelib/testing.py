@@ -28,6 +28,7 @@ from chalicelib.domain.values import encode
 from chalicelib.domain.writes import Write
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.outbound import MemoryWeb
+from chalicelib.memory.schedules import MemorySchedules
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
     MemoryJobs,
@@ -104,6 +105,7 @@ class Bench:
         self.system = System(
             jobs=self.jobs,
             ledgers=MemoryLedgers(),
+            schedules=MemorySchedules(self.jobs),
             messages=self.queue,
             payloads=self.payloads,
             web=self.web,

@@ -140,6 +140,14 @@ class JobChanged(ClientError):
     slug, title = "job-changed", "The job has changed since"
 
 
+class ScheduleChanged(ClientError):
+    slug, title = "schedule-changed", "The schedule has changed since"
+
+
+class ScheduleDeclared(ClientError):
+    slug, title = "schedule-declared", "The schedule is declared in code"
+
+
 class TooManySubscriptions(ClientError):
     slug, title = "too-many-subscriptions", "The connection is subscribed to too many jobs"
 

@@ -165,6 +165,14 @@ class OpenMap(msgspec.Struct, frozen=True, array_like=True):
     digest: str  # of the items; empty until all are submitted
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleRef:
+    """The schedule that submitted a job; `run_at` is the moment."""
+
+    name: str
+    uid: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     # What never changes.
@@ -182,6 +190,7 @@ class JobRecord:
     webhook: Webhook | None = None
     parent: Parent | None = None  # the parent's next generation replaces it
     base: str | None = None  # what the API's URLs begin with, for tasks that ask
+    schedule: ScheduleRef | None = None
 
     # Where it stands.
     nonce: str  # of the last write

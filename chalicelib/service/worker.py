@@ -46,6 +46,7 @@ from chalicelib.service.cascade import admitted
 from chalicelib.service.ends import carry_out, note_end
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.measures import log_fields
+from chalicelib.service.moments import may_run
 from chalicelib.service.run import Run
 from chalicelib.service.stash import RESULT_INLINE, fetch, json_text, stash
 from chalicelib.service.transition import announce, enqueue
@@ -104,7 +105,7 @@ def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
     bind(**log_fields(record))
     announce(system, record, Verb.CLAIM)
     record = admitted(system, record)
-    if record is None:
+    if record is None or not may_run(system, record):
         return
     run = Run(system, record, ends_at)
     heartbeat = Heartbeat(run)

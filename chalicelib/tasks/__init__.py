@@ -38,6 +38,7 @@ from chalicelib.domain.handle import Job
 from chalicelib.domain.params import Upload
 from chalicelib.domain.response import AnswerBrokeOff, AnswerTooLarge, HttpResponse
 from chalicelib.domain.retry import retry_after
+from chalicelib.domain.schedules import Schedule
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import Task, task
 
@@ -54,6 +55,7 @@ __all__ = [
     "JobCanceled",
     "PermanentError",
     "RetryLater",
+    "Schedule",
     "Source",
     "Suspended",
     "Task",
