@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from chalicelib import __version__, wiring
 from chalicelib.domain.job import Artifact, Stored
-from chalicelib.http import answers, console, frames, operations
+from chalicelib.http import answers, console, frames, operations, questions
 from chalicelib.http.access import access_lines
 from chalicelib.http.auth import admit, guard, owner_of
 from chalicelib.http.openapi import openapi_page, task_list
@@ -28,6 +28,7 @@ from chalicelib.http.routes import Routes
 from chalicelib.mcp.endpoint import endpoint
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
+from chalicelib.service import answers as questioning
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import LOCAL, ByAppSync, ByWebSocket, read_settings
@@ -64,14 +65,16 @@ def current_call() -> Call:
     assert request is not None  # there is one while a view runs
     owner = owner_of(settings.auth, request.context)
     logs.bind(owner=owner)
-    base, secrets = base_of(request, settings.public_url), system().secrets.for_seals
-    return Call(request, owner, base, secrets, settings.max_wait_seconds, system().clock.now)
+    base, at = base_of(request, settings.public_url), system()
+    longest = settings.max_wait_seconds
+    return Call(request, owner, base, at.secrets.for_seals, longest, at.clock.now, at.tasks)
 
 
 routes = Routes(answered, guard(settings.auth, authorize), settings.allowed_origin, current_call)
 route = routes.on(app)
 app.register_blueprint(console.pages(routes, settings.auth, lambda: uploads.origins(system())))
 app.register_blueprint(endpoint(routes, settings, lambda: system()))
+app.register_blueprint(questions.surface(routes, questioning, lambda: system()))
 
 
 def download_url(stored: Stored | Artifact) -> str:

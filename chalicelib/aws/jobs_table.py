@@ -20,7 +20,6 @@ from chalicelib.aws.items import (
     Expressions,
     Item,
     Shards,
-    due_id,
     due_partition,
     item_of,
     key,
@@ -240,7 +239,7 @@ class JobsTable:
             KeyConditionExpression="due = :partition AND due_at <= :now",
             ExpressionAttributeValues=values,
         ):
-            yield int(item["due_at"]["N"]), due_id(item)
+            yield int(item["due_at"]["N"]), item["pk"]["S"]
 
     def _query(self, **arguments: Any) -> Iterator[Any]:
         """All items; each page is fetched when it is needed."""

@@ -36,24 +36,24 @@ def require_readable(params_type: Any) -> None:
         msgspec.json.Decoder(params_type)
 
 
-def decode(params_type: Any, value: Any, at: str = "/params") -> Any:
+def decode(params_type: Any, value: Any, at: str = "/params", detail: str = DO_NOT_FIT) -> Any:
     """`value` (parsed JSON) as `params_type`. Members that the type does not have are errors.
 
-    Raises InvalidRequest; each error has its JSON Pointer, below `at`.
+    Raises InvalidRequest with this detail; each error has its JSON Pointer, below `at`.
     """
     if hasattr(params_type, "model_validate"):
-        return _decode_pydantic(params_type, value, at)
+        return _decode_pydantic(params_type, value, at, detail)
     try:
         # JSON has only text as names of members; the type may have numbers or dates there.
         decoded = msgspec.convert(value, params_type, str_keys=True)
     except msgspec.ValidationError:
         # It stops at the first fault; a client wants them all.
-        raise InvalidRequest(DO_NOT_FIT, errors=faults(params_type, value, at)) from None
-    refuse_any(DO_NOT_FIT, unknown_members(decoded, value, at))
+        raise InvalidRequest(detail, errors=faults(params_type, value, at)) from None
+    refuse_any(detail, unknown_members(decoded, value, at))
     return decoded
 
 
-def _decode_pydantic(model: Any, value: Any, at: str) -> Any:
+def _decode_pydantic(model: Any, value: Any, at: str, detail: str) -> Any:
     """The model's own `extra` setting applies to all models inside it."""
     extra = model.model_config.get("extra", "forbid")
     try:
@@ -61,16 +61,16 @@ def _decode_pydantic(model: Any, value: Any, at: str) -> Any:
     except ValueError as error:
         failure: Any = error
         if not hasattr(failure, "errors"):
-            raise InvalidRequest(DO_NOT_FIT) from None
+            raise InvalidRequest(detail) from None
         if (count := failure.error_count()) > LISTED_BY_PYDANTIC:  # it lists all of them or none
             fault = FieldError(at, f"There are {count} errors, too many to list.")
-            raise InvalidRequest(DO_NOT_FIT, errors=(fault,)) from None
+            raise InvalidRequest(detail, errors=(fault,)) from None
         details = failure.errors(include_url=False, include_context=False)
         errors = (
             FieldError(_pointer(value, d["loc"], at, missing=d["type"] == "missing"), d["msg"])
             for d in details
         )
-        raise InvalidRequest(DO_NOT_FIT, errors=errors) from None
+        raise InvalidRequest(detail, errors=errors) from None
 
 
 def _pointer(value: Any, steps: Sequence[str | int], at: str, *, missing: bool) -> str:

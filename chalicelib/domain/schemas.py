@@ -43,6 +43,12 @@ def json_schema(
     return _readable(schema, closed), _readable(definitions, closed)
 
 
+def self_contained(value_type: Any, *, closed: bool = False) -> dict[str, Any]:
+    """The JSON Schema with its definitions inside."""
+    schema, definitions = json_schema(value_type, "#/$defs/", closed=closed)
+    return {**schema, "$defs": definitions} if definitions else schema
+
+
 def _readable(schema: Any, closed: bool) -> Any:
     """The schema with patterns that every library reads. `closed` adds
     `additionalProperties: false` to every object whose members are named."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-SLEEP, ASK, MAP = "sleep", "question", "map"
+SLEEP, ASK = "sleep", "question"
 
 
 class Opened(msgspec.Struct, frozen=True):

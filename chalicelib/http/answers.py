@@ -11,6 +11,7 @@ from chalice.app import Response
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.job import JobRecord, Stored
+from chalicelib.http.fields import job_url
 from chalicelib.http.preferences import matches
 from chalicelib.http.representation import (
     EventListView,
@@ -18,7 +19,6 @@ from chalicelib.http.representation import (
     event_view,
     job_headers,
     job_page,
-    job_url,
     job_view,
     json_body,
 )
@@ -66,9 +66,10 @@ def accepted(call: Call, job: JobRecord, waited: bool, *, replayed: bool) -> Res
 def show_job(
     call: Call, job: JobRecord, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
+    page = job_page(job, call.base, call.tasks)
     return Response(
-        job_page(job, call.base).body,
-        headers={**JSON, **job_headers(job, call.base, call.now()), **(headers or {})},
+        page.body,
+        headers={**JSON, **job_headers(job, page.etag, call.now()), **(headers or {})},
         status_code=status,
     )
 
@@ -90,13 +91,13 @@ def job_unless_known(call: Call, job: JobRecord, waited: bool) -> Response:
     headers = call.preference_applied(waited)
     known = call.if_none_match
     if known is not None and _has_tag(call, job, known):
-        described = job_headers(job, call.base, call.now())
+        described = job_headers(job, job_page(job, call.base, call.tasks).etag, call.now())
         return Response("", headers={**described, **headers}, status_code=304)
     return show_job(call, job, 200, headers)
 
 
 def _has_tag(call: Call, job: JobRecord, tags: str) -> bool:
-    return matches(tags, job_page(job, call.base).etag)
+    return matches(tags, job_page(job, call.base, call.tasks).etag)
 
 
 def canceled(call: Call, job: JobRecord, waited: bool) -> Response:
@@ -110,7 +111,7 @@ def see(url: str) -> Response:
 
 
 def job_list(call: Call, jobs: Sequence[JobRecord], cursor: str | None) -> Response:
-    views = [job_view(job, call.base, payloads=False) for job in jobs]
+    views = [job_view(job, call.base, call.tasks, payloads=False) for job in jobs]
     following = _next(call, cursor)
     return _page(JobListView(views, following), following)
 

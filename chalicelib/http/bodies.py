@@ -10,6 +10,7 @@ import msgspec
 from chalicelib.domain.errors import BodyTooLarge, FieldError, MalformedRequest, refuse_any
 from chalicelib.domain.values import Place, decode_json
 
+MIB = 1024 * 1024
 BODY_AT_MOST = 2_621_440  # bytes: 2.5 MiB
 DEPTH_AT_MOST = 64
 TOO_DEEP = f"The body is nested more than {DEPTH_AT_MOST} levels deep."
@@ -20,11 +21,12 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 REPLACED = "\ufffd".encode()  # API Gateway puts it in place of bytes that are not UTF-8
 
 
-def parsed(raw: bytes) -> Any:
+def parsed(raw: bytes, at_most: int = BODY_AT_MOST) -> Any:
     """The body's JSON value, its whole numbers as int. Raises a ClientError for a bad body."""
-    if len(raw) > BODY_AT_MOST:
+    if len(raw) > at_most:
+        size = f"{at_most / 1024:g} KiB" if at_most < MIB else f"{at_most / MIB:g} MiB"
         raise BodyTooLarge(
-            f"The body has {len(raw):,} bytes; the limit is {BODY_AT_MOST:,} (2.5 MiB). Use"
+            f"The body has {len(raw):,} bytes; the limit is {at_most:,} ({size}). Use"
             " POST /uploads for files."
         )
     if REPLACED in raw:

@@ -10,6 +10,7 @@ import msgspec
 
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord
+from chalicelib.domain.task import Tasks
 from chalicelib.http.problems import ProblemView, problem_view
 from chalicelib.http.representation import JobView, job_view
 
@@ -23,9 +24,9 @@ class Refused(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
     job: str | None = None
 
 
-def updated(record: JobRecord, base: str) -> str:
+def updated(record: JobRecord, base: str, tasks: Tasks) -> str:
     """About 80 KB at most, with as many artifacts as a job may have; API Gateway allows 128."""
-    return msgspec.json.encode(Updated(job_view(record, base, payloads=False))).decode()
+    return msgspec.json.encode(Updated(job_view(record, base, tasks, payloads=False))).decode()
 
 
 def refused(error: OvertimeError, job: str | None) -> str:

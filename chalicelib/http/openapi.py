@@ -13,7 +13,7 @@ from typing import Any
 
 from chalice.app import Authorizer, Chalice
 
-from chalicelib.domain.schemas import json_schema
+from chalicelib.domain.schemas import json_schema, self_contained
 from chalicelib.domain.task import Task
 from chalicelib.http.operations import (
     CREDENTIALS,
@@ -139,20 +139,16 @@ def task_list(tasks: Iterable[Task]) -> TaskListView:
             TaskView(
                 name=task.name,
                 description=task.description,
-                params=_self_contained(task.params_type, closed=True),
-                result=_self_contained(task.result_type),
+                params=self_contained(task.params_type, closed=True),
+                result=self_contained(task.result_type),
                 max_attempts=task.max_attempts,
                 timeout=task.timeout,
+                asks={step: self_contained(kind, closed=True) for step, kind in task.asks.items()},
             )
             for task in tasks
             if not task.internal
         ]
     )
-
-
-def _self_contained(model: Any, *, closed: bool = False) -> Json:
-    schema, definitions = json_schema(model, "#/$defs/", closed=closed)
-    return {**schema, "$defs": definitions} if definitions else schema
 
 
 def _words(view: Callable[..., Any]) -> Json:

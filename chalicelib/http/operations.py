@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.job import ID, Status
+from chalicelib.domain.task import STEP
+from chalicelib.http.fields import JOB_ID
 from chalicelib.http.representation import (
     ETAG,
-    JOB_ID,
     EventListView,
     HealthView,
     JobListView,
@@ -44,7 +45,8 @@ class Operation:
     problems: tuple[int, ...] = ()
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
-    body: type | None = None
+    body: Any = None
+    """Its model; Any: JSON of any kind."""
     described: bool = True
     """Whether openapi.json has it. What speaks another protocol describes itself."""
 
@@ -269,6 +271,8 @@ QUERY: Mapping[str, tuple[str, Json]] = {
 }
 PATH: Mapping[str, Json] = {
     "job_id": {**TEXT, "pattern": f"^{ID.pattern}$", "examples": [JOB_ID]},
+    "step": {**TEXT, "pattern": f"^{STEP.pattern}$", "examples": ["publish"]},
+    "sealed": {**TEXT, "pattern": "^[A-Za-z0-9_-]{1,1000}$"},
     "version": {**TEXT, "pattern": "^[0-9a-f]{16}$", "examples": ["1f0c9d3b7e5a2468"]},
     "name": {
         **TEXT,
@@ -281,9 +285,9 @@ PROBLEMS = {
     401: "Credentials are missing or not valid.",
     403: "Access is denied.",
     404: "Not found, or it belongs to another owner.",
-    409: "The job's present status does not allow this.",
+    409: "The job's present status does not allow this, or its question has another answer.",
     412: "The job no longer has the ETag in If-Match.",
-    413: "The body is over 2.5 MiB.",
+    413: "The body is over 2.5 MiB, or an answer's over 64 KiB.",
     415: "The body is not JSON.",
     422: "The request is not valid. `errors` lists each fault and its place.",
     500: "An unexpected error. It is logged under `request_id`.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -13,23 +12,15 @@ import msgspec
 
 from chalicelib.domain.events import Event, LogLine
 from chalicelib.domain.job import SECOND, JobRecord, Status, WaitReason
+from chalicelib.domain.task import Tasks
 from chalicelib.domain.tickets import Ticket, UploadTicket
+from chalicelib.http.fields import JOB_ID, Id, TaskName, Time, Url, example, job_url, rfc3339
 from chalicelib.http.problems import ErrorView, error_view
+from chalicelib.http.waiting import WaitsForView, waits_for
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-JOB_ID = "5f0c2f9e3b7d4c51a9e86d0b7a1c4e22"  # in examples
 ETAG = '"4085c960637ac2c82002540a"'
 
 
-def _example(value: Any, **schema: Any) -> msgspec.Meta:
-    return msgspec.Meta(examples=[value], extra_json_schema=schema or None)
-
-
-Time = Annotated[str, _example("2026-11-22T08:15:30.123Z", format="date-time")]
-Url = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
-Id = Annotated[str, _example(JOB_ID)]
-TaskName = Annotated[str, _example("report")]
 Visible = Annotated[
     str, msgspec.Meta(extra_json_schema={"enum": [s for s in Status if s is not Status.ERASING]})
 ]
@@ -41,8 +32,8 @@ class ProgressView(msgspec.Struct, frozen=True):
 
 
 class ArtifactView(msgspec.Struct, frozen=True):
-    name: Annotated[str, _example("report.csv")]
-    content_type: Annotated[str, _example("text/csv")]
+    name: Annotated[str, example("report.csv")]
+    content_type: Annotated[str, example("text/csv")]
     size: Annotated[int, msgspec.Meta(ge=0, description="In bytes.", examples=[5_120])]
     url: Url
 
@@ -63,6 +54,7 @@ class JobView(msgspec.Struct, frozen=True):
     task: TaskName
     status: Visible
     wait_reason: Annotated[WaitReason | None, msgspec.Meta(description="Why a queued job waits.")]
+    waits_for: WaitsForView | None
     progress: ProgressView | None
     params: Annotated[Any, msgspec.Meta(description="null if over 4 KiB: see links.params.")]
     result: Annotated[Any, msgspec.Meta(description="null if over 32 KiB: see links.result.")]
@@ -107,13 +99,13 @@ class EventListView(msgspec.Struct, frozen=True):
 
 
 class PutView(msgspec.Struct, frozen=True):
-    method: Annotated[str, _example("PUT")]
+    method: Annotated[str, example("PUT")]
     url: Url
     headers: dict[str, str]
 
 
 class UploadView(msgspec.Struct, frozen=True):
-    id: Annotated[str, _example(f"upload:{JOB_ID}")]
+    id: Annotated[str, example(f"upload:{JOB_ID}")]
     upload: PutView
     expires_at: Time
 
@@ -134,6 +126,10 @@ class TaskView(msgspec.Struct, frozen=True):
     result: dict[str, Any]
     max_attempts: int
     timeout: Annotated[float, msgspec.Meta(description="Seconds, all attempts included.")]
+    asks: Annotated[
+        dict[str, dict[str, Any]],
+        msgspec.Meta(description="JSON Schemas of the answers that it may ask for, by step."),
+    ]
 
 
 class TaskListView(msgspec.Struct, frozen=True):
@@ -141,18 +137,22 @@ class TaskListView(msgspec.Struct, frozen=True):
 
 
 class HealthView(msgspec.Struct, frozen=True):
-    status: Annotated[str, _example("ok")]
-    version: Annotated[str, _example("0.1.0")]
+    status: Annotated[str, example("ok")]
+    version: Annotated[str, example("0.1.0")]
 
 
-def job_view(record: JobRecord, base: str, *, payloads: bool = True) -> JobView:
-    """`payloads` False leaves out params and result, as in lists."""
+def job_view(
+    record: JobRecord, base: str, tasks: Tasks = dict, *, payloads: bool = True
+) -> JobView:
+    """`payloads` False leaves out params and result, as in lists. `tasks` are needed for what a
+    suspended job waits for."""
     waits_for_time = record.wait_reason in (WaitReason.SCHEDULED, WaitReason.BACKOFF)
     return JobView(
         id=record.id,
         task=record.task,
         status=record.status,
         wait_reason=record.wait_reason,
+        waits_for=waits_for(record, base, tasks),
         progress=_progress_view(record),
         params=_raw(record.params.text if payloads else None),
         result=_raw(record.result.text if payloads and record.result else None),
@@ -189,8 +189,8 @@ class JobPage:
 
 
 @functools.lru_cache(maxsize=8)  # one request asks for it up to three times
-def job_page(record: JobRecord, base: str) -> JobPage:
-    body = json_body(job_view(record, base))
+def job_page(record: JobRecord, base: str, tasks: Tasks = dict) -> JobPage:
+    body = json_body(job_view(record, base, tasks))
     anywhere = body.replace(f'"{base}/jobs/', '"/jobs/')  # the tag does not depend on the host
     digest = hashlib.blake2b(anywhere.encode(), digest_size=12).hexdigest()
     return JobPage(body, f'"{digest}"')
@@ -209,18 +209,9 @@ def poll_after(record: JobRecord, now: int) -> int:
     return 1 if age < 10 else 2 if age < 60 else 5
 
 
-def job_headers(record: JobRecord, base: str, now: int) -> dict[str, str]:
-    headers = {"ETag": job_page(record, base).etag, "Cache-Control": "private, no-cache"}
+def job_headers(record: JobRecord, etag: str, now: int) -> dict[str, str]:
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     return headers if record.finished else {**headers, "Retry-After": str(poll_after(record, now))}
-
-
-def rfc3339(milliseconds: int) -> str:
-    moment = EPOCH + timedelta(milliseconds=milliseconds)  # exact, as a float of seconds is not
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def job_url(job_id: str, base: str) -> str:
-    return f"{base}/jobs/{job_id}"
 
 
 def _progress_view(record: JobRecord) -> ProgressView | None:

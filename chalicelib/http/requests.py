@@ -20,10 +20,11 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.job import Status, Webhook
 from chalicelib.domain.misfits import faults
+from chalicelib.domain.task import Tasks
 from chalicelib.http import preferences
-from chalicelib.http.bodies import parsed
+from chalicelib.http.bodies import BODY_AT_MOST, parsed
 from chalicelib.http.cursors import seal, unseal
-from chalicelib.http.representation import EPOCH
+from chalicelib.http.fields import EPOCH
 
 T = TypeVar("T")
 
@@ -103,6 +104,7 @@ class Call:
     secrets: Callable[[], tuple[bytes, ...]]  # those that seal; only cursors need them
     longest_wait: int  # seconds that `Prefer: wait` may ask for
     now: Callable[[], int]  # epoch milliseconds
+    tasks: Tasks
 
     def header(self, name: str) -> str | None:
         """A header that may be given once."""
@@ -185,8 +187,14 @@ class Call:
         resource: str = self.request.context["resourcePath"]
         return resource.format(**(self.request.uri_params or {}))
 
-    def body(self, expected: type[T], first: Callable[[Any], None] = lambda value: None) -> T:
-        """The JSON body as `expected`. If it does not fit, `first` may raise a better error."""
+    def body(
+        self,
+        expected: type[T],
+        first: Callable[[Any], None] = lambda value: None,
+        at_most: int = BODY_AT_MOST,
+    ) -> T:
+        """The JSON body, of so many bytes at most, as `expected`. If it does not fit, `first` may
+        raise a better error."""
         if (encoding := self.header("content-encoding") or "identity").lower() != "identity":
             raise UnsupportedMediaType(
                 f"The body has Content-Encoding: {encoding}. Send it uncompressed, without one."
@@ -197,7 +205,7 @@ class Call:
                 f"The body is {media_type}: send JSON, with Content-Type: application/json."
             )
         raw = self.request.raw_body
-        value = parsed(raw.encode() if isinstance(raw, str) else raw)
+        value = parsed(raw.encode() if isinstance(raw, str) else raw, at_most)
         try:
             return msgspec.convert(value, expected)
         except msgspec.ValidationError:

@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 
 from chalicelib.domain.job import TERMINAL, JobRecord
-from chalicelib.http.representation import JobView, Time, job_view, rfc3339
+from chalicelib.http.fields import Time, rfc3339
+from chalicelib.http.representation import JobView, job_view
 
 ENDS = sorted(TERMINAL)
 BODY_AT_MOST = 20 * 1024  # bytes: Standard Webhooks' recommendation; every attempt pays for it

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord
+from chalicelib.domain.task import Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +82,5 @@ class Pushing:
     connections: Connections
     push: Push
     outbox: Outbox
-    updated: Callable[[JobRecord, str], str]  # the message with a job; its links begin with the str
+    updated: Callable[[JobRecord, str, Tasks], str]  # the message with a job, and links to the str
     refused: Callable[[OvertimeError, str | None], str]  # the message with a problem, and a job id

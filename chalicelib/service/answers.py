@@ -10,8 +10,10 @@ from chalicelib.domain.errors import AlreadyAnswered, JobFinished, NotFound
 from chalicelib.domain.job import JobRecord
 from chalicelib.domain.params import decode
 from chalicelib.domain.steps import Reply
-from chalicelib.domain.values import digest
+from chalicelib.domain.task import STEP
+from chalicelib.domain.values import digest, encode
 from chalicelib.ports.system import System
+from chalicelib.service import uploads
 from chalicelib.service.facts import read_fact
 from chalicelib.service.measures import log_fields
 from chalicelib.service.questions import end_question, latest
@@ -27,10 +29,10 @@ def answer(system: System, owner: str, job_id: str, step: str, value: Any) -> No
     AlreadyAnswered, JobFinished, and InvalidRequest if the answer does not fit its type.
     """
     record = get(system, owner, job_id)
-    question, end = latest(system, record, step)
+    question, end = latest(system, record, step) if STEP.fullmatch(step) else (None, None)
     if question is None:
         raise NotFound(f"The job asks nothing named {step!r}.")
-    _end(system, record, step, question.round, end, value)
+    _end(system, record, step, question.round, question.opened.until, end, value)
 
 
 def answer_sealed(system: System, sealed: str, value: Any) -> None:
@@ -43,17 +45,27 @@ def answer_sealed(system: System, sealed: str, value: Any) -> None:
         raise NotFound("This URL takes no answer, or no longer.")
     bind(**log_fields(record))
     end = read_fact(system, record, steps.reply(named.step, named.round), Reply)
-    _end(system, record, named.step, named.round, end, value)
+    _end(system, record, named.step, named.round, named.until, end, value)
 
 
 def _end(
-    system: System, record: JobRecord, step: str, round: int, end: Reply | None, value: Any
+    system: System,
+    record: JobRecord,
+    step: str,
+    round: int,
+    until: int,
+    end: Reply | None,
+    value: Any,
 ) -> None:
+    """`until`: when the question is closed. `end`: how it has ended, if it has."""
+    if end is None and system.clock.now() >= until:
+        end = end_question(system, record, step, round, Reply())  # as a look would close it
     if end is None:
         task = system.tasks().get(record.task)
         if task is None or step not in task.asks:
             raise NotFound(f"The task {record.task} no longer asks for {step!r}.")
-        decode(task.asks[step], value, "")
+        decode(task.asks[step], value, "", "The answer does not fit its type.")
+        uploads.check(system, record.owner, value, encode(value), "")
         if record.finished:
             raise JobFinished(f"The job has already {record.status}: it takes no answer.")
         end = end_question(system, record, step, round, Reply(value))

@@ -43,7 +43,8 @@ def _sent(system: System, pushing: Pushing, record: JobRecord) -> tuple[int, int
         if system.clock.now() >= until:
             break
         try:
-            pushing.push.send(subscriber.address, pushing.updated(record, subscriber.base))
+            text = pushing.updated(record, subscriber.base, system.tasks)
+            pushing.push.send(subscriber.address, text)
             sent += 1
         except Gone:
             gone += 1

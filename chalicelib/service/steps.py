@@ -10,11 +10,10 @@ from typing import Any, NoReturn, TypeVar
 
 from chalicelib.domain import steps
 from chalicelib.domain.answer_urls import seal_question
-from chalicelib.domain.children import map_of
 from chalicelib.domain.errors import InvalidRequest, PermanentError, Suspended, Unanswered
 from chalicelib.domain.job import SECOND, JobRecord, Wait, WaitReason
 from chalicelib.domain.params import decode
-from chalicelib.domain.steps import ASK, MAP, SLEEP, Opened, Question, Reply
+from chalicelib.domain.steps import ASK, SLEEP, Opened, Question, Reply
 from chalicelib.domain.task import STEP
 from chalicelib.domain.text import printable
 from chalicelib.domain.values import decode_json
@@ -53,6 +52,7 @@ class Steps:
         self._inside_once = 0
         self._once: set[str] = set()
         self._reached: dict[str, str] = {}  # the kinds of the waiting steps so far
+        self._waited: set[str] = set()  # those of `sleep` and `ask`
 
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         with arguments_of("once"):
@@ -81,16 +81,17 @@ class Steps:
 
     def sleep(self, step: str, seconds: float) -> None:
         with arguments_of("sleep"):
-            self.reach(step, SLEEP)
+            self._reach(step, SLEEP)
+            self._wait_once(step)
             length = _milliseconds("seconds", seconds)
         with self.interrupts.shielded():
             opened = read_fact(self.system, self.record, steps.opened(step), Opened)
             if opened is None:
                 opened = self._open(step, SLEEP, 0, length)
-        self.require_kind(step, SLEEP, opened)
+        self._require(step, SLEEP, opened)
         left = opened.until - self.system.clock.now()
         if left > SHORT or left / SECOND > self._time_left():
-            self.stop(Wait(step, WaitReason.SLEEP, self.record.generation, opened.until))
+            self._stop(Wait(step, WaitReason.SLEEP, self.record.generation, opened.until))
         if left > 0:
             self.system.clock.sleep(left / SECOND)
             self.interrupts.check()
@@ -99,13 +100,14 @@ class Steps:
         with arguments_of("ask"):
             require("prompt", prompt, str)
             kind, question, end = self._asked(step, timeout)
+            self._wait_once(step)
         until, round = question.opened.until, question.round
         if end is None and self.system.clock.now() >= until:
             with self.interrupts.shielded():
                 end = questions.end_question(self.system, self.record, step, round, Reply())
         if end is None:
             text, generation = printable(prompt)[:PROMPT_AT_MOST], self.record.generation
-            self.stop(Wait(step, WaitReason.ANSWER, generation, until, text, round))
+            self._stop(Wait(step, WaitReason.ANSWER, generation, until, text, round))
         if not end.given:
             raise Unanswered(f"{step!r} got no answer in time.")
         try:
@@ -127,7 +129,7 @@ class Steps:
     def _asked(self, step: str, timeout: float) -> tuple[Any, Question, Reply | None]:
         """The type of the answer, the question, and its end if it has one. Asks if this step was
         not asked before, or only before a client's retry, without an answer."""
-        self.reach(step, ASK)
+        self._reach(step, ASK)
         kinds = self._kinds_of_answers()
         if step not in kinds:
             raise ValueError(f"the task asks no {step!r}: add its type to @task(asks={{…}})")
@@ -139,7 +141,7 @@ class Steps:
             elif end and not end.given and question.opened.generation < self.record.generation:
                 round, end = question.round + 1, None
                 question = Question(step, round, self._open(step, ASK, round, length))
-        self.require_kind(step, ASK, question.opened)
+        self._require(step, ASK, question.opened)
         return kinds[step], question, end
 
     def _kinds_of_answers(self) -> Mapping[str, Any]:
@@ -148,7 +150,7 @@ class Steps:
 
     # ── what all waiting steps share ──
 
-    def reach(self, step: str, kind: str) -> None:
+    def _reach(self, step: str, kind: str) -> None:
         require("step", step, str)
         if not STEP.fullmatch(step):
             raise ValueError(f"{step!r} cannot name a waiting step: use 1 to 64 of a-z 0-9 _ -")
@@ -156,8 +158,6 @@ class Steps:
             raise ValueError(f"{step!r} waits inside `once`: wait outside of it")
         if threading.get_ident() != self._thread:
             raise ValueError(f"{step!r} waits in another thread: only the task's own thread may")
-        if kind != MAP and map_of(self.record, step):
-            raise ValueError(f"{step!r} is a {MAP} already: use another name")
         if step in self._once:
             raise ValueError(f"{step!r} is a `once` already: use another name")
         if self._reached.setdefault(step, kind) != kind:
@@ -165,8 +165,16 @@ class Steps:
         if len(self._reached) > WAITING_AT_MOST:
             raise ValueError(f"a job has at most {WAITING_AT_MOST} waiting steps")
 
+    def _wait_once(self, step: str) -> None:
+        """A second wait under the same name would find the outcome of the first: a loop would not
+        wait, or never end."""
+        if step in self._waited:
+            raise ValueError(f"{step!r} waits twice: give each wait a name of its own")
+        self._waited.add(step)
+
     def _open(self, step: str, kind: str, round: int, length: int) -> Opened:
         """Store the step as reached. Returns what is stored."""
+        self._require_in_order(step)
         until = self.system.clock.now() + length
         if until >= self.record.deadline:
             raise PermanentError(
@@ -175,14 +183,14 @@ class Steps:
         opened = Opened(kind, self.record.generation, until)
         return store_fact(self.system, self.record, steps.opened(step, round), opened)
 
-    def require_kind(self, step: str, kind: str, opened: Opened) -> None:
+    def _require(self, step: str, kind: str, opened: Opened) -> None:
         if opened.kind != kind:
             raise PermanentError(
                 f"{step!r} was a {opened.kind} in an earlier run and is a {kind} now: use another"
                 " name for a new step."
             )
 
-    def require_in_order(self, step: str) -> None:
+    def _require_in_order(self, step: str) -> None:
         """A run has to come to the step that it was woken for before it waits for another."""
         last = self.record.wait
         if last is None or last.generation != self.record.generation or last.step in self._reached:
@@ -192,9 +200,9 @@ class Steps:
             " renamed or reordered the steps under it. A retry starts anew with the new order."
         )
 
-    def stop(self, wait: Wait) -> NoReturn:
+    def _stop(self, wait: Wait) -> NoReturn:
         """Suspended is raised again at the next `job.*` call if the task swallows it."""
-        self.require_in_order(wait.step)
+        self._require_in_order(wait.step)
         self.interrupts.interrupt(Suspended(wait))
         self.interrupts.check()
         raise PermanentError(f"{wait.step!r} waits while the task is being stopped.")

@@ -138,7 +138,7 @@ def _carry_out(
         )
     to = Subscriber(connection.id, connection.base)
     record = _watch(system, pushing, record, to, connection.expires_at)
-    return pushing.updated(record, connection.base)
+    return pushing.updated(record, connection.base, system.tasks)
 
 
 def _watch(

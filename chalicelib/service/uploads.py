@@ -38,21 +38,21 @@ def origins(system: System) -> list[str]:
     return [bucket, *([system.pushing.url] if system.pushing else [])]
 
 
-def check(system: System, owner: str, params: Any, text: str) -> None:
-    """Raises InvalidRequest unless every upload that params name exists and is this owner's. `text`
-    is the params as JSON, which is faster to search."""
+def check(system: System, owner: str, value: Any, text: str, at: str = "/params") -> None:
+    """Raises InvalidRequest unless every upload that the value names exists and is this owner's.
+    `text` is the value as JSON, which is faster to search; `at` its place in the request."""
     named = set(_NAMED.findall(text))
     if len(named) > UPLOADS_AT_MOST:
-        detail = f"The params name {len(named)} uploads; {UPLOADS_AT_MOST} are allowed."
-        raise InvalidRequest(detail, errors=(FieldError("/params", detail),))
+        detail = f"The request names {len(named)} uploads; {UPLOADS_AT_MOST} are allowed."
+        raise InvalidRequest(detail, errors=(FieldError(at, detail),))
     missing = set(_missing(system, owner, sorted(named)))
     refuse_any(
-        "The params name uploads that do not exist.",
+        "The request names uploads that do not exist.",
         (
             FieldError(
                 place, "There is no such upload: POST /uploads, then PUT the bytes to its url."
             )
-            for place, one in (strings_in(params, "/params") if missing else ())
+            for place, one in (strings_in(value, at) if missing else ())
             if one in missing
         ),
     )

@@ -23,7 +23,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from chalicelib.domain.children import Child
 from chalicelib.domain.errors import (
     DeadlineExceeded,
     Interrupted,
@@ -38,7 +37,6 @@ from chalicelib.domain.handle import Job
 from chalicelib.domain.params import Upload
 from chalicelib.domain.response import AnswerBrokeOff, AnswerTooLarge, HttpResponse
 from chalicelib.domain.retry import retry_after
-from chalicelib.domain.schedules import Schedule
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import Task, task
 
@@ -46,7 +44,6 @@ __all__ = [
     "AnswerBrokeOff",
     "AnswerTooLarge",
     "BrokenTasks",
-    "Child",
     "DeadlineExceeded",
     "HttpResponse",
     "Interrupted",
@@ -55,7 +52,6 @@ __all__ = [
     "JobCanceled",
     "PermanentError",
     "RetryLater",
-    "Schedule",
     "Source",
     "Suspended",
     "Task",

@@ -9,7 +9,8 @@ import msgspec
 
 from chalicelib.domain.events import Event, LogLine
 from chalicelib.domain.job import JobRecord, Stored
-from chalicelib.http.representation import event_view, job_view, rfc3339
+from chalicelib.http.fields import rfc3339
+from chalicelib.http.representation import event_view, job_view
 from ops.cli.table import one_line
 
 HEAD = ("ID", "OWNER", "TASK", "STATUS", "ATTEMPT", "CREATED", "NOTE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.domain.job import DAY
-from chalicelib.http.representation import rfc3339
+from chalicelib.http.fields import rfc3339
 from chalicelib.tasks import Job, task
 from tests.api.harness import Service, is_problem, pointers
 

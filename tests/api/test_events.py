@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from chalicelib.http.representation import rfc3339
+from chalicelib.http.fields import rfc3339
 from chalicelib.tasks import Job, task
 from tests.api.harness import BASE, Service, is_problem
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chalicelib.http.representation import rfc3339
+from chalicelib.http.fields import rfc3339
 from chalicelib.tasks import Job, PermanentError, task
 from tests.api.harness import Service, is_problem
 

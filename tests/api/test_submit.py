@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import DAY
-from chalicelib.http.representation import rfc3339
+from chalicelib.http.fields import rfc3339
 from tests.api.harness import BASE, Service, is_problem, pointers
 
 MEMBERS = set(

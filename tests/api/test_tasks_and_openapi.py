@@ -56,7 +56,8 @@ def operations(service: Service) -> dict[tuple[str, str], Any]:
 
 def test_a_task_is_told_with_all_that_one_needs_to_submit_it(service: Service) -> None:
     echo = tasks(service)["echo"]
-    assert set(echo) == {"name", "description", "params", "result", "max_attempts", "timeout"}
+    told = {"name", "description", "params", "result", "max_attempts", "timeout", "asks"}
+    assert set(echo) == told
     assert echo["description"] == "Give back what came.\n\nWith a second paragraph."
     assert (echo["max_attempts"], echo["timeout"]) == (5, 3_600)
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from chalicelib.http.representation import rfc3339
+from chalicelib.http.fields import rfc3339
 from chalicelib.memory.stores import MemoryPayloads
 from chalicelib.service.uploads import upload_key
 from tests.api.harness import Service, is_problem, pointers

@@ -63,7 +63,7 @@ class Audience:
             connections=_Connections(world),
             push=_Push(world),
             outbox=_AtOnce(),
-            updated=lambda record, base: shown(record),
+            updated=lambda record, base, tasks: shown(record),
             refused=_never_asked,
         )
 

@@ -51,9 +51,8 @@ def request(body: str | bytes = "", **event: Any) -> Request:
 
 
 def call(body: str | bytes = "", **event: Any) -> Call:
-    return Call(
-        request(body, **event), "ada", "https://example.com", lambda: (b"secret",), 25, lambda: 0
-    )
+    made, base = request(body, **event), "https://example.com"
+    return Call(made, "ada", base, lambda: (b"secret",), 25, lambda: 0, dict)
 
 
 def submit_body(params: Any, **more: Any) -> SubmitBody:

@@ -14,8 +14,10 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.handle import Job
 from chalicelib.domain.job import HOUR, JobRecord, Status
+from chalicelib.domain.task import task
 from chalicelib.service import answers, control
 from chalicelib.service.erase import erase
+from chalicelib.tasks import Upload
 from chalicelib.testing import OWNER, Bench
 from tests.unit.harness import delivered
 from tests.unit.service.test_steps import asking, publishes, submitted, waiting
@@ -145,3 +147,53 @@ def test_a_url_answers_no_later_job_with_the_same_id() -> None:
     third.bench.jobs.records[third.record.id] = replace(again, id=third.record.id)
     with pytest.raises(NotFound):
         third.answers(YES)
+
+
+def test_a_task_that_asks_the_same_again_fails_where_it_would_never_end() -> None:
+    def work(job: Job) -> None:
+        while not publishes(job):
+            pass
+
+    bench = Bench()
+    bench.answer("publish", {"approved": False})
+    done = bench.run(asking(work), {})
+    assert done.error is not None
+    assert "'publish' waits twice" in done.error.detail
+
+
+def test_an_answer_that_comes_after_its_time_is_refused_and_closes_the_question() -> None:
+    """Before the look that is due then. The job must not get it either."""
+    bench = Bench()
+    record = waiting(bench, publishes)
+    bench.clock.time += HOUR
+    for _ in range(2):
+        with pytest.raises(AlreadyAnswered, match="not answered in time"):
+            answered(bench, record, YES)
+    after = delivered(bench, delivered(bench, record))  # the first message wakes it
+    assert after.error is not None
+    assert after.error.type == "/problems/unanswered"
+
+
+@pytest.mark.parametrize("step", ["", "publish\x1f0", "x" * 2_000, "Publish", "\ud800"])
+def test_what_cannot_name_a_step_is_not_looked_for(step: str) -> None:
+    bench = Bench()
+    record = waiting(bench, publishes)
+    with pytest.raises(NotFound):
+        answered(bench, record, YES, step=step)
+
+
+def test_an_answer_names_only_uploads_that_exist() -> None:
+    bench = Bench()
+    there, gone = bench.upload(b"x"), f"upload:{'0' * 32}"
+
+    def work(job: Job) -> int:
+        picture: str = job.ask("picture", prompt="Which?", timeout=60)
+        with job.open(picture) as source:
+            return len(source.read())
+
+    record = delivered(bench, submitted(bench, task("work", asks={"picture": Upload})(work)))
+    with pytest.raises(InvalidRequest) as refused:
+        answered(bench, record, gone, "picture")
+    assert [field.pointer for field in refused.value.errors] == [""]
+    answered(bench, record, there, "picture")
+    assert delivered(bench, record).status is Status.SUCCEEDED
