@@ -13,7 +13,7 @@ heartbeat stores new output. Nothing really waits.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,7 @@ from chalicelib.domain.values import encode
 from chalicelib.domain.writes import Write
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.outbound import MemoryWeb
+from chalicelib.memory.schedules import MemorySchedules
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
     MemoryJobs,
@@ -43,6 +44,8 @@ from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.interrupts import PendingInterrupt
 from chalicelib.runtime.parallel import in_order
 from chalicelib.service import answers, control
+from chalicelib.service.cascade import cancel_children
+from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.stash import fetch
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.sweeper import sweep
@@ -80,21 +83,29 @@ class VirtualClock:
 
 
 class Bench:
-    def __init__(self, seed: int = 0, *, secrets: Mapping[str, str] | None = None) -> None:
-        """`secrets`: the values that `job.secret` returns, by name."""
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        tasks: Iterable[Task] = (),
+    ) -> None:
+        """`secrets`: the values that `job.secret` returns, by name. `tasks`: those that the tried
+        one runs by `job.map`."""
         seeded = random.Random(seed)
         self.clock = VirtualClock()
         self.payloads = MemoryPayloads()
         self.jobs = _Watched(payloads=self.payloads)
         self.queue = MemoryQueue()
         self.web = MemoryWeb()
-        self.tasks: dict[str, Task] = {}
+        self.tasks = {one.name: one for one in (*tasks, cancel_children)}
         self._replies: dict[str, Any] = {}
         task_secrets = MemoryTaskSecrets(secrets or {})
         self._steps = _Steps(self)
         self.system = System(
             jobs=self.jobs,
             ledgers=MemoryLedgers(),
+            schedules=MemorySchedules(self.jobs),
             messages=self.queue,
             payloads=self.payloads,
             web=self.web,
@@ -147,7 +158,7 @@ class Bench:
         accepted = submit(self.system, Submission(owner=OWNER, task=task.name, params=params))
         job_id = accepted.job.id
         self._steps.plan(job_id, end_invocations_after, crash_after, cancel_after)
-        self.jobs.progress, self.jobs.checkpoints = [], []
+        self.jobs.job_id, self.jobs.progress, self.jobs.checkpoints = job_id, [], []
         while not self.jobs.records[job_id].finished:
             self._go_on(self.jobs.records[job_id])
         return self._done(self.jobs.records[job_id])
@@ -157,12 +168,13 @@ class Bench:
             step = record.wait.step
             answers.answer(self.system, OWNER, record.id, step, self._replies[step])
             record = self.jobs.records[record.id]
-        messages = self.queue.lanes.get(record.lane)
-        if not messages:
-            self.clock.time = max(self.clock.time, record.due_at or 0) + 1
+        waiting = [messages for messages in self.queue.lanes.values() if messages]
+        if not waiting:
+            due = (one.due_at for one in self.jobs.records.values() if one.due_at is not None)
+            self.clock.time = max(self.clock.time, min(due)) + 1
             sweep(self.system, self.clock.time + HOUR)
             return
-        message = messages.pop(0)
+        message = waiting[0].pop(0)
         self.clock.sleep(message.delay_seconds)
         self._steps.begin_invocation()
         try:
@@ -195,9 +207,12 @@ class _Watched(MemoryJobs):
     progress: list[tuple[float, str]] = field(default_factory=list)
     checkpoints: list[Any] = field(default_factory=list)
     payloads: MemoryPayloads = field(default_factory=MemoryPayloads)
+    job_id: str = ""  # not one of its children
 
     def apply(self, job_id: str, write: Write) -> JobRecord:
         after = super().apply(job_id, write)
+        if job_id != self.job_id:
+            return after
         if progress := write.put.get("progress"):
             self.progress.append((progress.percent, progress.message))
         if checkpoint := write.put.get("checkpoint"):
@@ -229,7 +244,8 @@ class _Steps(PendingInterrupt):
 
     @contextmanager
     def beating(self, heartbeat: Beats) -> Iterator[None]:
-        self._heartbeat = heartbeat
+        assert isinstance(heartbeat, Heartbeat)
+        self._heartbeat, self._planned = heartbeat, self._job_id in ("", heartbeat.run.id)
         yield
         self._heartbeat = None
 
@@ -242,8 +258,12 @@ class _Steps(PendingInterrupt):
     def check(self) -> None:
         if not self._armed or self._heartbeat is None:
             return
-        self._total, self._taken = self._total + 1, self._taken + 1
         self._bench.clock.sleep(1)
+        if not self._planned:  # a child
+            self._heartbeat.beat()
+            self.raise_pending()
+            return
+        self._total, self._taken = self._total + 1, self._taken + 1
         if self._total == self._crash:
             raise _Crash
         if self._total == self._cancel:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from chalicelib import __version__
 from chalicelib.domain.task import Task
 from chalicelib.http import frames
+from chalicelib.http.auth import LOCAL_OWNER
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.identity.tokens import Tokens
 from chalicelib.ports.identity import Authenticator
@@ -27,6 +28,7 @@ from chalicelib.runtime.clock import RealClock
 from chalicelib.runtime.interrupts import SignalInterrupts
 from chalicelib.runtime.outbox import ThreadedOutbox
 from chalicelib.runtime.parallel import in_threads
+from chalicelib.service.cascade import cancel_children
 from chalicelib.service.webhook_task import send_webhook
 from chalicelib.settings import LOCAL, Auth, ByAppSync, ByWebSocket, Settings
 from chalicelib.tasks import broken_files, registered
@@ -47,7 +49,8 @@ def _new_id() -> str:
 @functools.cache
 def tasks(skip_broken: bool) -> Mapping[str, Task]:
     """The users' tasks, and the internal ones."""
-    return {**registered(skip_broken=skip_broken), send_webhook.name: send_webhook}
+    internal = {one.name: one for one in (send_webhook, cancel_children)}
+    return {**registered(skip_broken=skip_broken), **internal}
 
 
 @functools.cache
@@ -64,17 +67,19 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
     from chalicelib.aws.jobs_table import JobsTable
     from chalicelib.aws.ledgers import Ledgers
     from chalicelib.aws.payloads import Payloads
+    from chalicelib.aws.schedules_table import SchedulesTable
     from chalicelib.aws.secrets import Secrets
     from chalicelib.aws.signing_secrets import SigningSecrets
     from chalicelib.domain.seals import SECRET_BYTES
     from chalicelib.outbound.guard import Guard
 
+    shards = Shards(due=settings.due_shards, owner=settings.owner_shards)
     runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
     return System(
         jobs=JobsTable(
             functools.partial(client, "dynamodb"),
             settings.table,
-            Shards(due=settings.due_shards, owner=settings.owner_shards),
+            shards,
         ),
         ledgers=Ledgers(functools.partial(client, "dynamodb"), settings.table),
         messages=JobsQueue(functools.partial(client, "sqs"), settings.queues),
@@ -94,12 +99,14 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
         signing_secrets=SigningSecrets(functools.partial(client, "dynamodb"), settings.table),
         task_secrets=functools.partial(_task_secrets, settings, client),
         in_parallel=in_threads,
+        schedules=SchedulesTable(functools.partial(client, "dynamodb"), settings.table, shards),
         interrupts=SignalInterrupts,
         beating=beating_in_a_thread,
         webhook_body=webhook_body,
         rules=Rules(
             lease=settings.lease_seconds * 1_000,
             retention=settings.retention_days * 86_400_000,
+            schedule_owner=LOCAL_OWNER if settings.auth is Auth.OPEN else None,
             public_url=settings.public_url,
         ),
         pushing=_pushing(settings, client),

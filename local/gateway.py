@@ -72,14 +72,15 @@ def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
 
 
 class Gateway(LocalGateway):
-    def __init__(self, app: Chalice, config: Config, gate: Gate) -> None:
+    def __init__(self, app: Chalice, config: Config, gate: Gate, challenge: str = "Bearer") -> None:
+        """`challenge` is the WWW-Authenticate of a 401."""
         app.__class__ = type("LocalApp", (_OneThreadOneRequest, type(app)), {})
         super().__init__(app, config)
         self._routes = app.routes
         self._matcher = RouteMatcher(list(app.routes))
         self.event_converter = _Events(self._matcher, app.api.binary_types)
         self._authorizer = _Authorizer(app)
-        self._gate = gate
+        self._gate, self._challenge = gate, challenge
         self._compressed_from: int | None = config.minimum_compression_size
 
     def answer(self, method: str, target: str, headers: Message, body: bytes | None) -> Answer:
@@ -118,7 +119,7 @@ class Gateway(LocalGateway):
         try:
             return _to_answer(self.handle_request(method, target, cast(Any, headers), body))
         except NotAuthorizedError:
-            return problem(401, NO_VALID_TOKEN, ("WWW-Authenticate", "Bearer"))
+            return problem(401, NO_VALID_TOKEN, ("WWW-Authenticate", self._challenge))
         except ForbiddenError:
             return problem(403, "The authorizer does not let this caller through.")
         except InvalidAuthorizerError:

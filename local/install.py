@@ -39,6 +39,7 @@ LOCKS = {
         "requirements.in",
     ),
     "local/requirements.txt": ("local/requirements.in",),
+    "tests/clients/mcp/requirements.txt": ("tests/clients/mcp/requirements.in",),
 }
 CLIENT = ROOT / "client" / "python"  # .venv/bin/overtime runs it from its sources
 SILENT_SECONDS = 3  # at most, while something is installed

@@ -10,6 +10,7 @@ refuse in plain text, and give each held request (`Prefer: wait`) a thread of it
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 
 from chalice.deploy.validate import validate_routes
 
+from chalicelib.http.auth import challenge
 from chalicelib.tasks import broken_files
 from local import parent_watchdog
 from local.gateway import Answer, Gateway, problem
@@ -214,7 +216,8 @@ def main() -> None:
         log(said)
     validate_routes(app.routes)  # what `chalice deploy` would refuse
     settings = read_settings()
-    server = Server(settings.port, Gateway(app, read_config(), read_gate(settings)))
+    asked = challenge(os.environ.get("AUTH", ""), os.environ.get("PUBLIC_URL"))
+    server = Server(settings.port, Gateway(app, read_config(), read_gate(settings), asked))
     signal.signal(signal.SIGTERM, server.stop)
     server.serve_forever(poll_interval=0.1)
     server.server_close()

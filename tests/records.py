@@ -34,7 +34,7 @@ FOUND = PendingOutput(
 )
 PROBLEM = Problem(type="/problems/attempt-failed", title="ValueError", detail="no")
 PARENT = Parent("f" * 32, "e" * 32, 1, "pages", 17, NOW + 31 * DAY, 40, True)
-OPEN_MAP = OpenMap("pages", "echo", 40, 1, 1_000, None, False, 2_000, "")
+OPEN_MAP = OpenMap("pages", "echo", 40, True, 1, 1_000, None, False, 2_000, "")
 SLEEP = Wait("nap", WaitReason.SLEEP, 0, LATER)
 QUESTION = Wait("publish", WaitReason.ANSWER, 0, LATER, "Publish?")
 _numbers = itertools.count(1)

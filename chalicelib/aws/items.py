@@ -65,6 +65,12 @@ def key(job_id: str, sk: str = RECORD_SK) -> dict[str, Attribute]:
     return {"pk": {"S": job_id}, "sk": {"S": sk}}
 
 
+def due_id(item: Item) -> str:
+    """Of an entry in the due index: a job's id is its partition, a schedule's has its name too."""
+    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    return pk if sk == RECORD_SK else f"{pk}#{sk}"
+
+
 def item_of(record: JobRecord, shards: Shards) -> Item:
     """The whole item of a new record, index keys included."""
     values = {one.name: getattr(record, one.name) for one in fields(record)}
@@ -100,9 +106,21 @@ def _attribute(name: str, value: Any) -> Attribute:
         return {
             "L": [{"S": msgspec.json.encode(_without_defaults(entry)).decode()} for entry in value]
         }
+    return plain(value)
+
+
+def plain(value: Any) -> Attribute:
+    """A string, a number or a boolean."""
     if isinstance(value, bool):
         return {"BOOL": value}
     return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
+
+
+def value_of(attribute: Attribute) -> Any:
+    """What `plain` wrote."""
+    if "BOOL" in attribute:
+        return attribute["BOOL"]
+    return int(attribute["N"]) if "N" in attribute else attribute["S"]
 
 
 def _without_defaults(entry: Entry) -> dict[str, Any]:
@@ -119,11 +137,7 @@ def _value(name: str, attribute: Attribute) -> Any:
         return tuple(msgspec.json.decode(one["S"], type=Entry) for one in attribute["L"])
     if name == "due":
         return DuePartition(attribute["S"].partition("#")[0])
-    if "BOOL" in attribute:
-        return attribute["BOOL"]
-    return (
-        int(attribute["N"]) if "N" in attribute else msgspec.convert(attribute["S"], _TYPES[name])
-    )
+    return msgspec.convert(value_of(attribute), _TYPES[name])
 
 
 @dataclass

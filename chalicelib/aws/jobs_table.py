@@ -20,6 +20,7 @@ from chalicelib.aws.items import (
     Expressions,
     Item,
     Shards,
+    due_id,
     due_partition,
     item_of,
     key,
@@ -239,7 +240,7 @@ class JobsTable:
             KeyConditionExpression="due = :partition AND due_at <= :now",
             ExpressionAttributeValues=values,
         ):
-            yield int(item["due_at"]["N"]), item["pk"]["S"]
+            yield int(item["due_at"]["N"]), due_id(item)
 
     def _query(self, **arguments: Any) -> Iterator[Any]:
         """All items; each page is fetched when it is needed."""

@@ -8,11 +8,11 @@ union, so one that is added twice counts once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.domain.job import JobRecord, OpenMap, Parent, Status
+from chalicelib.domain.job import JobRecord, OpenMap, Parent, Problem, Status
 from chalicelib.domain.transitions import Stamp, starts
 from chalicelib.domain.verbs import again
 from chalicelib.domain.writes import Is, Verb, Write
@@ -20,7 +20,6 @@ from chalicelib.domain.writes import Is, Verb, Write
 DESCENDANTS_AT_MOST = 100_000  # of a job without a parent
 MAPS_AT_MOST = 100  # of a job: its record holds them
 PORTION = 200  # children of a ledger: the item stays below 1 KB, one write unit
-CHUNK = 1_000  # children that are stored between two writes of the parent's record
 
 
 def child_id(parent_id: str, parent_uid: str, step: str, index: int) -> str:
@@ -32,8 +31,30 @@ def child_ids(record: JobRecord, step: str, start: int, end: int) -> Iterator[st
     return (child_id(record.id, record.uid, step, index) for index in range(start, end))
 
 
-def id_of(parent: Parent) -> str:
-    return child_id(parent.id, parent.uid, parent.step, parent.index)
+@dataclass(frozen=True, slots=True)
+class ChildArtifact:
+    """A file that a child attached. `source` is what the parent's `job.open` takes."""
+
+    name: str
+    content_type: str
+    size: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child that has ended, as its parent sees it. `error` is None if it succeeded."""
+
+    id: str
+    status: Status
+    error: Problem | None
+    artifacts: tuple[ChildArtifact, ...]
+    _result: Callable[[], Any]
+
+    @property
+    def result(self) -> Any:
+        """None if it did not succeed. A large one is fetched each time."""
+        return self._result()
 
 
 # ── ledgers ───────────────────────────────────────────────────────────────────────────────
@@ -59,18 +80,42 @@ class Ledger:
         return sum(len(self.ended.get(status, ())) for status in statuses)
 
 
-def ledger_name(parent: Parent, number: int | None = None) -> str:
-    """Of the ledger that this child is entered in, or of another of the same step and generation.
-    Each is a partition of its own, so that many children may end at once."""
-    number = parent.index // PORTION if number is None else number
-    name = f"{parent.id} {parent.uid} {parent.step} {parent.generation} {number}"
-    return f"ledger#{_hash(name)}"
+def ledger_name(record_id: str, uid: str, step: str, generation: int, number: int) -> str:
+    """Each is a partition of its own, so that many children may end at once."""
+    return f"ledger#{_hash(f'{record_id} {uid} {step} {generation} {number}')}"
 
 
-def ledger_names(record: JobRecord, step: str, generation: int, reach: int) -> list[str]:
-    """Of a step's ledgers, in the order of its items."""
-    some = Parent(record.id, record.uid, generation, step, 0, 0, 0, False)
-    return [ledger_name(some, number) for number in range(-(-reach // PORTION))]
+def ledger_of(parent: Parent) -> str:
+    """The one that this child is entered in, at `place_of`."""
+    number = parent.index // PORTION
+    return ledger_name(parent.id, parent.uid, parent.step, parent.generation, number)
+
+
+def place_of(parent: Parent) -> int:
+    return parent.index % PORTION
+
+
+def ledgers_of(record: JobRecord, step: str, generation: int, reach: int) -> list[str]:
+    """Of a step's children before `reach`, in the order of its items."""
+    return [
+        ledger_name(record.id, record.uid, step, generation, number)
+        for number in range(-(-reach // PORTION))
+    ]
+
+
+def last_size(total: int) -> int:
+    """Of the last ledger of so many children."""
+    return total - (total - 1) // PORTION * PORTION
+
+
+def indexes(ledgers: Sequence[Ledger], *statuses: Status) -> set[int]:
+    """Of the children in a step's ledgers that ended so."""
+    return {
+        number * PORTION + place
+        for number, ledger in enumerate(ledgers)
+        for status in statuses
+        for place in ledger.ended.get(status, ())
+    }
 
 
 # ── the maps of a record ──────────────────────────────────────────────────────────────────
@@ -91,10 +136,12 @@ def with_map(record: JobRecord, changed: OpenMap) -> tuple[OpenMap, ...]:
     return tuple({**maps, changed.step: changed}.values())
 
 
-def remaining_share(record: JobRecord) -> int:
-    """The descendants that a further map of this job may have."""
+def room_for(record: JobRecord, known: OpenMap | None = None) -> int:
+    """The children that a further map of this job may have, or the known one."""
     share = record.parent.share if record.parent else DESCENDANTS_AT_MOST
-    return share - sum((1 + one.share) * one.reach for one in record.maps or ())
+    others = (one for one in record.maps or () if known is None or one.step != known.step)
+    used = sum((1 + one.share) * one.reach for one in others)
+    return (share - used) // (1 + known.share if known else 1)
 
 
 def share_of_each(share: int, items: int) -> int:

@@ -128,12 +128,24 @@ class JobNotRetryable(ClientError):
     slug, title = "job-not-retryable", "Only failed and canceled jobs can be retried"
 
 
+class JobHasParent(ClientError):
+    slug, title = "job-has-parent", "The job belongs to a parent"
+
+
 class AlreadyAnswered(ClientError):
     slug, title = "already-answered", "The question has another answer, or is closed"
 
 
 class JobChanged(ClientError):
     slug, title = "job-changed", "The job has changed since"
+
+
+class ScheduleChanged(ClientError):
+    slug, title = "schedule-changed", "The schedule has changed since"
+
+
+class ScheduleDeclared(ClientError):
+    slug, title = "schedule-declared", "The schedule is declared in code"
 
 
 class TooManySubscriptions(ClientError):

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
+from chalicelib.domain.children import Child
 from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.source import Source
 
 T = TypeVar("T")
+
+
+class Named(Protocol):
+    """A task."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class Job(ABC):
@@ -53,6 +61,24 @@ class Job(ABC):
         The result must be JSON, 300 KiB at most, and is returned as JSON reads it (a tuple
         becomes a list). After a crash between the call and the storing, the next attempt calls
         again: pass `job.key` to the third party, so that it notices the repetition.
+        """
+
+    @abstractmethod
+    def map(
+        self, step: str, task: Named | str, items: Iterable[Any], *, on_failure: str = "keep"
+    ) -> Sequence[Child]:
+        """Run the task as a child job for each item, which are its params, and return the children
+        in this order once all have ended. The job holds no worker meanwhile.
+
+        Every run must give the same items. A list is checked before any child is stored. An
+        iterator is checked as it is stored, and its children can have no children of their own.
+        The sequence fetches 100 children at a time, so loop over it rather than make a list.
+
+        on_failure: `keep` also returns children that failed or were canceled; with `raise`, the
+        first of these wakes the job, which raises PermanentError for it. When a job ends before
+        its children, they are canceled.
+
+        A job and all its descendants are 100,000 at most, so each child may have its share.
         """
 
     @abstractmethod

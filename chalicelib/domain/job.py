@@ -156,12 +156,21 @@ class OpenMap(msgspec.Struct, frozen=True, array_like=True):
     step: str
     task: str
     share: int  # of descendants, for each child
+    wakes: bool  # the first failure wakes the job
     generation: int  # of the job; the following three are about it
     stored: int  # all children before this index are stored
     total: int | None  # None until all items are submitted
     done: bool  # all have ended
     reach: int  # no generation has stored a child at this index or a later one
     digest: str  # of the items; empty until all are submitted
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRef:
+    """The schedule that submitted a job; `run_at` is the moment."""
+
+    name: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +190,7 @@ class JobRecord:
     webhook: Webhook | None = None
     parent: Parent | None = None  # the parent's next generation replaces it
     base: str | None = None  # what the API's URLs begin with, for tasks that ask
+    schedule: ScheduleRef | None = None
 
     # Where it stands.
     nonce: str  # of the last write

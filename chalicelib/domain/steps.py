@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-SLEEP, ASK = "sleep", "question"
+SLEEP, ASK, MAP = "sleep", "question", "map"
 
 
 class Opened(msgspec.Struct, frozen=True):

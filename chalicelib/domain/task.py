@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ import msgspec
 from chalicelib.domain.handle import Job
 from chalicelib.domain.job import INTERNAL
 from chalicelib.domain.params import require_readable
+from chalicelib.domain.schedules import Schedule
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Task:
     asks: Mapping[str, Any] = field(hash=False)
     """The types of the answers that it asks for, by step."""
     hints: Hints | None = None
+    schedules: tuple[Schedule, ...] = field(default=(), hash=False)
 
     def __call__(self, job: Job, params: Any) -> Any:
         return self.function(job, params) if self.takes_params else self.function(job)
@@ -92,6 +94,7 @@ def task(
     backoff_max: float = 600.0,
     asks: Mapping[str, Any] | None = None,
     hints: Hints | None = None,
+    schedules: Sequence[Schedule] = (),
 ) -> Callable[[Callable[..., Any]], Task]:
     """Register a function as a task. It takes a `Job` and, optionally, params.
 
@@ -105,6 +108,7 @@ def task(
         backoff * 2^(n-1), at most backoff_max.
     asks: the types of the answers that `job.ask` returns, by step.
     hints: what agents may assume, such as {"readOnlyHint": True}; they see no others.
+    schedules: when the service submits jobs of this task by itself.
     """
     if callable(name):
         raise TypeError(f'give the task a name: @task("{getattr(name, "__name__", "name")}")')
@@ -135,6 +139,10 @@ def task(
             )
         _require_readable(f"task {name}: answers to {step!r}", answer)
 
+    for one in schedules:
+        if not isinstance(one, Schedule):
+            raise TypeError(f"task {name}: schedules has {one!r}; write Schedule({one!r})")
+
     def decorate(function: Callable[..., Any]) -> Task:
         if inspect.iscoroutinefunction(function):
             raise TypeError(
@@ -163,6 +171,7 @@ def task(
             backoff_max=backoff_max,
             asks=dict(asks or {}),
             hints=hints,
+            schedules=tuple(schedules),
         )
 
     return decorate

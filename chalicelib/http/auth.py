@@ -23,8 +23,12 @@ NO_VALID_TOKEN = (  # API Gateway's answer to all of these, and so that of `make
     "The token is missing, malformed, unknown, revoked or expired. Send a valid one:"
     " Authorization: Bearer <token>."
 )
+METADATA = "/.well-known/oauth-protected-resource/mcp"  # RFC 9728, section 3.1
 PUBLIC = frozenset(
-    {"/", "/docs", "/console/{version}/{name}", "/client.js", "/health", "/answers/{sealed}"}
+    {
+        *("/", "/docs", "/console/{version}/{name}", "/client.js", "/health", METADATA),
+        "/answers/{sealed}",  # whose last part is a credential
+    }
 )  # paths without credentials
 NOBODY = ""  # the owner of no job
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")  # RFC 6750, section 2.1
@@ -37,6 +41,14 @@ class Refused(Exception):
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
+
+
+def challenge(auth: str, public_url: str | None) -> str:
+    """The WWW-Authenticate of a 401. Where agents can find out the issuer of tokens, it says where
+    (RFC 9728, section 5.1)."""
+    if auth != Auth.JWT or not public_url:
+        return "Bearer"
+    return f'Bearer resource_metadata="{public_url.rstrip("/")}{METADATA}"'
 
 
 def admit(authorization: str, owner_of: Callable[[str], str]) -> AuthResponse:

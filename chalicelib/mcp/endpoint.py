@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from chalice.app import Blueprint, Response
 
+from chalicelib.http import answers
+from chalicelib.http.auth import METADATA
 from chalicelib.http.operations import Operation
 from chalicelib.http.routes import Routes
 from chalicelib.ports.system import System
@@ -16,6 +19,16 @@ PATH = "/mcp"
 POST, GET, DELETE = (
     Operation(method, PATH, {}, described=False) for method in ("POST", "GET", "DELETE")
 )
+GET_METADATA = Operation("GET", METADATA, {}, described=False)
+
+
+class ResourceMetadata(msgspec.Struct, frozen=True):
+    """RFC 9728, section 2: where an agent gets a token for this endpoint."""
+
+    resource: str
+    authorization_servers: tuple[str, ...]
+    bearer_methods_supported: tuple[str, ...] = ("header",)
+    resource_name: str = "Overtime"
 
 
 def endpoint(routes: Routes, settings: Settings, system: Callable[[], System]) -> Blueprint:
@@ -46,5 +59,13 @@ def endpoint(routes: Routes, settings: Settings, system: Callable[[], System]) -
     @route(DELETE)
     def mcp_session() -> Response:
         return not_allowed()
+
+    if settings.auth is Auth.JWT and settings.public_url:
+        resource = f"{settings.public_url.rstrip('/')}{PATH}"
+        metadata = ResourceMetadata(resource, (settings.jwt_issuer,))
+
+        @route(GET_METADATA)
+        def mcp_metadata() -> Response:
+            return answers.json(metadata)
 
     return surface

@@ -14,6 +14,7 @@ import msgspec
 
 from chalicelib import __version__
 from chalicelib.domain.job import SECOND, Artifact, JobRecord, Status, Stored
+from chalicelib.domain.values import decode_json
 from chalicelib.http.fields import rfc3339
 from chalicelib.http.representation import poll_after
 from chalicelib.mcp.envelope import Json, Message
@@ -39,8 +40,10 @@ def tool_result(
 ) -> Json:
     """`value` is JSON; `text` is what to show in its place. Earlier clients take objects only."""
     encoded = msgspec.json.encode(value).decode()
+    if text is None:  # a result that is text is shown as it is, without quotes and escapes
+        text = str(decode_json(encoded)) if encoded.startswith('"') else encoded
     result: Json = {
-        "content": [{"type": "text", "text": encoded if text is None else text}, *links],
+        "content": [{"type": "text", "text": text}, *links],
         "isError": error,
     }
     if message.current or encoded.startswith("{"):

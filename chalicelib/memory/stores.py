@@ -14,6 +14,7 @@ from chalicelib.domain.children import Ledger
 from chalicelib.domain.errors import ConditionFailed, PermanentError, Unavailable
 from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DuePartition, JobRecord, Status
+from chalicelib.domain.schedules import ScheduleRecord
 from chalicelib.domain.source import Source
 from chalicelib.domain.writes import Write
 from chalicelib.ports.push import Subscriber
@@ -27,6 +28,7 @@ class MemoryJobs:
     steps: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
     log_lines: dict[tuple[str, str], dict[str, LogLine]] = field(default_factory=dict)
     subscriptions: dict[tuple[str, str], dict[Subscriber, int]] = field(default_factory=dict)
+    schedules: dict[str, ScheduleRecord] = field(default_factory=dict)  # they share the index
 
     def submit(self, record: JobRecord) -> None:
         current = self.records.setdefault(record.id, record)
@@ -68,6 +70,12 @@ class MemoryJobs:
             for record in self.records.values()
             if record.due is partition and record.due_at is not None and record.due_at <= now
         ]
+        if partition is DuePartition.MUST:
+            late += [
+                (one.due_at, one.id)
+                for one in self.schedules.values()
+                if one.due_at is not None and one.due_at <= now
+            ]
         return iter([job_id for _, job_id in sorted(late)])
 
     def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:

@@ -42,8 +42,8 @@ class JobStore(Protocol):
         Eventually consistent. Fewer than `limit` means that there are no more."""
 
     def due(self, partition: DuePartition, now: int) -> Iterator[str]:
-        """Ids of the jobs due by `now`, the longest due first, fetched lazily. Eventually
-        consistent."""
+        """Ids of the jobs and schedules due by `now`, the longest due first, fetched lazily.
+        Eventually consistent. Schedules are due with `must`."""
 
     def once(self, record: JobRecord, step: str, expires_at: int) -> str | None:
         """The stored result of a step, JSON text; None if there is none. Consistent. A result

@@ -11,6 +11,7 @@ from chalicelib.domain.task import Tasks
 from chalicelib.ports.outbound import Web
 from chalicelib.ports.push import Pushing
 from chalicelib.ports.runtime import Beats, Clock, InParallel, Interrupts
+from chalicelib.ports.schedules import ScheduleStore
 from chalicelib.ports.stores import (
     HeldRequests,
     JobStore,
@@ -32,6 +33,7 @@ class Rules:
     held_at_most: int = 20  # requests of one owner at once
     public_url: str | None = None  # what the API's URLs begin with, if that is set
     ending_margin: int = 20_000  # for a task to stop before Lambda ends the invocation
+    schedule_owner: str | None = None  # of declared schedules that name none; None: they must
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class System:
     signing_secrets: SigningSecrets
     task_secrets: Callable[[], TaskSecrets]  # built when a task first reads a secret
     in_parallel: InParallel
+    schedules: ScheduleStore
     interrupts: Callable[[], Interrupts]
     beating: Callable[[Beats], AbstractContextManager[None]]
     webhook_body: Callable[[JobRecord], str]  # a webhook's body about this job, as JSON text

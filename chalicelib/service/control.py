@@ -9,6 +9,7 @@ from chalicelib.domain import verbs
 from chalicelib.domain.errors import (
     JobChanged,
     JobFinished,
+    JobHasParent,
     JobNotRetryable,
     NotFound,
 )
@@ -16,8 +17,8 @@ from chalicelib.domain.job import JobRecord, Status
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
 from chalicelib.ports.system import System
+from chalicelib.service.ends import carry_out
 from chalicelib.service.read import get
-from chalicelib.service.transition import carry_out
 
 
 def cancel(system: System, owner: str, job_id: str) -> JobRecord:
@@ -25,12 +26,8 @@ def cancel(system: System, owner: str, job_id: str) -> JobRecord:
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         match record.status:
-            case Status.QUEUED:
-                return verbs.cancel(record, stamp)
-            case Status.RUNNING:
-                return None if record.cancel_requested else verbs.request_cancel(record, stamp)
-            case Status.CANCELED:
-                return None
+            case Status.QUEUED | Status.RUNNING | Status.CANCELED:
+                return called_off(record, stamp)
             case Status.ERASING:
                 raise NotFound("There is no such job.")
             case Status.SUCCEEDED | Status.FAILED:
@@ -41,6 +38,23 @@ def cancel(system: System, owner: str, job_id: str) -> JobRecord:
     return carry_out(system, get(system, owner, job_id), decide)
 
 
+def refuse_child(record: JobRecord, verb: str) -> None:
+    """Raises JobHasParent: parents and children are retried and erased together."""
+    if record.parent is not None:
+        raise JobHasParent(f"This job is a child of /jobs/{record.parent.id}: {verb} that job.")
+
+
+def called_off(record: JobRecord, stamp: Stamp) -> Write | None:
+    """A cancel, or the request of one. None if there is nothing to cancel."""
+    match record.status:
+        case Status.QUEUED:
+            return verbs.cancel(record, stamp)
+        case Status.RUNNING if not record.cancel_requested:
+            return verbs.request_cancel(record, stamp)
+        case _:
+            return None
+
+
 def retry(
     system: System,
     owner: str,
@@ -48,11 +62,12 @@ def retry(
     unchanged: Callable[[JobRecord], bool] = lambda _: True,
 ) -> JobRecord:
     """Queue a failed or canceled job again. `unchanged` says whether the record is still as the
-    client saw it. Raises JobNotRetryable, JobChanged."""
+    client saw it. Raises JobNotRetryable, JobHasParent, JobChanged."""
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         if record.status is Status.ERASING:
             raise NotFound("There is no such job.")
+        refuse_child(record, "retry")
         if not unchanged(record):
             raise JobChanged("The job has changed since the state that If-Match names: read it.")
         if record.status not in (Status.FAILED, Status.CANCELED):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import suppress
-from typing import assert_never
 
-from chalicelib.domain import verbs
+from chalicelib.domain import children, verbs
+from chalicelib.domain.cascades import cascade_job_ids
 from chalicelib.domain.errors import (
     JobNotFinished,
     NotFound,
@@ -17,18 +16,20 @@ from chalicelib.domain.webhooks import webhook_job_ids
 from chalicelib.domain.writes import Write
 from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.ports.system import System
+from chalicelib.service.control import called_off, refuse_child
 from chalicelib.service.measures import log_fields
 from chalicelib.service.read import get
 from chalicelib.service.transition import carry_out
 from chalicelib.telemetry.logs import bound
 
 WEBHOOKS_A_VISIT = 50  # of an erasure: five calls each
+CHILDREN_A_VISIT = 1_000
 OBJECTS_A_VISIT = 5_000
 ITEMS_A_VISIT = 2_500
 
 
 def erase(system: System, owner: str, job_id: str) -> None:
-    """Erase a finished job and all its payloads. Raises JobNotFinished.
+    """Erase a finished job and all its payloads. Raises JobNotFinished, JobHasParent.
 
     When this returns, nothing of the job can be read, and all of it is deleted, with two
     exceptions: a webhook that is being delivered is canceled first, and a very large job is
@@ -38,6 +39,7 @@ def erase(system: System, owner: str, job_id: str) -> None:
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         if record.status is Status.ERASING:
             return None
+        refuse_child(record, "delete")
         if not record.finished:
             raise JobNotFinished(f"The job is {record.status}: cancel it first.")
         return verbs.erase(record, stamp)
@@ -56,41 +58,58 @@ def clear_away(system: System, record: JobRecord) -> bool:
     return (
         record.status is Status.ERASING
         and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)
-        and _webhooks_erased(system, record)
+        and _internal_jobs_erased(system, record)
+        and _children_erased(system, record)
         and system.jobs.delete(record, ITEMS_A_VISIT)
     )
 
 
-def _webhooks_erased(system: System, record: JobRecord) -> bool:
+def _internal_jobs_erased(system: System, record: JobRecord) -> bool:
     """Whether all are deleted. One that is running has to stop first: its worker sees the cancel
     with its next heartbeat."""
     left, visits = False, 0
-    ids = iter(webhook_job_ids(record))
+    ids = itertools.chain(webhook_job_ids(record), cascade_job_ids(record))
     while batch := list(itertools.islice(ids, READ_AT_ONCE)):
-        for webhook in system.jobs.read_many(batch):
+        for one in system.jobs.read_many(batch):
             if visits == WEBHOOKS_A_VISIT:
                 return False
             visits += 1
-            # NotFound: another call has erased it.
-            with bound(**log_fields(webhook)), suppress(NotFound):
-                called_off = carry_out(system, webhook, _call_off_or_erase)
-                erased = carry_out(system, called_off, _call_off_or_erase)
-                left |= not clear_away(system, erased)
+            left |= not _erased(system, one)
     return not left
 
 
-def _call_off_or_erase(webhook: JobRecord, stamp: Stamp) -> Write | None:
-    match webhook.status:
-        case Status.QUEUED:
-            return verbs.cancel(webhook, stamp)
-        case Status.RUNNING:
-            return None if webhook.cancel_requested else verbs.request_cancel(webhook, stamp)
-        case Status.SUCCEEDED | Status.FAILED | Status.CANCELED:
-            return verbs.erase(webhook, stamp)
-        case Status.ERASING:
-            return None
-        case _:
-            assert_never(webhook.status)
+def _children_erased(system: System, record: JobRecord) -> bool:
+    """Whether all are deleted, and their ledgers after them."""
+    left, visits = False, 0
+    for known in record.maps or ():
+        ids = children.child_ids(record, known.step, 0, known.reach)
+        while batch := list(itertools.islice(ids, READ_AT_ONCE)):
+            if visits >= CHILDREN_A_VISIT:
+                return False
+            found = system.jobs.read_many(batch)
+            visits += len(found)
+            left |= not all(system.in_parallel(lambda child: _erased(system, child), found))
+    if not left:
+        for known in record.maps or ():
+            for generation in range(record.generation + 1):
+                names = children.ledgers_of(record, known.step, generation, known.reach)
+                system.ledgers.delete(names)
+    return not left
+
+
+def _erased(system: System, record: JobRecord) -> bool:
+    """Cancel it if it is live, and delete it if it has ended. Returns whether it is deleted."""
+    with bound(**log_fields(record)):
+        try:
+            for _ in range(2):
+                record = carry_out(system, record, _call_off_or_erase)
+            return clear_away(system, record)
+        except NotFound:
+            return True  # another call has erased it
+
+
+def _call_off_or_erase(record: JobRecord, stamp: Stamp) -> Write | None:
+    return verbs.erase(record, stamp) if record.finished else called_off(record, stamp)
 
 
 def _erase_unless_alive(record: JobRecord, stamp: Stamp) -> Write | None:

@@ -32,10 +32,8 @@ def end_question(system: System, record: JobRecord, step: str, round: int, end: 
 
 
 def has_ended(system: System, record: JobRecord, wait: Wait) -> bool:
-    """Whether the question that a job waits for has an end. Closes it once its time is over."""
-    if read_fact(system, record, steps.reply(wait.step, wait.round), Reply) is not None:
+    """Whether the question that a job waits for has its answer, or its time is over: the job that
+    asks closes it then."""
+    if wait.until is not None and wait.until <= system.clock.now():
         return True
-    if wait.until is None or system.clock.now() < wait.until:
-        return False
-    end_question(system, record, wait.step, wait.round, Reply())
-    return True
+    return read_fact(system, record, steps.reply(wait.step, wait.round), Reply) is not None

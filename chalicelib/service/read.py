@@ -23,8 +23,8 @@ from chalicelib.domain.webhooks import webhook_job_ids
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.ports.system import System
+from chalicelib.service.ends import carry_out
 from chalicelib.service.measures import log_fields
-from chalicelib.service.transition import carry_out
 from chalicelib.telemetry.logs import bind
 
 EXAMINED_AT_MOST = 500  # records a page of a filtered list may cost

@@ -7,16 +7,16 @@ import logging
 import mimetypes
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from chalicelib.domain.children import Child
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.events import LogLine, event_position
-from chalicelib.domain.handle import Job
+from chalicelib.domain.handle import Job, Named
 from chalicelib.domain.job import Artifact, JobRecord, Progress, Stored
-from chalicelib.domain.params import UPLOAD_ID
 from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.secret import NAME as SECRET_NAME
 from chalicelib.domain.secret import NAME_RULE, without_secrets
@@ -25,10 +25,11 @@ from chalicelib.domain.text import printable
 from chalicelib.domain.values import decode_json
 from chalicelib.domain.verbs import PendingOutput
 from chalicelib.ports.system import System
-from chalicelib.service.arguments import arguments_of, attached, require
+from chalicelib.service.arguments import arguments_of, require
+from chalicelib.service.maps import Maps
+from chalicelib.service.sources import key_of
 from chalicelib.service.stash import CHECKPOINT_INLINE, fetch, json_text, stash
 from chalicelib.service.steps import Steps
-from chalicelib.service.uploads import upload_key
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -37,7 +38,6 @@ MESSAGE_AT_MOST = 500  # characters of a progress message: it is in every status
 LINE_AT_MOST = 2_000  # characters of a log line
 LINES_AT_MOST = 1_000  # stored lines of an attempt; further ones are in the service's log only
 ARTIFACTS_AT_MOST = 100  # the record lists them, and has to stay small
-ARTIFACT = "artifact:"  # prefix of a source that is an artifact
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # safe in any URL
 CONTENT_TYPE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,199}")
 
@@ -53,6 +53,7 @@ class Run(Job):
         self.ends_at = ends_at  # when the task has to stop (epoch ms)
         self.interrupts = system.interrupts()
         self.steps = Steps(system, record, self.interrupts, self.time_left)
+        self.maps = Maps(self.steps, self._has_written)
         self.on_news: Callable[[], None] = lambda: None
         self.id = record.id
         self.key = f"{record.id}-{record.uid}"
@@ -136,6 +137,11 @@ class Run(Job):
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         return self.steps.once(step, function, *args, **kwargs)
 
+    def map(
+        self, step: str, task: Named | str, items: Iterable[Any], *, on_failure: str = "keep"
+    ) -> Sequence[Child]:
+        return self.maps.map(step, task, items, on_failure)
+
     def sleep(self, step: str, seconds: float) -> None:
         self.steps.sleep(step, seconds)
 
@@ -158,11 +164,8 @@ class Run(Job):
             if start < 0:
                 raise ValueError(f"start is {start}; it must be 0 or more (bytes)")
         with self.interrupts.shielded():
-            if source.startswith(ARTIFACT):
-                key = attached(source.removeprefix(ARTIFACT), self._artifacts).key
-            elif UPLOAD_ID.fullmatch(source):
-                key = upload_key(self.record.owner, source)
-            else:
+            key = key_of(self.system, self.record, self._artifacts, source)
+            if key is None:
                 return self.system.web.open(source, start)
             try:
                 return self.system.payloads.open(key, start)
@@ -282,6 +285,9 @@ class Run(Job):
                 self.system.payloads.delete(sorted(replaced))
             except Exception:
                 logger.warning("replaced_objects_kept", exc_info=True)
+
+    def _has_written(self, record: JobRecord, more_children: bool) -> None:
+        self.record, self.moved = record, self.moved or more_children
 
     @contextmanager
     def _news(self) -> Iterator[None]:

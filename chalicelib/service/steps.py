@@ -10,10 +10,11 @@ from typing import Any, NoReturn, TypeVar
 
 from chalicelib.domain import steps
 from chalicelib.domain.answer_urls import seal_question
+from chalicelib.domain.children import map_of
 from chalicelib.domain.errors import InvalidRequest, PermanentError, Suspended, Unanswered
 from chalicelib.domain.job import SECOND, JobRecord, Wait, WaitReason
 from chalicelib.domain.params import decode
-from chalicelib.domain.steps import ASK, SLEEP, Opened, Question, Reply
+from chalicelib.domain.steps import ASK, MAP, SLEEP, Opened, Question, Reply
 from chalicelib.domain.task import STEP
 from chalicelib.domain.text import printable
 from chalicelib.domain.values import decode_json
@@ -81,17 +82,17 @@ class Steps:
 
     def sleep(self, step: str, seconds: float) -> None:
         with arguments_of("sleep"):
-            self._reach(step, SLEEP)
+            self.reach(step, SLEEP)
             self._wait_once(step)
             length = _milliseconds("seconds", seconds)
         with self.interrupts.shielded():
             opened = read_fact(self.system, self.record, steps.opened(step), Opened)
             if opened is None:
                 opened = self._open(step, SLEEP, 0, length)
-        self._require(step, SLEEP, opened)
+        self.require_kind(step, SLEEP, opened)
         left = opened.until - self.system.clock.now()
         if left > SHORT or left / SECOND > self._time_left():
-            self._stop(Wait(step, WaitReason.SLEEP, self.record.generation, opened.until))
+            self.stop(Wait(step, WaitReason.SLEEP, self.record.generation, opened.until))
         if left > 0:
             self.system.clock.sleep(left / SECOND)
             self.interrupts.check()
@@ -107,7 +108,7 @@ class Steps:
                 end = questions.end_question(self.system, self.record, step, round, Reply())
         if end is None:
             text, generation = printable(prompt)[:PROMPT_AT_MOST], self.record.generation
-            self._stop(Wait(step, WaitReason.ANSWER, generation, until, text, round))
+            self.stop(Wait(step, WaitReason.ANSWER, generation, until, text, round))
         if not end.given:
             raise Unanswered(f"{step!r} got no answer in time.")
         try:
@@ -129,7 +130,7 @@ class Steps:
     def _asked(self, step: str, timeout: float) -> tuple[Any, Question, Reply | None]:
         """The type of the answer, the question, and its end if it has one. Asks if this step was
         not asked before, or only before a client's retry, without an answer."""
-        self._reach(step, ASK)
+        self.reach(step, ASK)
         kinds = self._kinds_of_answers()
         if step not in kinds:
             raise ValueError(f"the task asks no {step!r}: add its type to @task(asks={{…}})")
@@ -141,7 +142,7 @@ class Steps:
             elif end and not end.given and question.opened.generation < self.record.generation:
                 round, end = question.round + 1, None
                 question = Question(step, round, self._open(step, ASK, round, length))
-        self._require(step, ASK, question.opened)
+        self.require_kind(step, ASK, question.opened)
         return kinds[step], question, end
 
     def _kinds_of_answers(self) -> Mapping[str, Any]:
@@ -150,7 +151,7 @@ class Steps:
 
     # ── what all waiting steps share ──
 
-    def _reach(self, step: str, kind: str) -> None:
+    def reach(self, step: str, kind: str) -> None:
         require("step", step, str)
         if not STEP.fullmatch(step):
             raise ValueError(f"{step!r} cannot name a waiting step: use 1 to 64 of a-z 0-9 _ -")
@@ -158,6 +159,8 @@ class Steps:
             raise ValueError(f"{step!r} waits inside `once`: wait outside of it")
         if threading.get_ident() != self._thread:
             raise ValueError(f"{step!r} waits in another thread: only the task's own thread may")
+        if kind != MAP and map_of(self.record, step):
+            raise ValueError(f"{step!r} is a {MAP} already: use another name")
         if step in self._once:
             raise ValueError(f"{step!r} is a `once` already: use another name")
         if self._reached.setdefault(step, kind) != kind:
@@ -174,7 +177,6 @@ class Steps:
 
     def _open(self, step: str, kind: str, round: int, length: int) -> Opened:
         """Store the step as reached. Returns what is stored."""
-        self._require_in_order(step)
         until = self.system.clock.now() + length
         if until >= self.record.deadline:
             raise PermanentError(
@@ -183,14 +185,14 @@ class Steps:
         opened = Opened(kind, self.record.generation, until)
         return store_fact(self.system, self.record, steps.opened(step, round), opened)
 
-    def _require(self, step: str, kind: str, opened: Opened) -> None:
+    def require_kind(self, step: str, kind: str, opened: Opened) -> None:
         if opened.kind != kind:
             raise PermanentError(
                 f"{step!r} was a {opened.kind} in an earlier run and is a {kind} now: use another"
                 " name for a new step."
             )
 
-    def _require_in_order(self, step: str) -> None:
+    def require_in_order(self, step: str) -> None:
         """A run has to come to the step that it was woken for before it waits for another."""
         last = self.record.wait
         if last is None or last.generation != self.record.generation or last.step in self._reached:
@@ -200,9 +202,9 @@ class Steps:
             " renamed or reordered the steps under it. A retry starts anew with the new order."
         )
 
-    def _stop(self, wait: Wait) -> NoReturn:
+    def stop(self, wait: Wait) -> NoReturn:
         """Suspended is raised again at the next `job.*` call if the task swallows it."""
-        self._require_in_order(wait.step)
+        self.require_in_order(wait.step)
         self.interrupts.interrupt(Suspended(wait))
         self.interrupts.check()
         raise PermanentError(f"{wait.step!r} waits while the task is being stopped.")

@@ -72,9 +72,9 @@ def submit(system: System, submission: Submission) -> Accepted:
     )
     body_digest = digest(submission.body())
     try:
-        task = _task(system, submission.task)
+        task = task_named(system, submission.task)
         params = encode(submission.params)
-        _check(system, submission, task, params)
+        check(system, submission, task, params)
     except InvalidRequest:
         # A deployment may have changed the rules since: the existing job still counts.
         existing = system.jobs.read(job_id) if submission.key is not None else None
@@ -83,7 +83,7 @@ def submit(system: System, submission: Submission) -> Accepted:
         return _replay(system, submission, existing, body_digest)
     bind(job=job_id, task=task.name, attempt=0, owner=submission.owner)
     for _ in range(3):
-        record = _new_record(system, submission, task, params, job_id, body_digest)
+        record = new_record(system, submission, task, params, job_id, body_digest)
         try:
             system.jobs.submit(record)
         except ConditionFailed as taken:
@@ -108,10 +108,10 @@ def _body(task: str, params: Any, run_at: int | None, webhook: Webhook | None) -
 def refuse_unknown_task(system: System, body: Any) -> None:
     """Raises InvalidRequest if a body names an unknown task, even if it has other errors."""
     if isinstance(body, dict) and isinstance(name := body.get("task"), str):
-        _task(system, name)
+        task_named(system, name)
 
 
-def _task(system: System, name: str) -> Task:
+def task_named(system: System, name: str) -> Task:
     task = system.tasks().get(name)
     if task is None or task.internal:
         known = ", ".join(name for name, task in system.tasks().items() if not task.internal)
@@ -122,7 +122,7 @@ def _task(system: System, name: str) -> Task:
     return task
 
 
-def _check(system: System, submission: Submission, task: Task, params: str) -> None:
+def check(system: System, submission: Submission, task: Task, params: str) -> None:
     if task.takes_params and not submission.params_given:
         detail = f"The task {task.name} needs params; GET /tasks has their schema."
         raise InvalidRequest(detail, errors=(FieldError("/params", detail),))
@@ -159,7 +159,7 @@ def _check_webhook(system: System, owner: str, webhook: Webhook, now: int) -> No
         raise InvalidRequest(detail, errors=(FieldError("/webhook", detail),))
 
 
-def _new_record(
+def new_record(
     system: System, submission: Submission, task: Task, params: str, job_id: str, body_digest: str
 ) -> JobRecord:
     now, uid = system.clock.now(), system.new_id()

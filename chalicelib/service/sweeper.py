@@ -9,18 +9,21 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import LIVE, SECOND, DuePartition, JobRecord, Status
+from chalicelib.domain.schedules import PREFIX, ScheduleRecord
 from chalicelib.domain.transitions import REMIND_AFTER, Stamp
 from chalicelib.domain.writes import Write
 from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.ports.system import System
+from chalicelib.service.declarations import store_declared
+from chalicelib.service.ends import carry_out
 from chalicelib.service.erase import clear_away
 from chalicelib.service.measures import log_fields
-from chalicelib.service.transition import carry_out
+from chalicelib.service.moments import submit_due
 from chalicelib.telemetry.logs import bound
 from chalicelib.telemetry.metrics import Metric
 
@@ -40,11 +43,12 @@ def sweep(system: System, ends_at: int) -> Counter[str]:
     lanes = _Lanes(system)
     most_late = 0
     others_end_at = ends_at - round((ends_at - system.clock.now()) * ERASURES)
+    _store_declared(system)
     for partition in DuePartition:
         until = ends_at if partition is DuePartition.ERASE else others_end_at
         for record in _records(system, partition, until):
             most_late = max(most_late, _late(record, system.clock.now()))
-            with bound(**log_fields(record)):
+            with bound(**_fields(record)):
                 done[_visit(system, record, lanes)] += 1
     metrics = {
         Metric.OLDEST_DUE_SECONDS: most_late / SECOND,
@@ -73,9 +77,24 @@ def what_is_due(record: JobRecord, stamp: Stamp, *, message_waits: bool = False)
             assert_never(record.status)
 
 
-def _visit(system: System, record: JobRecord, lanes: _Lanes) -> str:
+def _store_declared(system: System) -> None:
+    try:
+        store_declared(system)
+    except Exception:  # the next sweep tries again
+        logger.exception("schedules_not_declared")
+
+
+def _fields(record: JobRecord | ScheduleRecord) -> dict[str, Any]:
+    if isinstance(record, JobRecord):
+        return log_fields(record)
+    return {"owner": record.owner, "task": record.task}
+
+
+def _visit(system: System, record: JobRecord | ScheduleRecord, lanes: _Lanes) -> str:
     """Does what is due, and returns the verb. An error in one job must not stop the sweep."""
     try:
+        if isinstance(record, ScheduleRecord):
+            return submit_due(system, record)
         if record.status is Status.ERASING:
             return "erase" if clear_away(system, record) else "erasing"
         message_waits, verb = lanes.holds_message_of(record), "nothing"
@@ -125,20 +144,29 @@ class _Lanes:
             return math.inf
 
 
-def _late(record: JobRecord, now: int) -> int:
+def _late(record: JobRecord | ScheduleRecord, now: int) -> int:
     """In milliseconds. Reminders move `due_at`; a reminded job counts from its first due date. A
     suspended one may wait for days, and is not late."""
     if record.due_at is None or record.due_at > now:
         return 0
-    if record.due is DuePartition.REMIND and not record.suspended:
+    if isinstance(record, JobRecord) and record.due is DuePartition.REMIND and not record.suspended:
         return now - min(record.due_at, record.not_before + REMIND_AFTER)
     return now - record.due_at
 
 
-def _records(system: System, partition: DuePartition, ends_at: int) -> Iterator[JobRecord]:
+def _records(
+    system: System, partition: DuePartition, ends_at: int
+) -> Iterator[JobRecord | ScheduleRecord]:
     ids = system.jobs.due(partition, system.clock.now())
     while batch := list(itertools.islice(ids, READ_AT_ONCE)):
-        for record in system.jobs.read_many(batch):
+        schedules = [one for one in batch if one.startswith(PREFIX)]
+        jobs = [one for one in batch if not one.startswith(PREFIX)]
+        found: list[JobRecord | ScheduleRecord] = []
+        if schedules:
+            found += system.schedules.read_many(schedules)
+        if jobs:
+            found += system.jobs.read_many(jobs)
+        for record in found:
             if system.clock.now() >= ends_at:
                 return
             yield record

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from chalicelib.domain.cascades import cascade_job, cascades
 from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
 from chalicelib.domain.job import JobRecord, Status
 from chalicelib.domain.transitions import TABLE, Stamp, message_delay
@@ -44,11 +45,11 @@ def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
 
 
 def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
-    """A write that finishes a job with a webhook also stores the job that delivers it."""
+    """A write that finishes a job also stores the jobs that follow from it: the delivery of its
+    webhook, and the canceling of its children."""
     after = write.applied_to(record)
-    if after.status in TABLE[write.verb].end and wanted(after):
-        webhook = webhook_job(after, system.webhook_body(after), system.new_id())
-        write = write.held_to(record, NewJob(webhook))
+    if after.status in TABLE[write.verb].end and (following := _following(system, after)):
+        write = write.held_to(record, *following)
     after = system.jobs.apply(record.id, write)
     announce(system, after, write.verb)
     for companion in write.companions:
@@ -57,9 +58,18 @@ def _apply(system: System, record: JobRecord, write: Write) -> JobRecord:
     return after
 
 
-def announce(system: System, record: JobRecord, verb: Verb) -> None:
+def _following(system: System, after: JobRecord) -> list[NewJob]:
+    found = []
+    if wanted(after):
+        found.append(webhook_job(after, system.webhook_body(after), system.new_id()))
+    if cascades(after):
+        found.append(cascade_job(after, system.new_id()))
+    return [NewJob(one) for one in found]
+
+
+def announce(system: System, record: JobRecord, verb: Verb, *, send: bool = True) -> None:
     """What follows a change of a job, by the verb's row in the table: a log line with metrics, the
-    message if the job is queued, and a push to subscribers."""
+    message if the job is queued (unless the caller sends it), and a push to subscribers."""
     row = TABLE[verb]
     if row.logged:
         fields = {
@@ -68,7 +78,7 @@ def announce(system: System, record: JobRecord, verb: Verb) -> None:
             "metrics": measured(record, verb),
         }
         logger.info(verb, extra=fields)
-    if row.enqueues and record.status is Status.QUEUED:
+    if send and row.enqueues and record.status is Status.QUEUED:
         enqueue(system, record)
     if row.visible:
         push_change(system, record)

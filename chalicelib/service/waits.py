@@ -15,15 +15,17 @@ from chalicelib.domain.job import JobRecord, Wait, WaitReason
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
 from chalicelib.ports.system import System
-from chalicelib.service import questions
+from chalicelib.service import ledgers, questions
 from chalicelib.service.transition import carry_out
 
 
-def look(system: System, record: JobRecord) -> None:
+def look(system: System, record: JobRecord, *, thorough: bool = False) -> None:
     """Wake the job if its wait has come true. `record` may be stale: if it no longer waits for
-    that, nothing happens."""
+    that, nothing happens. `thorough`: also search for children whose ends were not noted."""
     wait = record.wait
-    if not record.suspended or wait is None or not _has_come_true(system, record, wait):
+    if not record.suspended or wait is None:
+        return
+    if not _has_come_true(system, record, wait, thorough):
         return
 
     def decide(now_is: JobRecord, stamp: Stamp) -> Write | None:
@@ -34,11 +36,11 @@ def look(system: System, record: JobRecord) -> None:
         carry_out(system, record, decide)
 
 
-def _has_come_true(system: System, record: JobRecord, wait: Wait) -> bool:
+def _has_come_true(system: System, record: JobRecord, wait: Wait, thorough: bool) -> bool:
     match wait.reason:
         case WaitReason.ANSWER:
             return questions.has_ended(system, record, wait)
         case WaitReason.CHILDREN:
-            return False
+            return ledgers.may_go_on(system, record, wait, thorough=thorough)
         case _:
             raise AssertionError(f"no job is suspended for {wait.reason}")

@@ -42,11 +42,14 @@ from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.values import decode_json
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.ports.system import System
+from chalicelib.service.cascade import admitted
+from chalicelib.service.ends import carry_out, note_end
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.measures import log_fields
+from chalicelib.service.moments import may_run
 from chalicelib.service.run import Run
 from chalicelib.service.stash import RESULT_INLINE, fetch, json_text, stash
-from chalicelib.service.transition import announce, carry_out, enqueue
+from chalicelib.service.transition import announce, enqueue
 from chalicelib.service.waits import look
 from chalicelib.telemetry.logs import bind, bound
 from chalicelib.telemetry.metrics import Metric
@@ -101,6 +104,9 @@ def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
         return
     bind(**log_fields(record))
     announce(system, record, Verb.CLAIM)
+    record = admitted(system, record)
+    if record is None or not may_run(system, record):
+        return
     run = Run(system, record, ends_at)
     heartbeat = Heartbeat(run)
     run.on_news = heartbeat.news.set
@@ -125,12 +131,13 @@ def _claim(system: System, hint: Hint) -> JobRecord | None:
         if record.lease_token == token:
             return record  # the first write succeeded; a cancel then made the SDK's repeat fail
         if record.status is not Status.QUEUED:
+            note_end(system, record)  # of a child: the worker that ended it may have died then
             return None  # another worker runs it, or it has finished
         if record.deadline <= now:
             carry_out(system, record, _expire_if_queued)
             return None
         if record.suspended:
-            look(system, record)
+            look(system, record, thorough=True)
             return None
         if record.not_before > now + verbs.CLAIM_SLACK:
             enqueue(system, record)  # the clocks of this worker and the queue differ
@@ -208,15 +215,12 @@ def _finish(run: Run, task: Task | None, outcome: Outcome) -> None:
                 return verbs.retry_later(record, stamp, found, error, not_before)
             case Retry(error):
                 return verbs.fail(record, stamp, found, error)
-            case Continue():
+            case Continue() | Canceled():  # a parent that runs again has withdrawn the cancel
                 return verbs.continue_(record, stamp, found)
             case Waiting(wait) if wait.reason is WaitReason.SLEEP:
                 return waiting_verbs.sleep(record, stamp, found, wait)
             case Waiting(wait):
                 return waiting_verbs.suspend(record, stamp, found, wait)
-            case Canceled():
-                ours = False
-                return None  # the task raised it itself; no client has canceled the job
             case _:
                 assert_never(outcome)
 

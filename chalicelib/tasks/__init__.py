@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from chalicelib.domain.children import Child
 from chalicelib.domain.errors import (
     DeadlineExceeded,
     Interrupted,
@@ -37,6 +38,7 @@ from chalicelib.domain.handle import Job
 from chalicelib.domain.params import Upload
 from chalicelib.domain.response import AnswerBrokeOff, AnswerTooLarge, HttpResponse
 from chalicelib.domain.retry import retry_after
+from chalicelib.domain.schedules import Schedule
 from chalicelib.domain.source import Source
 from chalicelib.domain.task import Task, task
 
@@ -44,6 +46,7 @@ __all__ = [
     "AnswerBrokeOff",
     "AnswerTooLarge",
     "BrokenTasks",
+    "Child",
     "DeadlineExceeded",
     "HttpResponse",
     "Interrupted",
@@ -52,6 +55,7 @@ __all__ = [
     "JobCanceled",
     "PermanentError",
     "RetryLater",
+    "Schedule",
     "Source",
     "Suspended",
     "Task",

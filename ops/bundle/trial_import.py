@@ -45,6 +45,9 @@ for handler in handlers:
 
 if lines := importlib.import_module("chalicelib.tasks").broken_files():
     raise SystemExit("\\n".join(lines))
+declarations = importlib.import_module("chalicelib.service.declarations")
+if lines := declarations.refused(importlib.import_module("app").system()):
+    raise SystemExit("\\n".join(lines))
 """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain import errors
 from chalicelib.domain.token import TOKEN_FORM
-from chalicelib.http.auth import NO_VALID_TOKEN
+from chalicelib.http.auth import NO_VALID_TOKEN, challenge
 from ops.cli.stage import Stage
 from ops.template.declared import Template, merged
 
@@ -83,11 +83,12 @@ TOKENS = {"tokens": TOKEN_FORM.pattern, "jwt": r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\
 
 def answering_by_itself(stage: Stage, template: Template) -> Template:
     """A pass: the API's own answers, those to what is no route or not with this method too."""
-    origin, auth = (stage.environment.get(name, "") for name in ("ALLOWED_ORIGIN", "AUTH"))
+    names = ("ALLOWED_ORIGIN", "AUTH", "PUBLIC_URL")
+    origin, auth, public_url = (stage.environment.get(name, "") for name in names)
     declared = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     paths = (*declared.get("paths", {}), NOWHERE)
     body: dict[str, Any] = {
-        "x-amazon-apigateway-gateway-responses": gateway_responses(origin, auth),
+        "x-amazon-apigateway-gateway-responses": gateway_responses(origin, auth, public_url),
         "paths": {path: nothing_there(origin, path) for path in paths},
         # API Gateway's metrics know an API by its name alone
         "info": {"title": stage.stack},
@@ -100,11 +101,13 @@ def answering_by_itself(stage: Stage, template: Template) -> Template:
     return answering
 
 
-def gateway_responses(origin: str, auth: str = "tokens") -> dict[str, Any]:
+def gateway_responses(origin: str, auth: str = "tokens", public_url: str = "") -> dict[str, Any]:
     """As the OpenAPI extension x-amazon-apigateway-gateway-responses has them: so they go live
     with the routes, in one deployment of the API. Pages of `origin`, if any, may read them; `auth`
-    is the stage's."""
+    and `public_url` are the stage's."""
     responses = {response[0]: response for response in RESPONSES}
+    asked = {"WWW-Authenticate": challenge(auth, public_url)}
+    responses["UNAUTHORIZED"] = (*responses["UNAUTHORIZED"][:-1], asked)
     if auth != "iam":
         responses[UNSIGNED[0]] = UNSIGNED
     return {

@@ -23,7 +23,7 @@ from chalice.test import HTTPResponse
 
 from chalicelib import wiring
 from chalicelib.aws.tokens_table import TokensTable
-from chalicelib.http.auth import PUBLIC
+from chalicelib.http.auth import PUBLIC, challenge
 from chalicelib.identity.tokens import Tokens
 from local.gate import Gate
 from local.gateway import Gateway
@@ -109,7 +109,9 @@ class LocalDoor(Door):
 
     def __init__(self, service: Service, **environment: str) -> None:
         super().__init__(service, **environment)
-        self.gateway = Gateway(self.module.app, read_config(), Gate())
+        settings = self.module.settings
+        asked = challenge(settings.auth, settings.public_url)
+        self.gateway = Gateway(self.module.app, read_config(), Gate(), asked)
 
     def _send(
         self, headers: Mapping[str, str], method: str, path: str, body: bytes | None

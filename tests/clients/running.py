@@ -25,8 +25,9 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(state: Path, **settings: str) -> Iterator[str]:
-    """The API's URL, until the end of the `with`. `settings` are environment variables."""
+def running(state: Path, folder: Path = ROOT, **settings: str) -> Iterator[str]:
+    """The API's URL, until the end of the `with`. `folder` holds the project, `settings` are
+    environment variables."""
     api, aws, push = free_ports(3)
     url, log = f"http://127.0.0.1:{api}", state.with_suffix(".log")
     ports = {"PORT": str(api), "AWS_PORT": str(aws), "WS_PORT": str(push)}
@@ -34,7 +35,7 @@ def running(state: Path, **settings: str) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "local"],
-            cwd=ROOT,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

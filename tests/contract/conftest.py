@@ -21,9 +21,11 @@ from chalicelib.aws.items import Shards
 from chalicelib.aws.jobs_queue import JobsQueue
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.payloads import Payloads
+from chalicelib.aws.schedules_table import SchedulesTable
 from chalicelib.aws.secrets import Secrets
 from chalicelib.aws.tokens_table import TokensTable
 from chalicelib.memory.identity import MemoryTokens
+from chalicelib.memory.schedules import MemorySchedules
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
     MemoryJobs,
@@ -34,6 +36,7 @@ from chalicelib.memory.stores import (
     MemorySigningSecrets,
 )
 from chalicelib.ports.identity import TokenStore
+from chalicelib.ports.schedules import ScheduleStore
 from chalicelib.ports.stores import (
     HeldRequests,
     JobStore,
@@ -74,6 +77,8 @@ class Stores:
     signing: SigningSecrets
     held: HeldRequests
     ledgers: Ledgers
+    schedules: Callable[[], ScheduleStore]
+    """Of one more process."""
     tokens: TokenStore
     messages: MessageQueue | None = None
     payloads: PayloadStore | None = None
@@ -88,6 +93,7 @@ def _aws(dynamodb: Any, table: str, sqs: Any = None, s3: Any = None) -> Stores:
         table_of_secrets.SigningSecrets(lambda: dynamodb, table),
         held_requests.HeldRequests(lambda: dynamodb, table),
         table_of_ledgers.Ledgers(lambda: dynamodb, table),
+        lambda: SchedulesTable(lambda: dynamodb, table, SHARDS),
         TokensTable(lambda: dynamodb, table),
         table_client=dynamodb,
         table=table,
@@ -126,13 +132,15 @@ def backends() -> Iterator[dict[str, Callable[[], Stores]]]:
         started: dict[str, Callable[[], Stores]] = {}
 
         def memory() -> Stores:
-            secrets = MemorySecrets()
+            secrets, jobs = MemorySecrets(), MemoryJobs()
+            schedules = MemorySchedules(jobs)
             return Stores(
-                MemoryJobs(),
+                jobs,
                 lambda fresh: secrets,
                 MemorySigningSecrets(),
                 MemoryHeldRequests(),
                 MemoryLedgers(),
+                lambda: schedules,
                 MemoryTokens(),
                 MemoryQueue(),
                 MemoryPayloads(),

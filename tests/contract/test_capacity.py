@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.ledgers import Ledgers
 from chalicelib.domain import verbs
-from chalicelib.domain.children import PORTION, ledger_name
+from chalicelib.domain.children import ledger_of, place_of
 from chalicelib.domain.job import (
     DAY,
     TERMINAL,
@@ -187,9 +187,8 @@ def test_a_childs_writes_cost_at_most_1_3_times_an_ordinary_jobs(tables: Stores)
             jobs.apply(record.id, claim)
             jobs.apply(record.id, done)
             if record.parent is not None:
-                place = record.parent.index % PORTION
-                name = ledger_name(record.parent)
-                ledgers.add(name, {Status.SUCCEEDED: [place]}, record.kept_until)
+                ended = {Status.SUCCEEDED: [place_of(record.parent)]}
+                ledgers.add(ledger_of(record.parent), ended, record.kept_until)
 
         return meter.of(live)
 

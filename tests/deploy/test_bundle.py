@@ -227,6 +227,23 @@ def test_a_broken_task_file_is_refused_in_a_line(quick: Project) -> None:
     assert complaint.startswith("chalicelib/tasks/broken.py, line 3: NameError: name 'none_such'")
 
 
+def test_a_schedule_that_cannot_run_is_refused_in_a_line(quick: Project) -> None:
+    file = quick.path("chalicelib/tasks/broken.py")
+    file.write_text(
+        "from chalicelib.tasks import Job, Schedule, task\n"
+        '@task("broken", schedules=[Schedule("0 0 31 2 *")])\n'
+        "def broken(job: Job) -> None: ...\n"
+    )
+    try:
+        complaint = quick.run("ops.bundle", "dev").refused()
+    finally:
+        file.unlink()
+    assert (
+        "The schedule 'broken' of the task 'broken' cannot be used: It needs an owner" in complaint
+    )
+    assert "'0 0 31 2 *' never happens" in complaint
+
+
 def test_what_cfn_lint_finds_is_told(tmp_path: Path) -> None:
     wrong: dict[str, Any] = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"No": 1}}}

@@ -66,7 +66,7 @@ MUTANTS = (
     Mutant(
         "requeueing without a due date",
         "domain/transitions.py",
-        "        **due_while_queued(not_before, record.deadline, stamp.now),\n    }\n    return",
+        "        **due_while_queued(not_before, ends, stamp.now),\n    }\n    return",
         '        "due": None,\n        "due_at": None,\n    }\n    return',
     ),
     Mutant(
@@ -84,8 +84,8 @@ MUTANTS = (
     Mutant(
         "a reminder that sends no message",
         "service/transition.py",
-        "    if row.enqueues and record.status is Status.QUEUED:\n",
-        "    if row.enqueues and record.status is Status.QUEUED and verb is not Verb.REMIND:\n",
+        "    if send and row.enqueues and record.status is Status.QUEUED:\n",
+        "    if send and row.enqueues and verb != Verb.REMIND and record.status == 'queued':\n",
     ),
     Mutant(
         "a sweeper that never reminds",
@@ -115,9 +115,11 @@ MUTANTS = (
         "an erase that deletes the record first",
         "service/erase.py",
         "        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)\n"
-        "        and _webhooks_erased(system, record)\n"
+        "        and _internal_jobs_erased(system, record)\n"
+        "        and _children_erased(system, record)\n"
         "        and system.jobs.delete(record, ITEMS_A_VISIT)\n",
-        "        and _webhooks_erased(system, record)\n"
+        "        and _internal_jobs_erased(system, record)\n"
+        "        and _children_erased(system, record)\n"
         "        and system.jobs.delete(record, ITEMS_A_VISIT)\n"
         "        and system.payloads.erase(record.prefix, OBJECTS_A_VISIT)\n",
     ),
@@ -274,14 +276,14 @@ MUTANTS = (
     Mutant(
         "an erase that leaves webhooks behind",
         "service/erase.py",
-        "        and _webhooks_erased(system, record)\n",
+        "        and _internal_jobs_erased(system, record)\n",
         "",
     ),
     Mutant(
         "an erase that does not wait for a webhook under way",
         "service/erase.py",
-        "    return not left\n",
-        "    return True\n",
+        "            left |= not _erased(system, one)\n    return not left\n",
+        "            _erased(system, one)\n    return True\n",
     ),
     Mutant(
         "progress that does not move updated_at",

@@ -9,6 +9,7 @@ from chalicelib.domain.children import Ledger
 from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DuePartition, JobRecord, Status
+from chalicelib.domain.schedules import Build, ScheduleRecord
 from chalicelib.domain.writes import Write
 from tests.simulation.scheduler import Process
 
@@ -123,3 +124,37 @@ class Ledgers:
 
     def delete(self, names: Sequence[str]) -> None:
         self._world.call("ledgers.delete", lambda: self._ledgers.delete(names))
+
+
+class Schedules:
+    """Implements ports.ScheduleStore over the memory's, every call a step of the scheduler."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._schedules = world, world.schedules
+
+    def read(self, owner: str, name: str) -> ScheduleRecord | None:
+        return self._world.call(f"schedules.read {name}", lambda: self._schedules.read(owner, name))
+
+    def read_many(self, ids: Sequence[str]) -> list[ScheduleRecord]:
+        return self._world.call("schedules.read_many", lambda: self._schedules.read_many(ids))
+
+    def owned(self, owner: str, after: str | None, limit: int) -> list[ScheduleRecord]:
+        return self._world.call(
+            "schedules.owned", lambda: self._schedules.owned(owner, after, limit)
+        )
+
+    def replace(self, before: ScheduleRecord | None, after: ScheduleRecord) -> bool:
+        return self._world.call(
+            f"schedules.replace {after.name}", lambda: self._schedules.replace(before, after)
+        )
+
+    def delete(self, record: ScheduleRecord) -> bool:
+        return self._world.call(
+            f"schedules.delete {record.name}", lambda: self._schedules.delete(record)
+        )
+
+    def build(self) -> Build:
+        return self._schedules.build()  # a process reads it once
+
+    def store_build(self, build: Build) -> None:
+        self._world.call("schedules.store_build", lambda: self._schedules.store_build(build))

@@ -17,6 +17,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.values import encode
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.outbound import MemoryWeb
+from chalicelib.memory.schedules import MemorySchedules
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
     MemoryJobs,
@@ -37,7 +38,7 @@ from tests.simulation.audience import Audience
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
 from tests.simulation.scheduler import Process, Scheduler
-from tests.simulation.store import Jobs, Ledgers
+from tests.simulation.store import Jobs, Ledgers, Schedules
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class World:
         self.random = self.scheduler.random
         self.watch = Watch(lambda: self.scheduler.time)
         self.jobs = MemoryJobs()
+        self.schedules = MemorySchedules(self.jobs)
         self.ledgers = MemoryLedgers()
         self.audience = Audience(self.jobs.records)
         self.payloads = MemoryPayloads()
@@ -146,6 +148,7 @@ class World:
         return System(
             jobs=Jobs(self, process),
             ledgers=Ledgers(self),
+            schedules=Schedules(self),
             messages=_Queue(self),
             payloads=_Payloads(self),
             web=_Web(self),

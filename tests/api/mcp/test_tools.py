@@ -133,6 +133,12 @@ def test_a_result_that_is_no_object_is_text_alone_for_earlier_clients(
     assert agent.call("order", {"lines": []})["structuredContent"] == 0
 
 
+def test_a_result_that_is_text_is_shown_as_it_is(agent: Agent, service: Service) -> None:
+    service.clock.meanwhile = [service.work]
+    result = agent.call("busy")
+    assert (text(result), result["structuredContent"]) == ("done", "done")
+
+
 def test_artifacts_are_links_with_type_and_size_and_stand_in_no_text(
     agent: Agent, service: Service
 ) -> None:

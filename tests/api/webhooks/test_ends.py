@@ -11,6 +11,8 @@ import pytest
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.job import MINUTE, TERMINAL
 from chalicelib.domain.transitions import TABLE
+from chalicelib.domain.waiting_verbs import abandon
+from chalicelib.service.transition import carry_out
 from chalicelib.tasks import Job, task
 from tests.api.harness import BASE, Service
 from tests.api.webhooks.harness import (
@@ -21,6 +23,7 @@ from tests.api.webhooks.harness import (
     submitted,
     succeeds,
 )
+from tests.records import PROBLEM
 
 
 def is_canceled_while_it_runs(service: Service) -> str:
@@ -70,11 +73,23 @@ def is_seen_to_have_run_out_of_time(service: Service) -> str:
     return job_id
 
 
+def is_abandoned(service: Service) -> str:
+    @task("runs")
+    def runs(job: Job) -> None:
+        record = service.system.jobs.read(job.id)
+        assert record is not None
+        carry_out(service.system, record, lambda now_is, at: abandon(now_is, at, PROBLEM))
+
+    service.does(runs)
+    return succeeds(service, "runs")
+
+
 ENDS: list[tuple[Callable[[Service], str], str, str]] = [
     (succeeds, "succeed", "succeeded"),
     (lambda service: succeeds(service, "hopeless"), "fail", "failed"),
     (is_canceled_while_queued, "cancel", "canceled"),
     (is_canceled_while_it_runs, "acknowledge_cancel", "canceled"),
+    (is_abandoned, "abandon", "canceled"),
     (loses_its_worker, "rescue", "failed"),
     (lambda service: loses_its_worker(service, canceled=True), "rescue", "canceled"),
     (runs_out_of_time, "expire", "failed"),

@@ -11,13 +11,26 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.handle import Job
-from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, Hint, JobRecord, Status, WaitReason
+from chalicelib.domain.job import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    DuePartition,
+    Hint,
+    JobRecord,
+    Status,
+    WaitReason,
+)
 from chalicelib.domain.task import Task, task
 from chalicelib.domain.values import encode
+from chalicelib.domain.writes import Verb, Write
+from chalicelib.memory.stores import MemoryJobs
 from chalicelib.ports.system import Rules
 from chalicelib.service import answers, control
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.sweeper import FIRST, sweep
+from chalicelib.service.waits import look
 from chalicelib.service.worker import process_messages
 from chalicelib.tasks import PermanentError, Unanswered
 from chalicelib.testing import OWNER, Bench
@@ -146,6 +159,80 @@ def test_an_answer_that_came_before_the_job_asked_is_found_by_its_own_look() -> 
 
     record = waiting(bench, work)
     assert record.status is Status.SUCCEEDED
+
+
+class AnswersFirst(MemoryJobs):
+    """Somebody answers after the job has looked for an answer, and before it is suspended."""
+
+    bench: Bench
+
+    def apply(self, job_id: str, write: Write) -> JobRecord:
+        if write.verb is Verb.SUSPEND:
+            answers.answer(self.bench.system, OWNER, job_id, "publish", {"approved": True})
+        return super().apply(job_id, write)
+
+
+def test_an_answer_between_the_question_and_the_suspension_wakes_the_job() -> None:
+    bench = Bench()
+    jobs = AnswersFirst()
+    jobs.bench, bench.system = bench, replace(bench.system, jobs=jobs)
+    record = submitted(bench, asking(publishes))
+    bench._steps.begin_invocation()
+    process_messages(bench.system, [encode(Hint(record.id, 0))], bench.clock.time + HOUR)
+    assert jobs.records[record.id].wait_reason is WaitReason.BACKLOG
+
+
+def test_a_late_look_for_one_wait_does_not_end_the_next() -> None:
+    bench = Bench()
+
+    def work(job: Job) -> None:
+        publishes(job)
+        job.ask("pay", prompt="", timeout=60)
+
+    bench.tasks["work"] = task("work", asks={"publish": Approval, "pay": Approval})(work)
+    first = delivered(bench, submitted(bench, bench.tasks["work"]))
+    answers.answer(bench.system, OWNER, first.id, "publish", {"approved": True})
+    assert delivered(bench, first).suspended
+    look(bench.system, first)
+    assert bench.jobs.records[first.id].suspended
+
+
+def test_a_question_is_due_when_its_time_is_over() -> None:
+    bench = Bench()
+    record = waiting(bench, lambda job: job.ask("publish", prompt="", timeout=200))
+    assert record.wait is not None
+    assert record.due_at is not None
+    assert record.due_at < (record.wait.until or 0)
+    bench.clock.time = record.due_at
+    sweep(bench.system, bench.clock.time + HOUR)
+    record = bench.jobs.records[record.id]
+    assert record.wait is not None
+    assert (record.due, record.due_at) == (DuePartition.MUST, record.wait.until)
+    short = waiting(bench, lambda job: job.ask("publish", prompt="", timeout=60))
+    assert short.wait is not None
+    assert (short.due, short.due_at) == (DuePartition.MUST, short.wait.until)
+
+
+def test_a_repeated_submit_sends_a_suspended_job_no_message() -> None:
+    bench = Bench()
+    bench.tasks["work"] = asking(publishes)
+    again = Submission(owner=OWNER, task="work", params={}, key="k")
+    record = delivered(bench, submit(bench.system, again).job)
+    sent = len(bench.queue.lanes["default"])
+    assert submit(bench.system, again).job == record
+    assert len(bench.queue.lanes["default"]) == sent
+
+
+def test_only_the_jobs_of_tasks_that_ask_keep_the_urls_base() -> None:
+    bench = Bench()
+    bench.tasks["work"] = asking(publishes)
+    bench.tasks["plain"] = task("plain")(naps)
+    base = "https://api.test"
+    jobs = {
+        name: submit(bench.system, Submission(owner=OWNER, task=name, params={}, base=base)).job
+        for name in ("work", "plain")
+    }
+    assert (jobs["work"].base, jobs["plain"].base) == (base, None)
 
 
 def test_a_message_makes_a_suspended_job_look_and_never_run() -> None:

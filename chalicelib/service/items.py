@@ -1,0 +1,62 @@
+"""The items of a `job.map`: checked, and the same in every run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from chalicelib.domain.errors import InvalidRequest, PermanentError
+from chalicelib.domain.job import OpenMap
+from chalicelib.domain.params import decode
+from chalicelib.domain.task import Task
+from chalicelib.domain.values import decode_json, digest
+from chalicelib.service.stash import json_text
+
+FAULTS_SHOWN = 5  # of an item
+
+
+class Items:
+    """`counted` is their number; None for an iterator, which is read once, as it is stored."""
+
+    def __init__(self, step: str, task: Task, items: Any) -> None:
+        if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Mapping)):
+            raise TypeError(
+                f"items is {type(items).__name__}; it must be a list or another iterable of params"
+            )
+        self.step, self.task, self._items = step, task, items
+        self.counted = len(items) if isinstance(items, Collection) else None
+        self.digest = ""  # of all items, once they were read
+
+    def texts(self) -> Iterator[str]:
+        """Each as JSON text. Raises PermanentError for the first that does not fit the task."""
+        read = hashlib.sha256()
+        for index, item in enumerate(self._items):
+            text = json_text(item, f"item {index} of {self.step!r}")
+            value = decode_json(text)
+            try:
+                decode(self.task.params_type, value, f"/{index}")
+            except InvalidRequest as error:
+                shown = error.errors[:FAULTS_SHOWN]
+                faults = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in shown)
+                raise PermanentError(
+                    f"job.map: item {index} of {self.step!r} does not fit the task"
+                    f" {self.task.name}: {faults or error}"
+                ) from None
+            read.update(digest(value).encode())
+            yield text
+        self.digest = read.hexdigest()[:32]
+
+    def examine(self, known: OpenMap | None) -> None:
+        """Check all, and that they are those of an earlier run."""
+        count = sum(1 for _ in self.texts())
+        if known is not None:
+            self.require_same(known, count)
+
+    def require_same(self, known: OpenMap, count: int) -> None:
+        """Raises PermanentError if an earlier run had other items. `count` were read now."""
+        if count < known.stored or known.digest not in ("", self.digest):
+            raise PermanentError(
+                f"job.map: {self.step!r} has other items than in an earlier run: make them of what"
+                " does not change, such as the params or the result of a `once`."
+            )

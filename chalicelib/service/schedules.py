@@ -1,0 +1,110 @@
+"""What clients do with their schedules: show, set, pause and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain import cron, schedules
+from chalicelib.domain.errors import (
+    FieldError,
+    InvalidRequest,
+    NotFound,
+    ScheduleChanged,
+    ScheduleDeclared,
+    Unavailable,
+    refuse_any,
+)
+from chalicelib.domain.schedules import NAME, NAME_RULE, PARAMS_AT_MOST, Plan, ScheduleRecord
+from chalicelib.domain.values import decode_json
+from chalicelib.ports.system import System
+from chalicelib.service.moments import call_off
+from chalicelib.service.submit import Submission, check, task_named
+from chalicelib.service.transition import DECISIONS_AT_MOST, stamp
+
+SCHEDULES_AT_MOST = 500  # of one owner
+
+Unchanged = Callable[[ScheduleRecord | None], bool]
+"""Whether a schedule is still as the client saw it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """An owner's schedules, for the routes."""
+
+    system: System
+
+    def get(self, owner: str, name: str) -> ScheduleRecord:
+        record = self.system.schedules.read(owner, name) if NAME.fullmatch(name) else None
+        if record is None:
+            raise NotFound("There is no such schedule.")
+        return record
+
+    def page(
+        self, owner: str, after: str | None, limit: int
+    ) -> tuple[list[ScheduleRecord], str | None]:
+        """By name, and the position where the next page begins."""
+        found = self.system.schedules.owned(owner, after, limit + 1)
+        page = found[:limit]
+        return page, page[-1].name if len(found) > limit else None
+
+    def put(
+        self, owner: str, name: str, plan: Plan, unchanged: Unchanged
+    ) -> tuple[ScheduleRecord, bool]:
+        """Create or edit a schedule; also returns whether it is new. Raises InvalidRequest,
+        ScheduleChanged and ScheduleDeclared. Pausing cancels the job that waits."""
+        system = self.system
+        self._check(owner, name, plan)
+        for _ in range(DECISIONS_AT_MOST):
+            before = system.schedules.read(owner, name)
+            _refuse(before, unchanged)
+            if before is None:
+                self._check_number(owner)
+                after = schedules.created(owner, name, plan, stamp(system))
+            elif before.plan == plan:
+                after = before
+            else:
+                after = schedules.edited(before, plan, stamp(system))
+            if after is before or system.schedules.replace(before, after):
+                if before is not None and after.paused:
+                    call_off(system, before)
+                return after, before is None
+        raise Unavailable("The schedule changes too fast for this request: try again.")
+
+    def delete(self, owner: str, name: str, unchanged: Unchanged) -> None:
+        """Also cancels the job that waits. Raises ScheduleChanged and ScheduleDeclared."""
+        for _ in range(DECISIONS_AT_MOST):
+            record = self.get(owner, name)
+            _refuse(record, unchanged)
+            if self.system.schedules.delete(record):
+                call_off(self.system, record)
+                return
+        raise Unavailable("The schedule changes too fast for this request: try again.")
+
+    def _check(self, owner: str, name: str, plan: Plan) -> None:
+        if not NAME.fullmatch(name):
+            raise InvalidRequest(f"{name!r} cannot name a schedule: {NAME_RULE}.")
+        task = task_named(self.system, plan.task)
+        refuse_any(
+            "The schedule is not valid; see `errors`.", cron.faults(plan.cron, plan.timezone)
+        )
+        if (size := len(plan.params.encode())) > PARAMS_AT_MOST:
+            detail = f"The params have {size:,} bytes; a schedule's may have {PARAMS_AT_MOST:,}."
+            raise InvalidRequest(detail, errors=(FieldError("/params", detail),))
+        asked = Submission(owner=owner, task=plan.task, params=decode_json(plan.params))
+        check(self.system, asked, task, plan.params)
+
+    def _check_number(self, owner: str) -> None:
+        if len(self.system.schedules.owned(owner, None, SCHEDULES_AT_MOST)) == SCHEDULES_AT_MOST:
+            raise InvalidRequest(
+                f"You have {SCHEDULES_AT_MOST} schedules, which is the most. Delete one first."
+            )
+
+
+def _refuse(record: ScheduleRecord | None, unchanged: Unchanged) -> None:
+    if record is not None and record.declared:
+        raise ScheduleDeclared(
+            f"The code declares this schedule, with the task {record.task}: change it there."
+        )
+    if not unchanged(record):
+        raise ScheduleChanged("The schedule is not in the state that If-Match names: read it.")

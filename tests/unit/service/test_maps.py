@@ -1,0 +1,370 @@
+"""`job.map`: a child for each item, and their results in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.domain import children
+from chalicelib.domain.errors import JobHasParent
+from chalicelib.domain.handle import Job
+from chalicelib.domain.job import JobRecord
+from chalicelib.domain.task import task
+from chalicelib.memory.stores import MemoryLedgers
+from chalicelib.service import control, maps
+from chalicelib.service.erase import erase
+from chalicelib.tasks import PermanentError
+from chalicelib.testing import OWNER, Bench, Done
+from tests.unit.harness import delivered
+
+
+@dataclass
+class Page:
+    number: int
+    fails: bool = False
+
+
+@task("page", max_attempts=2, backoff=0)
+def page(job: Job, params: Page) -> dict[str, int]:
+    if params.fails:
+        raise PermanentError(f"page {params.number} is blank")
+    job.attach("page.txt", f"page {params.number}")
+    return {"number": params.number}
+
+
+def pages(count: int) -> list[dict[str, int]]:
+    return [{"number": number} for number in range(count)]
+
+
+def tried(function: Callable[[Job], Any], bench: Bench | None = None, **how: Any) -> Done:
+    bench = bench or Bench(tasks=[page])
+    return bench.run(task("book", max_attempts=2, backoff=0)(function), {}, **how)
+
+
+def of_kind(bench: Bench, name: str) -> list[JobRecord]:
+    return [one for one in bench.jobs.records.values() if one.task == name]
+
+
+def test_each_item_has_one_child_and_their_results_come_in_order() -> None:
+    bench = Bench(tasks=[page])
+
+    def book(job: Job) -> list[Any]:
+        found = job.map("pages", page, pages(7))
+        assert len(found) == 7
+        assert found[-1].id == found[6].id
+        assert [child.id for child in found[2:4]] == [found[2].id, found[3].id]
+        return [child.result for child in found]
+
+    done = tried(book, bench)
+    assert done.result == pages(7)
+    assert done.attempts == 1
+    assert len(of_kind(bench, "page")) == 7
+
+
+def test_a_parent_holds_no_worker_while_its_children_run() -> None:
+    running: list[str] = []
+    bench = Bench(tasks=[page])
+
+    @task("watching")
+    def watching(job: Job) -> None:
+        running.extend(one.task for one in bench.jobs.records.values() if one.status == "running")
+
+    bench.tasks["watching"] = watching
+    tried(lambda job: len(job.map("parts", watching, [{}] * 3)), bench)
+    assert running == ["watching"] * 3
+
+
+def test_the_files_of_a_child_are_read_by_its_parent() -> None:
+    def book(job: Job) -> str:
+        [child] = job.map("pages", page, [{"number": 3}])
+        [file] = child.artifacts
+        assert (file.name, file.content_type, file.size) == ("page.txt", "text/plain", 6)
+        with job.open(file.source) as source:
+            return source.read().decode()
+
+    assert tried(book).result == "page 3"
+
+
+@pytest.mark.parametrize("source", ["artifact:nothing/page.txt", f"artifact:{'0' * 32}/page.txt"])
+def test_a_file_of_another_job_is_refused(source: str) -> None:
+    done = tried(lambda job: job.open(source))
+    assert done.error is not None
+    assert done.error.detail.startswith("job.open: this job has no child")
+
+
+def test_a_child_that_failed_is_among_the_others() -> None:
+    def book(job: Job) -> list[Any]:
+        found = job.map("pages", page, [{"number": 1}, {"number": 2, "fails": True}])
+        return [[one.status, one.result, one.error and one.error.detail] for one in found]
+
+    assert tried(book).result == [
+        ["succeeded", {"number": 1}, None],
+        ["failed", None, "page 2 is blank"],
+    ]
+
+
+def test_with_raise_the_first_failure_fails_the_parent_and_cancels_the_rest() -> None:
+    bench = Bench(tasks=[task("page", lane="heavy")(page.function)])
+    items = [{"number": 1, "fails": True}, *pages(30)]
+    done = tried(lambda job: len(job.map("pages", page, items, on_failure="raise")), bench)
+    assert done.error is not None
+    assert done.error.detail == (
+        "Item 0 of 'pages' failed: The task cannot be done: page 1 is blank"
+    )
+    [cascade] = of_kind(bench, "overtime.children")
+    assert delivered(bench, cascade).status == "succeeded"
+    ends = [str(one.status) for one in of_kind(bench, "page")]
+    assert (ends.count("failed"), ends.count("canceled")) == (1, 30)
+
+
+def test_no_items_are_no_children_at_once() -> None:
+    bench = Bench(tasks=[page])
+    done = tried(lambda job: [*job.map("a", page, []), *job.map("b", page, iter([]))], bench)
+    assert done.result == []
+    assert of_kind(bench, "page") == []
+
+
+def test_an_iterator_is_stored_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maps, "CHUNK", 4)
+    monkeypatch.setattr(maps, "AT_ONCE", 2)
+    done = tried(lambda job: [one.result for one in job.map("pages", page, iter(pages(11)))])
+    assert done.result == pages(11)
+
+
+def test_a_map_inside_a_child_is_a_map_as_any_other() -> None:
+    @task("chapter")
+    def chapter(job: Job, params: Page) -> int:
+        return len(job.map("pages", page, pages(params.number)))
+
+    bench = Bench(tasks=[page, chapter])
+    items = [{"number": 2}, {"number": 3}]
+    done = tried(lambda job: [one.result for one in job.map("chapters", chapter, items)], bench)
+    assert done.result == [2, 3]
+    assert len(of_kind(bench, "page")) == 5
+
+
+def test_a_crash_anywhere_leaves_one_child_for_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maps, "CHUNK", 4)
+    monkeypatch.setattr(maps, "AT_ONCE", 2)
+    for crash in range(1, 12):
+        bench = Bench(tasks=[page])
+        done = tried(lambda job: len(job.map("pages", page, pages(9))), bench, crash_after=crash)
+        assert done.result == 9
+        assert len(of_kind(bench, "page")) == 9
+
+
+def test_a_parent_whose_invocation_ends_while_it_submits_goes_on_from_its_cursor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(maps, "CHUNK", 4)
+    monkeypatch.setattr(maps, "AT_ONCE", 2)
+    bench = Bench(tasks=[page])
+    done = tried(lambda job: len(job.map("pages", page, pages(40))), bench, end_invocations_after=8)
+    assert (done.result, done.attempts) == (40, 1)
+    [book] = of_kind(bench, "book")
+    assert "continue" in [entry.verb for entry in book.history]
+    assert len(of_kind(bench, "page")) == 40
+
+
+# ── a parent that a client runs again ──
+
+
+def test_a_retry_runs_failed_children_again_and_keeps_the_others() -> None:
+    bench, runs = Bench(), []
+
+    @task("page", max_attempts=1)
+    def moody(job: Job, params: Page) -> int:
+        runs.append(params.number)
+        if params.number == 1 and runs.count(1) == 1:
+            raise PermanentError("not today")
+        return params.number
+
+    @task("book")
+    def book(job: Job) -> list[int]:
+        return [one.result for one in job.map("pages", moody, pages(3), on_failure="raise")]
+
+    bench.tasks["page"] = moody
+    first = bench.run(book, {})
+    assert first.status == "failed"
+    [record] = of_kind(bench, "book")
+    control.retry(bench.system, OWNER, record.id)
+    while not bench.jobs.records[record.id].finished:
+        bench._go_on(bench.jobs.records[record.id])
+    after = bench.jobs.records[record.id]
+    assert after.result is not None
+    assert after.result.text == "[0,1,2]"
+    assert runs.count(1) == 2
+    assert len(of_kind(bench, "page")) == 3
+    assert all(one.parent and one.parent.generation == 1 for one in of_kind(bench, "page"))
+    assert all(one.expires_at == after.kept_until for one in of_kind(bench, "page"))
+
+
+def test_a_child_is_retried_and_erased_only_with_its_parent() -> None:
+    bench = Bench(tasks=[page])
+    tried(lambda job: len(job.map("pages", page, [{"number": 1, "fails": True}])), bench)
+    [book], [child] = of_kind(bench, "book"), of_kind(bench, "page")
+    for use_case in (control.retry, erase):
+        with pytest.raises(JobHasParent, match=f"child of /jobs/{book.id}"):
+            use_case(bench.system, OWNER, child.id)
+
+
+def test_an_erase_leaves_no_child_no_ledger_and_no_file_behind() -> None:
+    bench = Bench(tasks=[page])
+    items = [*pages(5), {"number": 9, "fails": True}]
+    tried(lambda job: len(job.map("pages", page, items, on_failure="raise")), bench)
+    [book] = of_kind(bench, "book")
+    erase(bench.system, OWNER, book.id)
+    assert isinstance(bench.system.ledgers, MemoryLedgers)
+    assert (bench.jobs.records, bench.system.ledgers.ledgers) == ({}, {})
+    assert (bench.jobs.steps, bench.payloads.objects) == ({}, {})
+
+
+# ── what is refused ──
+
+
+def refused(function: Callable[[Job], Any], bench: Bench | None = None) -> str:
+    done = tried(function, bench)
+    assert (done.status, done.attempts) == ("failed", 1)
+    assert done.error is not None
+    return done.error.detail
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("pages", "nothing", []),
+            "job.map: there is no task 'nothing'; the tasks are: page, book",
+        ),
+        (("pages", "overtime.children", []), "job.map: there is no task 'overtime.children'"),
+        (("pages", 7, []), "job.map: "),
+        (("Pages!", "page", []), "job.map: 'Pages!' cannot name a waiting step"),
+        (("pages", "page", "text"), "job.map: items is str; it must be a list"),
+        (("pages", "page", {"number": 1}), "job.map: items is dict"),
+        (("pages", "page", 7), "job.map: items is int"),
+        (("pages", "page", [object()]), "The item 0 of 'pages' is not JSON"),
+    ],
+)
+def test_wrong_arguments_fail_the_parent_at_once(arguments: tuple[Any, ...], said: str) -> None:
+    bench = Bench(tasks=[page])
+    assert refused(lambda job: job.map(*arguments), bench).startswith(said)
+    assert of_kind(bench, "page") == []
+
+
+def test_an_item_of_a_list_that_does_not_fit_is_named_before_any_child_is_stored() -> None:
+    bench = Bench(tasks=[page])
+    items = [{"number": 1}, {"number": "two", "fails": 3}]
+    said = refused(lambda job: job.map("pages", page, items), bench)
+    assert said.startswith("job.map: item 1 of 'pages' does not fit the task page: /1/number: ")
+    assert "/1/fails: " in said
+    assert of_kind(bench, "page") == []
+
+
+def test_an_item_of_an_iterator_that_does_not_fit_is_named_when_it_is_read() -> None:
+    items: list[Any] = [{"number": 1}, {"number": "two"}]
+    said = refused(lambda job: job.map("pages", page, iter(items)))
+    assert said.startswith("job.map: item 1 of 'pages' does not fit")
+
+
+def test_other_items_than_in_the_first_run_are_refused() -> None:
+    runs: list[int] = []
+
+    def book(job: Job) -> int:
+        runs.append(1)
+        return len(job.map("pages", page, pages(2 + len(runs))))
+
+    assert "'pages' has other items than in an earlier run" in refused(book)
+
+
+def test_another_task_than_in_the_first_run_is_refused() -> None:
+    runs: list[int] = []
+    other = task("other")(page.function)
+
+    def book(job: Job) -> int:
+        runs.append(1)
+        return len(job.map("pages", page if len(runs) == 1 else other, pages(2)))
+
+    said = refused(book, Bench(tasks=[page, other]))
+    assert said.startswith("job.map: 'pages' had the task page in an earlier run, and has other")
+
+
+@pytest.mark.parametrize(
+    "second", [lambda job: job.sleep("pages", 60), lambda job: job.once("pages", int)]
+)
+def test_a_name_is_for_one_kind_of_step(second: Callable[[Job], Any]) -> None:
+    def book(job: Job) -> None:
+        job.map("pages", page, pages(1))
+        second(job)
+
+    assert "'pages' is a map already" in refused(book)
+
+
+def test_a_name_that_was_a_sleep_in_an_earlier_run_is_refused_for_a_map() -> None:
+    runs: list[int] = []
+
+    def book(job: Job) -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            job.sleep("pages", 60)
+        job.map("pages", page, pages(1))
+
+    assert "'pages' was a sleep in an earlier run" in refused(book)
+
+
+def test_a_run_that_reaches_another_step_than_the_one_it_was_woken_for_fails() -> None:
+    runs: list[int] = []
+
+    def book(job: Job) -> None:
+        runs.append(1)
+        job.map("pages" if len(runs) == 1 else "leaves", page, pages(1))
+
+    said = refused(book)
+    assert "'pages'" in said
+    assert "'leaves'" in said
+
+
+def test_more_descendants_than_allowed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "DESCENDANTS_AT_MOST", 10)
+    bench = Bench(tasks=[page])
+    said = refused(lambda job: job.map("pages", page, pages(11)), bench)
+    assert "'pages' has 11 items or more" in said
+    assert of_kind(bench, "page") == []
+    assert tried(lambda job: len(job.map("pages", page, pages(10))), bench).result == 10
+
+    def endless() -> Iterator[dict[str, int]]:
+        number = 0
+        while True:
+            yield {"number": number}
+            number += 1
+
+    assert "items or more" in refused(lambda job: job.map("pages", page, endless()))
+
+
+def test_a_second_map_and_the_children_share_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "DESCENDANTS_AT_MOST", 14)
+
+    @task("chapter")
+    def chapter(job: Job, params: Page) -> int:
+        return len(job.map("pages", page, pages(params.number)))
+
+    def book(numbers: Iterable[int]) -> Callable[[Job], list[Any]]:
+        def function(job: Job) -> list[Any]:
+            found = job.map("chapters", chapter, [{"number": one} for one in numbers])
+            return [one.status for one in found]
+
+        return function
+
+    bench: Callable[[], Bench] = lambda: Bench(tasks=[page, chapter])  # noqa: E731
+    assert tried(book([3, 3]), bench()).result == ["succeeded"] * 2  # (14 - 2) / 2 / 2 = 3 each
+    assert tried(book([3, 4]), bench()).result == ["succeeded", "failed"]
+
+
+def test_a_child_may_end_no_later_than_its_parent() -> None:
+    bench = Bench(tasks=[page])
+    tried(lambda job: len(job.map("pages", page, pages(1))), bench)
+    [book], [child] = of_kind(bench, "book"), of_kind(bench, "page")
+    assert child.deadline == book.deadline
+    assert child.expires_at == book.deadline + book.retention
