@@ -22,6 +22,9 @@ run: ## Overtime on this machine, until Ctrl-C (PORT=8000 AWS_PORT=4566 WS_PORT=
 demo: app aws ## the three sample tasks on small inputs, through the command line
 	@$(BIN)/python -m local.demo
 
+mcp-demo: app aws ## a scripted agent drives a job by /mcp, and prints what goes over the wire
+	@$(BIN)/python -m local.mcp_demo
+
 test: app aws ## unit, contract, API and simulation tests, or TESTS=tests/tasks alone
 	@$(BIN)/python -m pytest $(if $(TESTS),"$$TESTS",-n auto --ignore=tests/smoke --ignore=tests/deploy --ignore=tests/e2e --ignore=tests/clients --ignore=tests/console)
 
