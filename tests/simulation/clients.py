@@ -42,7 +42,9 @@ PLANS = (  # what a task does, a letter a step: see `_act`
     "w" * 12 + "r",
     "owowowowowowr",
     "wcwcwcwcwcwcwcwcwcwcwcwcwcwcr",
+    *("mr", "wmwr", "mX", "cmcmr", "Mr", "wMlwr"),
 )
+PLANS_OF_CHILDREN = ("r", "r", "wr", "wwwwr", "xr", "X", "wwwwX", "wcwcwr", "owr", "wLr", "mr")
 
 
 def script(world: World) -> Task:
@@ -51,17 +53,18 @@ def script(world: World) -> Task:
     @task("script", max_attempts=3, timeout=30 * 24 * 3_600.0, backoff=4.0)
     def run(job: Job, params: dict[str, Any]) -> Any:
         plan: str = params["plan"]
+        world.families.begins(getattr(job, "record"))  # noqa: B009
         done = job.state["done"] if isinstance(job.state, dict) else 0
         for at in range(done, len(plan)):
             if plan[at] == "r":
                 return "x" * (40_000 if "B" in plan else 10)
-            _act(world, job, plan[at], at)
+            _act(world, job, plan[at], at, params)
         return None
 
     return run
 
 
-def _act(world: World, job: Job, letter: str, at: int) -> None:
+def _act(world: World, job: Job, letter: str, at: int, params: dict[str, Any]) -> None:
     first_time = job.attempt == 1
     match letter:
         case "w":  # work, for a while
@@ -80,6 +83,11 @@ def _act(world: World, job: Job, letter: str, at: int) -> None:
             job.once(f"step-{at}", world.new_id)
         case "a":
             job.attach(f"file-{at}.txt", "content")
+        case "m" | "M":
+            failure = "raise" if letter == "M" else "keep"
+            found = job.map(f"map-{at}", "script", params.get("items", []), on_failure=failure)
+            if found:
+                world.families.mapped(job, f"map-{at}", found)
         case "l":
             job.log(f"line {at}")
         case "x" if first_time or world.random.random() < 0.5:
@@ -106,11 +114,21 @@ def start(world: World) -> None:
         plan = "r" if scenario.undisturbed else world.random.choice(PLANS)
         other = world.random.random() < 0.1
         webhook = world.random.choice((None, WEBHOOK, replace(WEBHOOK, events=(Status.FAILED,))))
+        items = _items(world, plan)
         for client in range(scenario.clients):
-            params = {"plan": "r" + plan if other and client == 1 else plan}
+            params = {"plan": "r" + plan if other and client == 1 else plan, **items}
             _client(world, f"client-{number}.{client}", params, key, webhook)
     for number in range(scenario.backlog):
         _client(world, f"backlog-{number}", {"plan": "r"}, None, None, actions=0)
+
+
+def _items(world: World, plan: str, depth: int = 2) -> dict[str, Any]:
+    """For a plan with a map: the params of its children."""
+    if not depth or not set(plan) & {"m", "M"}:
+        return {}
+    count = world.random.choice((1, 2, 3, 5))
+    plans = [world.random.choice(PLANS_OF_CHILDREN) for _ in range(count)]
+    return {"items": [{"plan": one, **_items(world, one, depth - 1)} for one in plans]}
 
 
 def _client(

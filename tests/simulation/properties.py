@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status
 from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.verbs import CLAIM_SLACK
+from chalicelib.domain.webhooks import TASK as WEBHOOK
 from chalicelib.domain.webhooks import wanted, webhook_job_id, webhook_job_ids
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.http.representation import job_page
@@ -29,6 +30,20 @@ WORKERS_VERBS = frozenset(
         Verb.RETRY_LATER,
         Verb.CONTINUE,
         Verb.ACKNOWLEDGE_CANCEL,
+        Verb.OPEN_MAP,
+        Verb.SUSPEND,
+        Verb.ABANDON,
+    }
+)
+UNTOLD = frozenset(  # in the history
+    {
+        Verb.HEARTBEAT,
+        Verb.REMIND,
+        Verb.POSTPONE,
+        Verb.ERASE,
+        Verb.WATCH,
+        Verb.OPEN_MAP,
+        Verb.ADOPT,
     }
 )
 MESSAGES_AT_MOST = 200  # a job; a scenario's faults account for a few dozen
@@ -89,7 +104,7 @@ class Watch:
                 and after.generation == before.generation + 1
             )
             require(
-                again or write.verb == Verb.ERASE,
+                again or write.verb in (Verb.ERASE, Verb.ADOPT),
                 "terminal is final",
                 f"{write.verb} changed a job that had {before.status}",
             )
@@ -113,7 +128,7 @@ class Watch:
             story.holders[token] = process
         if write.verb == Verb.SUCCEED and not after.internal:
             self._complete(after)
-        if write.verb == Verb.SUCCEED and after.internal:
+        if write.verb == Verb.SUCCEED and after.task == WEBHOOK:
             require(after.id in self.delivered, "a delivered webhook was received", after.id)
         self._in_time(before, write, after, process)
         story.writes += 1
@@ -233,7 +248,7 @@ class Watch:
 
     def _follow(self, after: JobRecord, verb: Verb) -> None:
         story = self.stories[_key(after)]
-        if verb not in (Verb.HEARTBEAT, Verb.REMIND, Verb.POSTPONE, Verb.ERASE, Verb.WATCH):
+        if verb not in UNTOLD:
             story.verbs.append((verb, after.status))
             told = [(entry.verb, entry.status) for entry in after.history]
             require(
@@ -244,7 +259,7 @@ class Watch:
         match verb:
             case Verb.CLAIM:
                 story.attempts += 1
-            case Verb.CONTINUE:
+            case Verb.CONTINUE | Verb.SUSPEND:
                 story.attempts -= 1
             case Verb.RETRY:
                 story.attempts = 0
@@ -268,7 +283,9 @@ class Watch:
                 require(its_time, "a job waits until its time", "it was claimed early")
             case Verb.RETRY:
                 times = (after.not_before, after.deadline - after.time_limit)
-                at_once = times == (after.updated_at, after.updated_at)
+                at_once = times == (after.updated_at, after.updated_at) or (
+                    after.parent is not None and times[0] == after.updated_at >= times[1]
+                )
                 require(at_once, "a client's retry starts at once, with all its time", f"{times}")
 
     def _complete(self, record: JobRecord) -> None:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
-from chalicelib.domain import transitions
+from chalicelib.domain import children, transitions
 from chalicelib.domain.job import DAY, HOUR, TERMINAL
-from chalicelib.service import erase, push, sweeper
+from chalicelib.service import erase, ledgers, maps, push, sweeper
 from tests.simulation import clients
 from tests.simulation.faults import Scenario
 from tests.simulation.promises import Violation, require
@@ -42,8 +42,8 @@ def simulate(scenario: Scenario, trace: Trace | None = None) -> Outcome:
 @contextmanager
 def _quiet_and_short() -> Iterator[None]:
     """No logs, histories so short that they are always being cut, erasures that take many visits,
-    backlogs of two, and all the time that there is for pushes: a step may take seconds here, and
-    they would be given up."""
+    backlogs of two, maps in portions of two, and all the time that there is for pushes: a step may
+    take seconds here, and they would be given up."""
     short: list[tuple[ModuleType, str, int]] = [
         (transitions, "HISTORY_HEAD", 2),
         (transitions, "HISTORY_TAIL", 3),
@@ -51,6 +51,12 @@ def _quiet_and_short() -> Iterator[None]:
         (erase, "OBJECTS_A_VISIT", 2),
         (erase, "ITEMS_A_VISIT", 2),
         (sweeper, "FIRST", 1),
+        (children, "PORTION", 2),
+        (maps, "TEN", 1),
+        (maps, "AT_ONCE", 2),
+        (maps, "CHUNK", 2),
+        (ledgers, "LOOKED_AT", 2),
+        (erase, "CHILDREN_A_VISIT", 1),
         (push, "CHANGE_AT_MOST", DAY),
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in short]
@@ -71,6 +77,7 @@ def _simulate(world: World) -> Outcome:
         clients.start(world)
         _run_to_rest(world)
         world.watch.at_the_end(world.jobs.records, world.payloads.objects)
+        world.families.at_the_end()
         if scenario.rate == 0:
             world.audience.at_the_end()
         if scenario.undisturbed:
@@ -102,7 +109,7 @@ def _run_to_rest(world: World) -> None:
     while not _at_rest(world):
         require(scheduler.steps < STEPS_AT_MOST, "everything comes to rest", "too many steps")
         if not world.faults_stopped and scheduler.steps >= FAULTS_FOR:
-            world.faults_stopped = True
+            world.faults_stopped, world.faults_stopped_at = True, scheduler.time
             scheduler.note("faults stop")
         if world.faults_stopped and must_rest_by is None:
             must_rest_by = scheduler.time + REST_WITHIN

@@ -28,6 +28,8 @@ class Jobs:
             existed = self._jobs.records.get(record.id)
             self._jobs.submit(record)
             self._world.watch.submitted(existed, record)
+            if existed is None:
+                self._world.families.submitted(record)
 
         self._world.call(f"jobs.submit {record.id[-4:]}", effect)
 
@@ -43,6 +45,7 @@ class Jobs:
                 for companion in write.companions:
                     self._world.watch.submitted(None, companion.record)
                 self._world.watch.written(before, write, after, self._process)
+                self._world.families.written(before, write, after, self._process)
                 self._world.audience.written(before, after)
                 self._world.overtake(self._process, after.id)
                 self._world.watch.told(before, after, self._jobs.records)
@@ -97,6 +100,7 @@ class Jobs:
             finished = self._jobs.delete(record, at_most)
             if before is not None and record.id not in self._jobs.records:
                 self._world.watch.forgotten(before, self._jobs)
+                self._world.families.forgotten(before)
             return finished
 
         return self._world.call(f"jobs.delete {record.id[-4:]}", effect)
@@ -123,7 +127,11 @@ class Ledgers:
         return self._world.call("ledgers.read", lambda: self._ledgers.read(names))
 
     def delete(self, names: Sequence[str]) -> None:
-        self._world.call("ledgers.delete", lambda: self._ledgers.delete(names))
+        def effect() -> None:
+            self._world.families.ledgers_deleted.update(names)
+            self._ledgers.delete(names)
+
+        self._world.call("ledgers.delete", effect)
 
 
 class Schedules:

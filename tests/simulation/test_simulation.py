@@ -6,6 +6,7 @@ import pytest
 
 from tests.aws import ROOT
 from tests.simulation.defects import MUTANTS, fits
+from tests.simulation.family_defects import FAMILIES
 from tests.simulation.faults import KINDS, Scenario
 from tests.simulation.run import simulate
 
@@ -32,4 +33,5 @@ def test_the_scenarios_have_every_kind_of_fault() -> None:
 
 
 def test_every_planted_defect_has_its_place_in_the_source() -> None:
-    assert [one.name for one in MUTANTS if not fits(one, ROOT / "chalicelib")] == []
+    mutants = (*MUTANTS, *FAMILIES)
+    assert [one.name for one in mutants if not fits(one, ROOT / "chalicelib")] == []

@@ -31,10 +31,12 @@ from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import Rules, System
 from chalicelib.runtime.interrupts import PendingInterrupt
 from chalicelib.runtime.parallel import in_order
+from chalicelib.service.cascade import cancel_children
 from chalicelib.service.sweeper import sweep
 from chalicelib.service.webhook_task import send_webhook
 from chalicelib.service.worker import process_messages
 from tests.simulation.audience import Audience
+from tests.simulation.families import Families
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
 from tests.simulation.scheduler import Process, Scheduler
@@ -71,11 +73,13 @@ class World:
         self.schedules = MemorySchedules(self.jobs)
         self.ledgers = MemoryLedgers()
         self.audience = Audience(self.jobs.records)
+        self.families = Families(self)
         self.payloads = MemoryPayloads()
         self.signing_secrets = MemorySigningSecrets({OWNER: (SECRET, None, 0)})
         self.messages: list[Message] = []
-        self.tasks: dict[str, Task] = {send_webhook.name: send_webhook}
+        self.tasks: dict[str, Task] = {one.name: one for one in (send_webhook, cancel_children)}
         self.faults_stopped = scenario.rate == 0
+        self.faults_stopped_at: int | None = None
         self.workers = 0
         self.next_sweep = self.scheduler.time + SWEEP_EVERY
         self._new_id = 0
