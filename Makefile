@@ -52,6 +52,11 @@ export JOBS ?= 2000
 faults: app aws ## kill workers, and the whole service, while 16 clients submit JOBS=2000
 	@$(BIN)/python -m tests.faults "$$JOBS" 16
 
+export ROUNDS ?= 9
+bench: app aws ## CPU, time and AWS calls beside raw boto3, a naive handler and Celery (ROUNDS=9)
+	@$(PYTHON) local/install.py bench
+	@$(BIN)/python -m bench "$$ROUNDS"
+
 STAGE ?= dev
 OVERLAP ?= 24h
 export STAGE OVERLAP # recipes take these, and what is set on the command line, from the environment

@@ -3,6 +3,7 @@
     python3 local/install.py app      .venv      from requirements-dev.txt
     python3 local/install.py run aws  .venv      from local/requirements-run.txt, unless it has more
                                       .venv-aws  from local/requirements.txt, at the same time
+    python3 local/install.py bench    .venv-bench, what `make bench` compares with
     python3 local/install.py lock     the locks, from the *.in files that people edit
 
 A lock that is older than its *.in files is made anew first, so a dependency that you add there is
@@ -29,6 +30,7 @@ ENVIRONMENTS = {
     "app": (".venv", "requirements-dev.txt", "Overtime and its development tools"),
     "run": (".venv", "local/requirements-run.txt", "Overtime"),
     "aws": (".venv-aws", "local/requirements.txt", "the local AWS"),
+    "bench": (".venv-bench", "bench/requirements.txt", "the peers of `make bench`"),
 }
 LOCKS = {
     "requirements.txt": ("requirements.in",),
@@ -40,6 +42,7 @@ LOCKS = {
     ),
     "local/requirements.txt": ("local/requirements.in",),
     "tests/clients/mcp/requirements.txt": ("tests/clients/mcp/requirements.in",),
+    "bench/requirements.txt": ("bench/requirements.in",),
 }
 CLIENT = ROOT / "client" / "python"  # .venv/bin/overtime runs it from its sources
 SILENT_SECONDS = 3  # at most, while something is installed
@@ -94,7 +97,7 @@ def make_lock(lock: str, sources: tuple[str, ...]) -> None:
     command = [uv(), "pip", "compile", "-q", "--universal", "--python-version", "3.11"]
     command += ["--no-annotate", "--generate-hashes", "-o", lock, sources[0]]
     command += ["--custom-compile-command", f"make lock (of {digest_of(sources)})"]
-    if lock == ENVIRONMENTS["run"][1]:
+    if lock in (ENVIRONMENTS["run"][1], ENVIRONMENTS["bench"][1]):
         command += ["-c", ENVIRONMENTS["app"][1]]
     code, said = finish(command, f"locking {sources[0]}")
     if code != 0:

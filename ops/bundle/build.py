@@ -50,9 +50,9 @@ def build(stage: Stage) -> Bundle:
         architecture = generated["Resources"]["APIHandler"]["Properties"]["Architectures"][0]
         template = compose(stage, generated)
         code = Path(folder) / "code"
-        _collect(code, architecture)
+        code_for(code, architecture)
         if sys.platform == "linux":
-            tried = code if architecture == HERE else _collect(Path(folder) / "tried", HERE)
+            tried = code if architecture == HERE else code_for(Path(folder) / "tried", HERE)
             try_bundle(tried, template, environment | stage.environment)
         else:
             print("  not imported here: Lambda's wheels are for Linux, which this is not")
@@ -86,7 +86,8 @@ def _generate(stage: Stage, environment: dict[str, str], file: Path) -> Template
     return generated
 
 
-def _collect(code: Path, architecture: str) -> Path:
+def code_for(code: Path, architecture: str) -> Path:
+    """Fills the folder with what the zip of this architecture holds."""
     collect(code, architecture)
     _compile(code)
     return code

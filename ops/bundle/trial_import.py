@@ -64,9 +64,7 @@ def try_bundle(code: Path, template: Template, environment: dict[str, str]) -> N
         if resource["Type"] == FUNCTION
     )
     with tempfile.TemporaryDirectory() as runtime:
-        for name in RUNTIME:
-            origin = Path(_origin(name))
-            (Path(runtime) / origin.name).symlink_to(origin)
+        runtime_in(Path(runtime))
         ran = subprocess.run(
             # -I -S: no site-packages, no environment of Python's, no current folder
             [sys.executable, "-I", "-S", "-c", TRIAL, str(code), runtime, json.dumps(handlers)],
@@ -80,6 +78,14 @@ def try_bundle(code: Path, template: Template, environment: dict[str, str]) -> N
         raise Refusal(
             f"{ran.stderr.strip()}\nThe bundle cannot be imported as Lambda does it; see above."
         )
+
+
+def runtime_in(folder: Path) -> Path:
+    """Fills the folder with links to what Lambda's own runtime brings along."""
+    for name in RUNTIME:
+        origin = Path(_origin(name))
+        (folder / origin.name).symlink_to(origin)
+    return folder
 
 
 def lint(template: Path) -> None:

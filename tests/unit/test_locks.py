@@ -49,6 +49,11 @@ def test_make_run_has_the_versions_that_are_developed_with() -> None:
     assert pins("local/requirements-run.txt") <= pins("requirements-dev.txt")
 
 
+def test_the_peers_of_the_benchmark_have_the_botocore_that_ours_has() -> None:
+    [theirs] = [pin for pin in pins("bench/requirements.txt") if pin[0] == "botocore"]
+    assert theirs in pins("requirements-dev.txt"), "make lock"
+
+
 def test_a_runtime_dependency_says_why_it_is_one() -> None:
     for line in (ROOT / "requirements.in").read_text().splitlines():
         assert line.startswith("#") or "  # " in line, line

@@ -1,0 +1,1 @@
+"""What is compared: a process each, which answers the requests of bench/participant.py."""
