@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
@@ -48,8 +47,8 @@ class Beats(Protocol):
     """The heartbeat of one running job: it decides when to beat and what a beat does. A thread
     calls it, or a test."""
 
-    news: threading.Event
-    """Set when there is new output."""
+    notify: Callable[[], None]
+    """Called when the next beat may be due earlier than it was; set by the caller of `beat`."""
 
     def next_at(self) -> int:
         """When to beat next, epoch milliseconds."""

@@ -4,7 +4,7 @@ whether the job was canceled. A cancel, deadline or lost lease is then raised in
 from __future__ import annotations
 
 import logging
-import threading
+from collections.abc import Callable
 
 from chalicelib.domain.errors import (
     ConditionFailed,
@@ -32,7 +32,7 @@ class Heartbeat:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.system = run.system
-        self.news = threading.Event()  # set when there is new output
+        self.notify: Callable[[], None] = lambda: None
         self._renewed_at = self.system.clock.now()
         self._told: set[type[Interrupted]] = set()
 
@@ -68,7 +68,7 @@ class Heartbeat:
     def end(self, *, at_once: bool) -> None:
         if at_once or self.run.moved:
             self.run.ends_at = min(self.run.ends_at, self.system.clock.now())
-            self.news.set()
+            self.notify()
 
     def _renew(self) -> None:
         found, before = self._pending_output(), self.run.record

@@ -109,7 +109,7 @@ def _work(system: System, hint: Hint, ends_at: int, too_late: bool) -> None:
         return
     run = Run(system, record, ends_at)
     heartbeat = Heartbeat(run)
-    run.on_news = heartbeat.news.set
+    run.on_news = lambda: heartbeat.notify()
     task = system.tasks().get(record.task)
     with system.beating(heartbeat):
         outcome = _run(run, task)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -77,7 +78,8 @@ class OneBeat:
     """Stands for a heartbeat: beats once, and says so."""
 
     def __init__(self) -> None:
-        self.news, self.over = threading.Event(), threading.Event()
+        self.over = threading.Event()
+        self.notify: Callable[[], None] = lambda: None
 
     def next_at(self) -> int:
         return 0
