@@ -161,8 +161,10 @@ def _item_types(expected: Any, length: int) -> Iterable[Any]:
         return itertools.repeat(arguments[0])
     if origin is tuple and arguments[1:] == (Ellipsis,):
         return itertools.repeat(arguments[0])
-    if origin is not tuple and hasattr(expected, "_fields"):  # a NamedTuple
+    if hasattr(expected, "_fields"):  # a NamedTuple
         arguments = tuple(typing.get_type_hints(expected, include_extras=True).values())
+    elif origin is not tuple:  # the arguments of other types are no types of items
+        return ()
     return arguments if len(arguments) == length else ()
 
 

@@ -102,6 +102,8 @@ def test_the_search_stops_after_as_many_faults_as_are_read() -> None:
         ),
         (Color, "blue", "Allowed values: red."),
         (Literal["a", "b"], "c", "Allowed values: a, b."),
+        (Literal["a", "b"], ["a", "b"], "Expected text, got a list."),
+        (dict[str, int], ["a", 1], "Expected an object, got a list."),
         (
             Upload | None,
             "x",
