@@ -25,11 +25,13 @@ from chalicelib.http.problems import answering
 from chalicelib.http.representation import HealthView, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
 from chalicelib.http.routes import Routes
+from chalicelib.http.schedules import pages as schedule_pages
 from chalicelib.mcp.endpoint import endpoint
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import answers as questioning
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
+from chalicelib.service.schedules import Schedules
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import LOCAL, ByAppSync, ByWebSocket, read_settings
 from chalicelib.tasks import registered
@@ -73,6 +75,7 @@ def current_call() -> Call:
 routes = Routes(answered, guard(settings.auth, authorize), settings.allowed_origin, current_call)
 route = routes.on(app)
 app.register_blueprint(console.pages(routes, settings.auth, lambda: uploads.origins(system())))
+app.register_blueprint(schedule_pages(routes, lambda: Schedules(system())))
 app.register_blueprint(endpoint(routes, settings, lambda: system()))
 app.register_blueprint(questions.surface(routes, questioning, lambda: system()))
 

@@ -38,7 +38,14 @@ class SchedulesTable:
     known: Build | None = None  # the build that this process knows
 
     def read(self, owner: str, name: str) -> ScheduleRecord | None:
-        return next(iter(self.read_many([f"{PREFIX}{owner}#{name}"])), None)
+        place = key(f"{PREFIX}{owner}", name)
+        with unavailable("jobs table"):
+            item = (
+                self.client()
+                .get_item(TableName=self.table, Key=place, ConsistentRead=True)
+                .get("Item")
+            )
+        return _readable(item) if item else None
 
     def read_many(self, ids: Sequence[str]) -> list[ScheduleRecord]:
         items = read_many(self.pause, self.client(), self.table, [_key(one) for one in ids])

@@ -112,16 +112,16 @@ def see(url: str) -> Response:
 
 def job_list(call: Call, jobs: Sequence[JobRecord], cursor: str | None) -> Response:
     views = [job_view(job, call.base, call.tasks, payloads=False) for job in jobs]
-    following = _next(call, cursor)
-    return _page(JobListView(views, following), following)
+    following = next_url(call, cursor)
+    return listing(JobListView(views, following), following)
 
 
 def event_list(call: Call, events: Sequence[Event], cursor: str | None) -> Response:
-    following = _next(call, cursor)
-    return _page(EventListView([event_view(event) for event in events], following), following)
+    following = next_url(call, cursor)
+    return listing(EventListView([event_view(event) for event in events], following), following)
 
 
-def _page(view: msgspec.Struct, following: str | None) -> Response:
+def listing(view: msgspec.Struct, following: str | None) -> Response:
     answer = json(view)
     answer.headers.update(OWN)
     if following:
@@ -129,7 +129,7 @@ def _page(view: msgspec.Struct, following: str | None) -> Response:
     return answer
 
 
-def _next(call: Call, cursor: str | None) -> str | None:
+def next_url(call: Call, cursor: str | None) -> str | None:
     if cursor is None:
         return None
     query = {**(call.request.query_params or {}), "cursor": cursor}

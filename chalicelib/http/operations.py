@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.job import ID, Status
+from chalicelib.domain.schedules import NAME as SCHEDULE
 from chalicelib.domain.task import STEP
 from chalicelib.http.fields import JOB_ID
 from chalicelib.http.representation import (
@@ -231,7 +232,7 @@ REQUEST_HEADERS: Mapping[str, tuple[str, Json]] = {
         {**TEXT, "pattern": _DURATION, "examples": ["30s", "5m", "1h30m"]},
     ),
     "If-None-Match": ("Answers 304 while the ETag is still this one.", _TAGS),
-    "If-Match": ("Answers 412 if the job no longer has this ETag.", _TAGS),
+    "If-Match": ("Answers 412 if it no longer has this ETag.", _TAGS),
 }
 MCP_HEADERS = ("Mcp-Method", "Mcp-Name", "MCP-Protocol-Version")
 RESPONSE_HEADERS: Mapping[str, str] = {
@@ -273,6 +274,7 @@ PATH: Mapping[str, Json] = {
     "job_id": {**TEXT, "pattern": f"^{ID.pattern}$", "examples": [JOB_ID]},
     "step": {**TEXT, "pattern": f"^{STEP.pattern}$", "examples": ["publish"]},
     "sealed": {**TEXT, "pattern": "^[A-Za-z0-9_-]{1,1000}$"},
+    "schedule": {**TEXT, "pattern": f"^{SCHEDULE.pattern}$", "examples": ["nightly"]},
     "version": {**TEXT, "pattern": "^[0-9a-f]{16}$", "examples": ["1f0c9d3b7e5a2468"]},
     "name": {
         **TEXT,
@@ -285,8 +287,8 @@ PROBLEMS = {
     401: "Credentials are missing or not valid.",
     403: "Access is denied.",
     404: "Not found, or it belongs to another owner.",
-    409: "The job's present status does not allow this, or its question has another answer.",
-    412: "The job no longer has the ETag in If-Match.",
+    409: "The present state does not allow this, or the question has another answer.",
+    412: "It no longer has the ETag in If-Match.",
     413: "The body is over 2.5 MiB, or an answer's over 64 KiB.",
     415: "The body is not JSON.",
     422: "The request is not valid. `errors` lists each fault and its place.",

@@ -11,7 +11,8 @@ from chalicelib.domain.schedules import Build, ScheduleRecord
 class ScheduleStore(Protocol):
     """Schedules are due with the jobs (`JobStore.due`). All reads are consistent."""
 
-    def read(self, owner: str, name: str) -> ScheduleRecord | None: ...
+    def read(self, owner: str, name: str) -> ScheduleRecord | None:
+        """For the API and workers. The sweeper may only `read_many`."""
 
     def read_many(self, ids: Sequence[str]) -> list[ScheduleRecord]:
         """Those that exist, in no particular order."""

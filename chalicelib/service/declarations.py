@@ -57,7 +57,7 @@ def _declared(system: System) -> list[Declared]:
 def _store(system: System, owner: str, name: str, wanted: Plan) -> None:
     """It replaces a client's schedule of the same name."""
     for _ in range(DECISIONS_AT_MOST):
-        before = system.schedules.read(owner, name)
+        before = next(iter(system.schedules.read_many([schedule_id(owner, name)])), None)
         if before is not None and before.plan == wanted:
             return
         after = (
@@ -75,4 +75,4 @@ def _remove(system: System, record: ScheduleRecord | None) -> None:
         if system.schedules.delete(record):
             call_off(system, record)
             return
-        record = system.schedules.read(record.owner, record.name)
+        record = next(iter(system.schedules.read_many([record.id])), None)

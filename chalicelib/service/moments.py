@@ -44,7 +44,7 @@ def submit_due(system: System, schedule: ScheduleRecord) -> str:
         if not system.schedules.replace(schedule, after):
             # An edit came first, or another sweeper. An edit that stops the schedule has looked for
             # the job that waits: perhaps before it was submitted.
-            current = system.schedules.read(schedule.owner, schedule.name)
+            current = next(iter(system.schedules.read_many([schedule.id])), None)
             if current is None or current.uid != schedule.uid or current.paused:
                 call_off(system, schedule)
             return "nothing"

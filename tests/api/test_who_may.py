@@ -29,15 +29,17 @@ def door(request: pytest.FixtureRequest, service: Service) -> Iterator[Door]:
 
 
 def finished_job(door: Door, owner: str) -> str:
-    """With a result, an artifact and log lines."""
+    """With a result, an artifact and log lines. Its owner has a schedule, too."""
     accepted = door.ask(owner, "POST", "/jobs", {"task": "busy", "params": {}})
     assert accepted.status_code == 202, accepted.body
     door.service.work()
+    nightly = {"cron": "30 2 * * *", "task": "busy"}
+    assert door.ask(owner, "PUT", "/schedules/nightly", nightly).status_code in (200, 201)
     return str(accepted.json_body["id"])
 
 
 def filled(path: str, job_id: str) -> str:
-    names = {"job_id": job_id, "name": "half.txt"}
+    names = {"job_id": job_id, "name": "half.txt", "schedule": "nightly"}
     return re.sub(r"\{(\w+)\}", lambda match: names.get(match[1], job_id), path)
 
 
@@ -134,6 +136,20 @@ def test_anothers_job_is_as_if_it_were_not_there(door: Door) -> None:
         assert anothers.body == nobodys.body
         assert anothers.headers == nobodys.headers
     assert door.service.record(job_id) == before
+
+
+def test_anothers_schedule_is_as_if_it_were_not_there(door: Door) -> None:
+    finished_job(door, "ada")
+    [item] = [one for one in door.service.items() if one["pk"]["S"].startswith("schedule#")]
+    for method in ("GET", "DELETE"):
+        anothers = door.ask("bob", method, "/schedules/nightly")
+        nobodys = door.ask("bob", method, "/schedules/nobodys")
+        assert is_problem(anothers, 404, "not-found")
+        assert anothers.body == nobodys.body
+    assert door.ask("bob", "GET", "/schedules").json_body["schedules"] == []
+    assert door.ask("bob", "PUT", "/schedules/nightly", {"cron": "0 0 * * *", "task": "busy"})
+    assert door.ask("bob", "DELETE", "/schedules/nightly").status_code == 204
+    assert item in door.service.items()
 
 
 def test_a_list_shows_ones_own_jobs_only(door: Door) -> None:
