@@ -3,7 +3,8 @@ import { Copy, Failure, Loading, Text, Title } from "./parts.js";
 import { SchemaForm } from "./form.js";
 import { html, useState } from "./preact.js";
 import { alternatives, initial, isRequired, kindOf, limitsOf, nameOf, replaceFiles, resolve } from "./schema.js";
-import { base, client, mode, read, request, useLoaded } from "./session.js";
+import { client, read, request, useLoaded } from "./session.js";
+import { curlOf } from "./snippets.js";
 
 const SHOWN = 20_000; // characters of an answer
 
@@ -135,7 +136,7 @@ function TryIt({ operation, api }) {
   return html`<form class="nested stack" onSubmit=${send} aria-label=${`Try ${method} ${path}`}>
     ${parameters.length > 0 && html`<${SchemaForm} schema=${asked} root=${api} value=${values} onChange=${setValues} path=${`/${operation.operationId}`} />`}
     ${content && html`<${SchemaForm} schema=${content.schema} root=${api} value=${body} onChange=${setBody} path=${`/${operation.operationId}/body`} />`}
-    <p class="bar"><button class="main" disabled=${answer?.busy}>Send</button><${Copy} label="Copy as curl" text=${curl(method, called, headers, content && body)} /></p>
+    <p class="bar"><button class="main" disabled=${answer?.busy}>Send</button><${Copy} label="Copy as curl" text=${curlOf(method, called, content && body, headers)} /></p>
     <div role="status">${answer?.found && html`<${Answer} ...${answer} />`}<${Failure} error=${answer?.error} /></div>
   </form>`;
 }
@@ -151,12 +152,4 @@ function Answer({ found, text, took }) {
     <pre tabindex="0" role="region" aria-label="Headers of the answer">${[...found.headers].map(([name, value]) => `${name}: ${value}`).join("\n")}</pre>
     ${shown && html`<pre tabindex="0" role="region" aria-label="Body of the answer">${shown.slice(0, SHOWN)}${shown.length > SHOWN ? "\n…" : ""}</pre>`}
   </div>`;
-}
-
-function curl(method, path, headers, body) {
-  const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`;
-  const token = mode === "open" ? [] : ['-H "Authorization: Bearer $TOKEN"'];
-  const lines = Object.entries(headers).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`);
-  const sent = body === undefined ? [] : [`-d ${quoted(JSON.stringify(body, (_, value) => (value instanceof File ? "upload:…" : value)))}`];
-  return [`curl -X ${method} ${quoted(base + path)}`, ...token, ...lines, ...sent].join(" \\\n  ");
 }

@@ -5,10 +5,10 @@ import { alternatives, fits, initial, isRequired, kindOf, limitsOf, nameOf, poin
 
 const Form = createContext({ root: {}, faults: new Map() });
 
-/** `faults`: by JSON Pointer, what the service said of a value. */
-export function SchemaForm({ schema, root = schema, value, onChange, path, faults = new Map(), bare = true }) {
+/** `faults`: by JSON Pointer, what the service said of a value. `name` labels a value that is no object. */
+export function SchemaForm({ schema, root = schema, name, value, onChange, path, faults = new Map() }) {
   return html`<${Form.Provider} value=${{ root, faults }}>
-    <${Field} schema=${schema} value=${value} onChange=${onChange} path=${path} required bare=${bare} />
+    <${Field} schema=${schema} name=${name} value=${value} onChange=${onChange} path=${path} required bare=${!name} />
   <//>`;
 }
 

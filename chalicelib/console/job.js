@@ -1,8 +1,9 @@
 // A job's page: how it goes, what it was given, what came of it, and what can be done to it.
-import { Badge, bytes, Confirm, Copy, duration, Failure, FINAL, Json, Loading, ms, Progress, Time, Title, useNow } from "./parts.js";
+import { Badge, bytes, Confirm, Copy, duration, Failure, FINAL, Json, Loading, ms, Progress, Time, Title, useNow, WAITS_FOR } from "./parts.js";
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
 import { client, read, request, useLoaded } from "./session.js";
 import { Timeline } from "./timeline.js";
+import { Waits } from "./waits.js";
 
 /** The job as it is now, and from now on. Returns [handle, job, error, again]. */
 function useJob(id) {
@@ -68,6 +69,7 @@ function Found({ handle, job, error, again }) {
       <p class="bar"><span role="status"><${Badge} job=${job} /></span><code>${job.id}</code><${Copy} text=${job.id} label="Copy id" /></p>
     </div>
     <${Failure} error=${error} again=${again} />
+    <${Waits} job=${job} now=${now} again=${again} />
     <${Doing} job=${job} />
     ${job.error && html`<section class="note bad tight" aria-label="Error">
       <h2>${job.error.title}</h2><p>${job.error.detail}</p>${!isFinished && html`<p class="small">Attempt ${job.attempt} of ${job.max_attempts} failed.</p>`}</section>`}
@@ -98,7 +100,7 @@ function Facts({ job, now }) {
     ["Attempt", `${job.attempt} of ${job.max_attempts}`],
     began && [job.finished_at ? "Took" : "Since its start", duration((job.finished_at ? ms(job.finished_at) : now) - began)],
     job.finished_at && ["Finished", html`<${Time} at=${job.finished_at} />`],
-    job.wait_reason && ["Waits for", job.wait_reason],
+    job.wait_reason && ["Waits for", WAITS_FOR[job.wait_reason] ?? job.wait_reason],
     job.next_attempt_at && ["Starts again", html`<${Time} at=${job.next_attempt_at} />`],
     !job.finished_at && job.deadline && ["Deadline", html`<${Time} at=${job.deadline} />`],
     job.expires_at && ["Kept until", html`<${Time} at=${job.expires_at} />`],

@@ -1,5 +1,5 @@
 // The list of jobs: newest first, kept up to date while it is looked at, and longer the further it is scrolled.
-import { age, Badge, duration, Failure, FINAL, Loading, ms, Progress, STATUSES, Title, useNow } from "./parts.js";
+import { age, Badge, duration, Failure, FINAL, Loading, ms, Progress, STATUSES, Title, useNow, WAITS_FOR } from "./parts.js";
 import { Component, html, useEffect, useRef, useState } from "./preact.js";
 import { client, read, useLoaded } from "./session.js";
 
@@ -116,7 +116,8 @@ function tookOf({ started_at: began, finished_at: ended }, now) {
 
 function saying(job) {
   if (job.status === "failed") return job.error?.title ?? "";
-  if (job.status === "queued" && job.wait_reason) return job.wait_reason === "backlog" ? "" : job.wait_reason;
+  const { wait_reason: reason } = job;
+  if (job.status === "queued" && reason) return WAITS_FOR[reason] ? `waits for ${WAITS_FOR[reason]}` : reason === "backlog" ? "" : reason;
   const { percent, message } = job.progress ?? {};
   return job.status === "running" && percent !== undefined ? `${Math.round(percent)} % ${message}` : "";
 }

@@ -3,6 +3,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js"
 
 const UNITS = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
 export const FINAL = new Set(["succeeded", "failed", "canceled"]);
+export const WAITS_FOR = { children: "its children", answer: "an answer", sleep: "a moment" }; // by wait_reason
 export const STATUSES = ["queued", "running", "succeeded", "failed", "canceled"];
 
 /** `ms` as people say it: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min. */
@@ -78,14 +79,14 @@ export function Text({ text = "" }) {
 }
 
 /** An error, in the service's own words if it has any. */
-export function Failure({ error, again }) {
+export function Failure({ error, again, action = "Try again" }) {
   if (!error) return null;
   const { title, detail, errors = [], request_id: id } = error.problem ?? {};
   return html`<div class="note bad tight" role="alert">
     <p><strong>${title ?? "The service cannot be reached"}</strong></p>
     <p>${detail ?? error.message}${id && html` <code>${id}</code>`}</p>
     ${errors.length > 0 && html`<ul>${errors.map((one) => html`<li><code>${one.pointer}</code> ${one.detail}</li>`)}</ul>`}
-    ${again && html`<button onClick=${again}>Try again</button>`}
+    ${again && html`<button type="button" onClick=${again}>${action}</button>`}
   </div>`;
 }
 

@@ -100,14 +100,18 @@ export function request(path, options = {}) {
   return fetchWithToken(base + path, options);
 }
 
-/** A GET of JSON. Throws Refused with the problem document. */
-export async function read(path, { signal } = {}) {
-  const response = await request(path, { signal });
-  if (response.ok) return response.json();
+/** A request that must succeed. `body` is sent as JSON. Throws Refused with the problem document. */
+export async function call(method, path, { body, headers, signal } = {}) {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
+  const response = await request(path, { method, headers, ...sent, signal });
+  if (response.ok) return response;
   const title = `The service answered ${response.status}`;
   const problem = await response.json().catch(() => ({}));
   throw new Refused({ title, detail: response.statusText, status: response.status, ...problem });
 }
+
+/** A GET of JSON. */
+export const read = async (path, options) => (await call("GET", path, options)).json();
 
 /** Calls `load` when the view appears and whenever `inputs` change. Returns [value, error, again]. */
 export function useLoaded(load, inputs) {

@@ -1,8 +1,11 @@
-// The same submit by a program: curl, Python or the command line. Files stand in it by their names.
+// The same by a program: curl, Python or the command line. Files stand in it by their names.
+import { Copy } from "./parts.js";
+import { html, useRef, useState } from "./preact.js";
 import { base, mode } from "./session.js";
 
 const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`; // for a POSIX shell
 const needsToken = mode === "tokens" || mode === "jwt";
+const TOKEN = needsToken ? ' -H "Authorization: Bearer $TOKEN"' : "";
 
 /** {name: text}. `body` is what POST /jobs takes, with File objects in its params; `after` is Cancel-After. */
 export function snippetsOf(body, after) {
@@ -13,11 +16,10 @@ function curl(body, after) {
   const files = [];
   const mark = `file-${crypto.getRandomValues(new Uint32Array(2)).join("-")}-`;
   const text = JSON.stringify(body, (_, value) => (value instanceof File ? mark + files.push(value) : value), 2);
-  const token = needsToken ? ' -H "Authorization: Bearer $TOKEN"' : "";
   const uploads = files.map((file, at) => {
     const type = file.type || "application/octet-stream";
     const name = quoted(file.name);
-    return `upload${at + 1}=$(curl -s ${quoted(`${base}/uploads`)}${token} \\
+    return `upload${at + 1}=$(curl -s ${quoted(`${base}/uploads`)}${TOKEN} \\
   -H 'Content-Type: application/json' \\
   -d "{\\"content_type\\": \\"${type}\\", \\"size\\": $(wc -c < ${name})}")
 curl -s -T ${name} "$(echo "$upload${at + 1}" | jq -r .upload.url)" \\
@@ -25,7 +27,7 @@ curl -s -T ${name} "$(echo "$upload${at + 1}" | jq -r .upload.url)" \\
   });
   const ids = files.reduce((all, _, at) => all.replace(`${mark}${at + 1}"`, `'"$(echo "$upload${at + 1}" | jq -r .id)"'"`), quoted(text));
   const cancel = after ? ` -H ${quoted(`Cancel-After: ${after}`)}` : "";
-  return [...uploads, `curl ${quoted(`${base}/jobs`)}${token} \\
+  return [...uploads, `curl ${quoted(`${base}/jobs`)}${TOKEN} \\
   -H 'Content-Type: application/json'${cancel} \\
   -d ${ids}`].join("\n\n");
 }
@@ -80,3 +82,35 @@ function commandLine({ task, params = {} }, after) {
 
 const isWord = (value) => typeof value === "number" || (typeof value === "string" && value !== "" && value === value.trim());
 const named = (_, value) => (value instanceof File ? `upload:… of ${value.name}` : value);
+
+/** One request as it is, by curl. */
+export function curlOf(method, path, body, headers = { "Content-Type": "application/json" }) {
+  const lines = Object.entries(headers).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`);
+  const sent = body === undefined ? [] : [`-d ${quoted(JSON.stringify(body, named, 2))}`];
+  return [`curl -X ${method} ${quoted(base + path)}${TOKEN}`, ...lines, ...sent].join(" \\\n  ");
+}
+
+/** Beside a form: what it sends. */
+export function Program({ snippets }) {
+  return html`<aside class="card tight" aria-labelledby="program"><h2 id="program">The same by a program</h2><${Snippets} snippets=${snippets} /></aside>`;
+}
+
+/** `snippets`: {name: text}. `id` is one of the page's own. */
+export function Snippets({ snippets, id = "snippet" }) {
+  const names = Object.keys(snippets);
+  const [chosen, setChosen] = useState(names[0]);
+  const tabs = useRef();
+  const move = (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const at = (names.indexOf(chosen) + step + names.length) % names.length;
+    setChosen(names[at]);
+    tabs.current.children[at].focus();
+  };
+  return html`<div class="tight">
+    <div class="tabs" role="tablist" aria-label="Programs" ref=${tabs} onKeyDown=${move}>${names.map((name) => html`<button type="button" role="tab" aria-controls=${id}
+      aria-selected=${String(name === chosen)} tabindex=${name === chosen ? 0 : -1} onClick=${() => setChosen(name)}>${name}</button>`)}</div>
+    <div id=${id} role="tabpanel" aria-label=${chosen}><pre tabindex="0">${snippets[chosen]}</pre></div>
+    <${Copy} text=${snippets[chosen]} label=${`Copy as ${chosen === "Command line" ? "command line" : chosen}`} />
+  </div>`;
+}

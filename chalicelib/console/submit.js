@@ -1,10 +1,10 @@
 // The form that submits a job: made from the task's schema, with files that go to the bucket first.
-import { bytes, Copy, Failure, Loading, Text, Title } from "./parts.js";
+import { bytes, Failure, Loading, Text, Title } from "./parts.js";
 import { SchemaForm } from "./form.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { initial, replaceFiles, resolve } from "./schema.js";
 import { client, read, useLoaded } from "./session.js";
-import { snippetsOf } from "./snippets.js";
+import { Program, snippetsOf } from "./snippets.js";
 
 const ENDS = ["succeeded", "failed", "canceled"];
 
@@ -52,7 +52,7 @@ function TaskForm({ task, given }) {
         <progress max=${file.size || 1} value=${loaded} aria-label=${`Upload of ${file.name}`} /></p>`)}
       <p class="bar"><button class="main" disabled=${busy}>${busy ? "Submitting…" : "Submit"}</button></p>
     </form>
-    <${Snippets} body=${body} after=${options.after} />
+    <${Program} snippets=${snippetsOf(body, options.after)} />
   </div>`;
 }
 
@@ -114,25 +114,4 @@ function Options({ options, onChange, faults }) {
     ${field("url", "Webhook", "/webhook/url", "A public https URL that receives the finished job.", { type: "url", placeholder: "https://…" })}
     ${options.url && html`<fieldset><legend>Send when it has</legend><p class="bar">${ENDS.map((end) => html`<label><input type="checkbox" checked=${options.events.includes(end)} onChange=${() => toggle(end)} />${end}</label>`)}</p></fieldset>`}
   </div></details>`;
-}
-
-function Snippets({ body, after }) {
-  const snippets = snippetsOf(body, after);
-  const names = Object.keys(snippets);
-  const [chosen, setChosen] = useState(names[0]);
-  const tabs = useRef();
-  const move = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const at = (names.indexOf(chosen) + step + names.length) % names.length;
-    setChosen(names[at]);
-    tabs.current.children[at].focus();
-  };
-  return html`<aside class="card tight" aria-labelledby="program">
-    <h2 id="program">The same by a program</h2>
-    <div class="tabs" role="tablist" aria-labelledby="program" ref=${tabs} onKeyDown=${move}>${names.map((name) => html`<button role="tab" id="tab ${name}" aria-controls="snippet"
-      aria-selected=${String(name === chosen)} tabindex=${name === chosen ? 0 : -1} onClick=${() => setChosen(name)}>${name}</button>`)}</div>
-    <div id="snippet" role="tabpanel" aria-label=${chosen}><pre tabindex="0">${snippets[chosen]}</pre></div>
-    <${Copy} text=${snippets[chosen]} label=${`Copy as ${chosen === "Command line" ? "command line" : chosen}`} />
-  </aside>`;
 }

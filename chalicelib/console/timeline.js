@@ -2,8 +2,13 @@
 import { duration, ms } from "./parts.js";
 import { html } from "./preact.js";
 
-const WAITS = { submit: "waiting", retry: "waiting", rescue: "waiting", retry_later: "backoff", continue: "continuing" };
-const LEGEND = { waiting: "Waiting", attempt: "Attempt", backoff: "Backoff", continuing: "Continuation" };
+const WAITS = {
+  submit: "waiting", retry: "waiting", rescue: "waiting", wake: "waiting", retry_later: "backoff", continue: "continuing",
+  suspend: "suspended", sleep: "sleeping",
+};
+const LEGEND = {
+  waiting: "Waiting", attempt: "Attempt", backoff: "Backoff", continuing: "Continuation", suspended: "Suspended", sleeping: "Sleep",
+};
 const LEAST = 1.2; // percent of the width: what is shorter would not be seen
 
 /** The transitions as spans of time: [{kind, attempt, from, to}], oldest first. `now` ends the last. */

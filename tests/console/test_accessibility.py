@@ -29,11 +29,14 @@ def jobs(run: Run) -> dict[str, str]:
     run.wait_for(lambda: all(run.get(f"/jobs/{one}")["error"] for one in list(ends.values())[1:]))
     ends["running"] = submitted(run, {"text": "runs", "steps": 600})
     run.wait_for(lambda: run.get(f"/jobs/{ends['running']}")["progress"])
+    for waits, sleep in (("asks", 0), ("sleeps", 3_000)):
+        ends[waits] = submitted(run, {"sleep": sleep}, "trial-ask")
+        run.wait_for(lambda waits=waits: run.get(f"/jobs/{ends[waits]}")["waits_for"])
     return ends
 
 
-def submitted(run: Run, params: Any) -> str:
-    return str(json.loads(run.call("POST", "/jobs", {"task": "trial", "params": params})[2])["id"])
+def submitted(run: Run, params: Any, task: str = "trial") -> str:
+    return str(json.loads(run.call("POST", "/jobs", {"task": task, "params": params})[2])["id"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -102,7 +105,12 @@ def test_no_view_is_wider_than_the_window(
     run: Run, opened: Open, jobs: dict[str, str], width: int
 ) -> None:
     page = opened("/docs", viewport={"width": width, "height": 900})
-    for path in ("/#/", "/#/new/trial", f"/#/jobs/{jobs['back off']}", "/docs"):
+    for path in (
+        "/#/",
+        "/#/new/trial",
+        *(f"/#/jobs/{jobs[one]}" for one in ("back off", "asks")),
+        "/docs",
+    ):
         page.goto("about:blank")
         page.goto(run.url + path)
         expect(page.locator("h1")).to_be_visible()
@@ -128,3 +136,20 @@ def test_a_job_is_reached_and_submitted_again_by_keyboard(
     expect(page.get_by_role("link", name="Submit again")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="New job")).to_be_focused()
+
+
+def test_a_question_is_answered_by_keyboard(run: Run, opened: Open) -> None:
+    job = submitted(run, {}, "trial-ask")
+    page = opened(f"/#/jobs/{job}")
+    expect(page.get_by_role("heading", name="Question: publish")).to_be_visible()
+    page.get_by_role("button", name="Copy id").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label(re.compile("^approved"))).to_be_focused()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Ada")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your answer to publish was taken")).to_be_visible()
+    run.wait_for(lambda: run.get(f"/jobs/{job}")["result"])
+    assert run.get(f"/jobs/{job}")["result"] == {"approved": True, "by": "Ada"}

@@ -1,4 +1,5 @@
-"""A task for tests of the console: params of every kind, progress in steps, and an end as asked."""
+"""Tasks for tests of the console: one with params of every kind, progress in steps, and an end as
+asked; and one that sleeps and asks."""
 
 from __future__ import annotations
 
@@ -50,3 +51,21 @@ def trial(job: Job, params: TrialParams) -> dict[str, object]:
         raise RetryLater(3_600, params.text)
     job.attach("trial.txt", params.text)
     return {"said": params.text, "loud": params.loud, "shape": params.shape}
+
+
+class Approval(msgspec.Struct):
+    approved: bool
+    by: Annotated[str, msgspec.Meta(min_length=2, description="Your `name`.")]
+
+
+class AskParams(msgspec.Struct):
+    sleep: float = 0
+
+
+@task("trial-ask", asks={"publish": Approval})
+def ask(job: Job, params: AskParams) -> dict[str, object]:
+    """Sleep, and then ask."""
+    if params.sleep:
+        job.sleep("first", params.sleep)
+    answer = job.ask("publish", prompt="Publish `12` pages?", timeout=3_600)
+    return {"approved": answer.approved, "by": answer.by}
