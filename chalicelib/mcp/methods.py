@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from chalicelib.domain.errors import InvalidRequest, JobFinished, NotFound
+from chalicelib.domain.job import JobRecord
 from chalicelib.domain.params import decode
 from chalicelib.http.preferences import KEY_AT_MOST
 from chalicelib.http.problems import problem_view
@@ -24,6 +25,7 @@ from chalicelib.mcp.envelope import (
     Message,
     RpcError,
 )
+from chalicelib.mcp.inputs import asked, input_requests, respond
 from chalicelib.mcp.results import (
     SERVER,
     finished,
@@ -109,7 +111,7 @@ def _run(system: System, call: Call, message: Message, name: str, arguments: Jso
         system, Submission(owner=call.owner, task=task.name, params=arguments, key=key)
     ).job
     held = HELD_WITH_TASKS if message.has_tasks else HELD
-    job, _ = read.until_finished(system, job, call.until(held))
+    job, _ = read.until_finished(system, job, call.until(held), _says_all)
     url_of = functools.partial(read.download_url, system)
     if job.finished:
         return finished(message, job_result(message, job, url_of))
@@ -117,6 +119,11 @@ def _run(system: System, call: Call, message: Message, name: str, arguments: Jso
         handle = task_view(message, job, call.now(), url_of)
         return {**finished(message, handle), "resultType": "task"}
     return finished(message, job_status(message, job, url_of))
+
+
+def _says_all(job: JobRecord) -> bool:
+    """Whether it makes no sense to hold the request longer."""
+    return job.finished or asked(job) is not None
 
 
 def _misfit(message: Message, error: InvalidRequest) -> Json:
@@ -133,7 +140,7 @@ def _misfit(message: Message, error: InvalidRequest) -> Json:
 
 def _get_job(system: System, call: Call, message: Message, arguments: Any) -> Json:
     job = _known(lambda: read.get(system, call.owner, arguments.job_id))
-    job, _ = read.until_finished(system, job, call.until(arguments.wait))
+    job, _ = read.until_finished(system, job, call.until(arguments.wait), _says_all)
     return job_status(message, job, functools.partial(read.download_url, system))
 
 
@@ -165,7 +172,10 @@ def _create_upload(system: System, call: Call, message: Message, arguments: Any)
 def get_task(system: System, call: Call, message: Message) -> Json:
     job = read.get(system, call.owner, _task_id(message))
     url_of = functools.partial(read.download_url, system)
-    return finished(message, task_view(message, job, call.now(), url_of))
+    task = task_view(message, job, call.now(), url_of)
+    if (requests := input_requests(message, job, system.tasks())) is not None:
+        task |= {"status": "input_required", "inputRequests": requests}
+    return finished(message, task)
 
 
 def cancel_task(system: System, call: Call, message: Message) -> Json:
@@ -175,10 +185,10 @@ def cancel_task(system: System, call: Call, message: Message) -> Json:
 
 
 def update_task(system: System, call: Call, message: Message) -> Json:
-    """Answers to questions that no task asks are acknowledged, and ignored."""
-    if not isinstance(message.params.get("inputResponses"), dict):
+    responses = message.params.get("inputResponses")
+    if not isinstance(responses, dict):
         raise RpcError(INVALID_PARAMS, "inputResponses must be an object.")
-    read.find(system, call.owner, _task_id(message))
+    respond(system, call.owner, _task_id(message), responses)
     return finished(message, {})
 
 

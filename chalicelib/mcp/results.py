@@ -7,17 +7,18 @@ bounds that the service puts on it, and never in the description of a tool.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from chalicelib import __version__
-from chalicelib.domain.job import SECOND, Artifact, JobRecord, Status, Stored
+from chalicelib.domain.job import SECOND, Artifact, JobRecord, Status, Stored, WaitReason
 from chalicelib.domain.values import decode_json
 from chalicelib.http.fields import rfc3339
 from chalicelib.http.representation import poll_after
 from chalicelib.mcp.envelope import Json, Message
+from chalicelib.mcp.inputs import asked
 
 SERVER = {"name": "overtime", "version": __version__}
 JOB_KEY = "overtime/job"  # in a result's `_meta`: the job that it comes from
@@ -71,6 +72,11 @@ def job_result(message: Message, record: JobRecord, url_of: UrlOf) -> Json:
 def job_status(message: Message, record: JobRecord, url_of: UrlOf) -> Json:
     """A status with all that there is so far, for clients that follow a job by tools."""
     view, links = status_view(record), []
+    if (wait := asked(record)) is not None:
+        where = f"POST /jobs/{record.id}/answers/{wait.step}"
+        text = f"{status_text(record)} The job's owner answers at {where}."
+        view["question"] = {"step": wait.step, "prompt": wait.prompt}
+        return tool_result(message, view, text)
     if not record.finished:
         text = f'{status_text(record)} Call get_job with job_id "{record.id}" to wait for it.'
         return tool_result(message, view, text)
@@ -124,15 +130,22 @@ def status_text(record: JobRecord) -> str:
         error = record.error
         said = f" {error.title}: {_quoted(error.detail)}" if error is not None else ""
         return f"The job has {_ENDS[record.status]}.{said}"
-    state = "is running" if record.status is Status.RUNNING else "waits in the queue"
     if record.cancel_requested:
-        state = "is being canceled"
+        return "The job is being canceled."
+    if (wait := asked(record)) is not None:
+        return f"The job waits for an answer. It asks: {_quoted(wait.prompt)}"
+    state = "is running" if record.status is Status.RUNNING else _WAITS.get(record.wait_reason)
+    state = state or "waits in the queue"
     if (progress := record.progress) is None:
         return f"The job {state}."
     said = f" The task reports: {_quoted(progress.message)}" if progress.message else ""
     return f"The job {state}, {progress.percent:g} % done.{said}"
 
 
+_WAITS: Mapping[WaitReason | None, str] = {
+    WaitReason.SLEEP: "sleeps",
+    WaitReason.CHILDREN: "waits for the jobs that it has started",
+}
 _ENDS = {Status.SUCCEEDED: "succeeded", Status.FAILED: "failed", Status.CANCELED: "been canceled"}
 
 

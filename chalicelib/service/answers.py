@@ -73,6 +73,16 @@ def _end(
         state = "has another answer" if end.given else "was not answered in time"
         raise AlreadyAnswered(f"{step!r} {state}.")
     # Also if this is a repetition: the first request may have died before its look.
+    _look_again(system, record)
+
+
+def decline(system: System, record: JobRecord, step: str, round: int) -> None:
+    """Close this question without an answer, unless it has ended: the task gets `Unanswered`."""
+    end_question(system, record, step, round, Reply())
+    _look_again(system, record)
+
+
+def _look_again(system: System, record: JobRecord) -> None:
     now_is = system.jobs.read(record.id)
     if now_is is not None and now_is.uid == record.uid:
         look(system, now_is)

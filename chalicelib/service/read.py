@@ -73,14 +73,19 @@ def wait(
     return record, held
 
 
-def until_finished(system: System, record: JobRecord, until: int) -> tuple[JobRecord, bool]:
-    """The job once it is finished, or as it is at `until` (epoch ms), and True. At once, and False,
-    if it is not held, or if a read fails: the request has stored its job by then, and must not
-    fail."""
-    if record.finished or system.clock.now() >= until:
+def until_finished(
+    system: System,
+    record: JobRecord,
+    until: int,
+    enough: Callable[[JobRecord], bool] = lambda job: job.finished,
+) -> tuple[JobRecord, bool]:
+    """The job once `enough` accepts it, or as it is at `until` (epoch ms), and True. At once, and
+    False, if it is not held, or if a read fails: the request has stored its job by then, and must
+    not fail."""
+    if enough(record) or system.clock.now() >= until:
         return record, True
     with suppress(OvertimeError):
-        return wait(system, record.owner, record.id, until, lambda job: job.finished)
+        return wait(system, record.owner, record.id, until, enough)
     return record, False
 
 

@@ -4,6 +4,8 @@
 //     agent.mjs URL resume REFERENCE       a new process goes on with the reference alone
 //     agent.mjs URL call NAME ARGUMENTS    call a tool and wait for the outcome
 //     agent.mjs URL cancel NAME ARGUMENTS  cancel a task once it has begun
+//
+// A question is answered with `confirm`.
 import { writeSync } from "node:fs";
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
@@ -11,7 +13,7 @@ import { createTaskSessionFromClient } from "@modelcontextprotocol/ext-tasks/cli
 
 const [address, what, name, given] = process.argv.slice(2);
 const clientInfo = { name: "test", version: "1.0.0" };
-const capabilities = { extensions: { "io.modelcontextprotocol/tasks": {} } };
+const capabilities = { elicitation: {}, extensions: { "io.modelcontextprotocol/tasks": {} } };
 const NAMED = { "tools/call": "name" }; // of the other methods it is taskId
 
 let id = 0;
@@ -32,8 +34,13 @@ async function rawDispatch(request, options) {
 
 const client = new Client(clientInfo, { capabilities, versionNegotiation: { mode: "auto" } });
 await client.connect(new StreamableHTTPClientTransport(new URL(address)));
+const questions = [];
 const session = createTaskSessionFromClient(client, {
   endpointId: "test",
+  onInputRequest: async ({ params }) => {
+    questions.push(params.message);
+    return { action: "accept", content: { confirm: true } };
+  },
   rawDispatch,
   v2RequestFraming: { protocolVersion: "2026-07-28", clientInfo, clientCapabilities: capabilities },
 });
@@ -55,6 +62,6 @@ if (what === "resume") {
     saw.outcome = (await execution.settle({ onEvent })).outcome;
   }
 }
-console.log(JSON.stringify({ ...saw, seen }));
+console.log(JSON.stringify({ ...saw, seen, questions }));
 await session.close();
 await client.close();

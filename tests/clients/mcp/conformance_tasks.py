@@ -92,3 +92,20 @@ def failing_job(job: Job) -> None:
     """Fail after a second."""
     time.sleep(1)
     raise PermanentError("This job always fails.")
+
+
+@dataclass
+class Confirmation:
+    confirm: bool
+
+
+@dataclass
+class File:
+    filename: str
+
+
+@task("confirm_delete", asks={"confirm": Confirmation})
+def confirm_delete(job: Job, params: File) -> str:
+    """Ask before a file is deleted."""
+    answer = job.ask("confirm", prompt=f"Delete {params.filename}?", timeout=600)
+    return f"{params.filename} is {'deleted' if answer.confirm else 'kept'}."

@@ -86,6 +86,13 @@ def test_a_failure_reaches_the_typescript_sdk_as_a_result(agent: TypeScript) -> 
     assert "This job always fails." in result["content"][0]["text"]
 
 
+def test_the_typescript_sdk_answers_the_question_of_a_job(agent: TypeScript) -> None:
+    saw = agent("call", "confirm_delete", filename="old.txt")
+    assert saw["questions"] == ["Delete old.txt?"]
+    assert "input_required" in saw["seen"]
+    assert saw["outcome"]["result"]["structuredContent"] == "old.txt is deleted."
+
+
 def test_a_quick_tool_answers_at_once(agent: TypeScript) -> None:
     saw = agent("call", "greet", name="Ada")
     assert saw["kind"] == "immediate"
