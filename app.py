@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from chalicelib import __version__, wiring
 from chalicelib.domain.job import Artifact, Stored
-from chalicelib.http import answers, console, frames, operations, questions
+from chalicelib.http import answers, console, family, frames, operations, questions
 from chalicelib.http.access import access_lines
 from chalicelib.http.auth import admit, guard, owner_of
 from chalicelib.http.openapi import openapi_page, task_list
@@ -31,6 +31,7 @@ from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import answers as questioning
 from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
+from chalicelib.service import family as children
 from chalicelib.service.schedules import Schedules
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import LOCAL, ByAppSync, ByWebSocket, read_settings
@@ -68,8 +69,8 @@ def current_call() -> Call:
     owner = owner_of(settings.auth, request.context)
     logs.bind(owner=owner)
     base, at = base_of(request, settings.public_url), system()
-    longest = settings.max_wait_seconds
-    return Call(request, owner, base, at.secrets.for_seals, longest, at.clock.now, at.tasks)
+    longest, now, counted = settings.max_wait_seconds, at.clock.now, children.counting(at)
+    return Call(request, owner, base, at.secrets.for_seals, longest, now, at.tasks, counted)
 
 
 routes = Routes(answered, guard(settings.auth, authorize), settings.allowed_origin, current_call)
@@ -77,6 +78,7 @@ route = routes.on(app)
 app.register_blueprint(console.pages(routes, settings.auth, lambda: uploads.origins(system())))
 app.register_blueprint(schedule_pages(routes, lambda: Schedules(system())))
 app.register_blueprint(endpoint(routes, settings, lambda: system()))
+app.register_blueprint(family.surface(routes, children, lambda: system()))
 app.register_blueprint(questions.surface(routes, questioning, lambda: system()))
 
 

@@ -57,6 +57,22 @@ class Child:
         return self._result()
 
 
+@dataclass(frozen=True, slots=True)
+class ChildCounts:
+    total: int
+    succeeded: int
+    failed: int
+    canceled: int
+
+    @property
+    def ended(self) -> int:
+        return self.succeeded + self.failed + self.canceled
+
+    @property
+    def live(self) -> int:
+        return self.total - self.ended
+
+
 # ── ledgers ───────────────────────────────────────────────────────────────────────────────
 
 

@@ -16,6 +16,7 @@ from chalicelib.http.preferences import matches
 from chalicelib.http.representation import (
     EventListView,
     JobListView,
+    JobPage,
     event_view,
     job_headers,
     job_page,
@@ -66,7 +67,7 @@ def accepted(call: Call, job: JobRecord, waited: bool, *, replayed: bool) -> Res
 def show_job(
     call: Call, job: JobRecord, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    page = job_page(job, call.base, call.tasks)
+    page = _job_page(call, job)
     return Response(
         page.body,
         headers={**JSON, **job_headers(job, page.etag, call.now()), **(headers or {})},
@@ -91,13 +92,17 @@ def job_unless_known(call: Call, job: JobRecord, waited: bool) -> Response:
     headers = call.preference_applied(waited)
     known = call.if_none_match
     if known is not None and _has_tag(call, job, known):
-        described = job_headers(job, job_page(job, call.base, call.tasks).etag, call.now())
+        described = job_headers(job, _job_page(call, job).etag, call.now())
         return Response("", headers={**described, **headers}, status_code=304)
     return show_job(call, job, 200, headers)
 
 
 def _has_tag(call: Call, job: JobRecord, tags: str) -> bool:
-    return matches(tags, job_page(job, call.base, call.tasks).etag)
+    return matches(tags, _job_page(call, job).etag)
+
+
+def _job_page(call: Call, job: JobRecord) -> JobPage:
+    return job_page(job, call.base, call.tasks, call.children(job))
 
 
 def canceled(call: Call, job: JobRecord, waited: bool) -> Response:

@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 import msgspec
 
+from chalicelib.domain.children import ChildCounts
 from chalicelib.domain.events import Event, LogLine
 from chalicelib.domain.job import SECOND, JobRecord, Status, WaitReason
 from chalicelib.domain.task import Tasks
 from chalicelib.domain.tickets import Ticket, UploadTicket
 from chalicelib.http.fields import JOB_ID, Id, TaskName, Time, Url, example, job_url, rfc3339
 from chalicelib.http.problems import ErrorView, error_view
-from chalicelib.http.waiting import WaitsForView, waits_for
+from chalicelib.http.waiting import ChildrenView, WaitsForView, children_view, waits_for
 
 ETAG = '"4085c960637ac2c82002540a"'
 
@@ -45,16 +46,22 @@ class LinksView(msgspec.Struct, frozen=True, omit_defaults=True):
     params: Url
     events: Url
     result: Url | None = None
+    children: Url | None = None
     cancel: Url | None = None
     retry: Url | None = None
 
 
-class JobView(msgspec.Struct, frozen=True):
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
     id: Id
     task: TaskName
     status: Visible
     wait_reason: Annotated[WaitReason | None, msgspec.Meta(description="Why a queued job waits.")]
     waits_for: WaitsForView | None
+    parent: Annotated[Id | None, msgspec.Meta(description="The job whose child this one is.")]
+    children: Annotated[
+        ChildrenView | msgspec.UnsetType | None,
+        msgspec.Meta(description="Not in lists, pushes and webhooks."),
+    ] = msgspec.UNSET
     progress: ProgressView | None
     params: Annotated[Any, msgspec.Meta(description="null if over 4 KiB: see links.params.")]
     result: Annotated[Any, msgspec.Meta(description="null if over 32 KiB: see links.result.")]
@@ -142,7 +149,12 @@ class HealthView(msgspec.Struct, frozen=True):
 
 
 def job_view(
-    record: JobRecord, base: str, tasks: Tasks = dict, *, payloads: bool = True
+    record: JobRecord,
+    base: str,
+    tasks: Tasks = dict,
+    *,
+    payloads: bool = True,
+    children: ChildCounts | msgspec.UnsetType | None = msgspec.UNSET,
 ) -> JobView:
     """`payloads` False leaves out params and result, as in lists. `tasks` are needed for what a
     suspended job waits for."""
@@ -153,7 +165,9 @@ def job_view(
         status=record.status,
         wait_reason=record.wait_reason,
         waits_for=waits_for(record, base, tasks),
-        progress=_progress_view(record),
+        parent=record.parent.id if record.parent else None,
+        children=msgspec.UNSET if children is msgspec.UNSET else children_view(children),
+        progress=_progress_view(record, children or None),
         params=_raw(record.params.text if payloads else None),
         result=_raw(record.result.text if payloads and record.result else None),
         artifacts=[
@@ -176,7 +190,7 @@ def job_view(
         next_attempt_at=rfc3339(record.not_before) if waits_for_time else None,
         deadline=rfc3339(record.deadline),
         expires_at=_time(record.expires_at),
-        links=_links(record, base),
+        links=_links(record, base, bool(children)),
     )
 
 
@@ -189,8 +203,10 @@ class JobPage:
 
 
 @functools.lru_cache(maxsize=8)  # one request asks for it up to three times
-def job_page(record: JobRecord, base: str, tasks: Tasks = dict) -> JobPage:
-    body = json_body(job_view(record, base, tasks))
+def job_page(
+    record: JobRecord, base: str, tasks: Tasks = dict, children: ChildCounts | None = None
+) -> JobPage:
+    body = json_body(job_view(record, base, tasks, children=children))
     anywhere = body.replace(f'"{base}/jobs/', '"/jobs/')  # the tag does not depend on the host
     digest = hashlib.blake2b(anywhere.encode(), digest_size=12).hexdigest()
     return JobPage(body, f'"{digest}"')
@@ -214,21 +230,27 @@ def job_headers(record: JobRecord, etag: str, now: int) -> dict[str, str]:
     return headers if record.finished else {**headers, "Retry-After": str(poll_after(record, now))}
 
 
-def _progress_view(record: JobRecord) -> ProgressView | None:
-    """A finished job is no longer doing what its last message says."""
+def _progress_view(record: JobRecord, children: ChildCounts | None) -> ProgressView | None:
+    """A job that waits for children shows these. A finished job is no longer doing what its last
+    message says."""
+    if children and record.wait_reason is WaitReason.CHILDREN:
+        percent = round(100 * children.ended / max(children.total, 1), 1)
+        message = f"{children.ended:,} of {children.total:,} children have ended"
+        return ProgressView(percent, message)
     if (progress := record.progress) is None:
         return None
     return ProgressView(progress.percent, "" if record.finished else progress.message)
 
 
-def _links(record: JobRecord, base: str) -> LinksView:
+def _links(record: JobRecord, base: str, has_children: bool) -> LinksView:
     url = job_url(record.id, base)
-    may_retry = record.status in (Status.FAILED, Status.CANCELED)
+    may_retry = record.status in (Status.FAILED, Status.CANCELED) and record.parent is None
     return LinksView(
         self=url,
         params=f"{url}/params",
         events=f"{url}/events",
         result=f"{url}/result" if record.status is Status.SUCCEEDED else None,
+        children=f"{url}/children" if has_children else None,
         cancel=None if record.finished else f"{url}/cancel",
         retry=f"{url}/retry" if may_retry else None,
     )

@@ -12,13 +12,14 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from chalice.app import Request
 
+from chalicelib.domain.children import ChildCounts
 from chalicelib.domain.errors import (
     FieldError,
     InvalidRequest,
     MalformedRequest,
     UnsupportedMediaType,
 )
-from chalicelib.domain.job import Status, Webhook
+from chalicelib.domain.job import JobRecord, Status, Webhook
 from chalicelib.domain.misfits import faults
 from chalicelib.domain.task import Tasks
 from chalicelib.http import preferences
@@ -105,6 +106,7 @@ class Call:
     longest_wait: int  # seconds that `Prefer: wait` may ask for
     now: Callable[[], int]  # epoch milliseconds
     tasks: Tasks
+    children: Callable[[JobRecord], ChildCounts | None]
 
     def header(self, name: str) -> str | None:
         """A header that may be given once."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from chalicelib.domain.children import ChildCounts, map_of
 from chalicelib.domain.job import JobRecord, Wait, WaitReason
 from chalicelib.domain.schemas import self_contained
 from chalicelib.domain.task import Task, Tasks
@@ -21,20 +22,39 @@ class QuestionView(msgspec.Struct, frozen=True):
     expires_at: Time
 
 
-class WaitsForView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Exactly one member: the questions to answer, or the time at which the job goes on."""
+class ChildrenView(msgspec.Struct, frozen=True):
+    total: Annotated[int, msgspec.Meta(description="Those stored so far, while it submits.")]
+    live: int
+    succeeded: int
+    failed: int
+    canceled: int
 
+
+class WaitsForView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Exactly one member: how many children have to end, the questions to answer, or the time at
+    which the job goes on."""
+
+    children: int | None = None
     answers: list[QuestionView] | None = None
     until: Time | None = None
 
 
 def waits_for(record: JobRecord, base: str, tasks: Tasks) -> WaitsForView | None:
     wait, reason = record.wait, record.wait_reason
+    if wait is not None and reason is WaitReason.CHILDREN:
+        known = map_of(record, wait.step)
+        return WaitsForView(children=known.total if known else None)
     if reason is None or wait is None or wait.until is None or wait.reason is not reason:
         return None
     if record.wait_reason is WaitReason.SLEEP:
         return WaitsForView(until=rfc3339(wait.until))
     return WaitsForView(answers=[_question_view(record, wait, wait.until, base, tasks())])
+
+
+def children_view(counts: ChildCounts | None) -> ChildrenView | None:
+    if counts is None:
+        return None
+    return ChildrenView(counts.total, counts.live, counts.succeeded, counts.failed, counts.canceled)
 
 
 def _question_view(

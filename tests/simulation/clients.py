@@ -165,7 +165,7 @@ def _client(
             return
         for _ in range(count):
             system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 70, 200)))
-            _meddle(world, system, name, job_id)
+            _meddle(world, system, name, _one_of_family(world, job_id))
 
     world.scheduler.start(process, live, delay=world.random.choice((0, 0, 10, 2_000)))
 
@@ -188,6 +188,16 @@ def _submitted(world: World, system: System, asked: Submission) -> str | None:
         world.watch.accepted(accepted.job, world.jobs.records)
         return accepted.job.id
     return None
+
+
+def _one_of_family(world: World, job_id: str) -> str:
+    """The job, or one of its children."""
+    children = [
+        one.id for one in world.jobs.records.values() if one.parent and one.parent.id == job_id
+    ]
+    if not children or world.random.random() < 0.6:
+        return job_id
+    return world.random.choice(children)
 
 
 def _meddle(world: World, system: System, name: str, job_id: str) -> None:

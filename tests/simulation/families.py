@@ -165,11 +165,9 @@ class Families:
             "a parent goes on once all of its children have ended",
             f"{len(ended)} of {known.total} have ended",
         )
-        if failed:
-            return
-        came_true = max(
-            before.updated_at, *(self.ended_at.get(_key(one), (0, 0))[1] for one in ended)
-        )
+        decided = [one for one in ended if one.status in UNSUCCESSFUL] if failed else ended
+        times = [self.ended_at.get(_key(one), (0, 0))[1] for one in decided]
+        came_true = max(before.updated_at, min(times) if failed else max(times))
         world = self.world
         if world.scenario.rate == 0:
             require(

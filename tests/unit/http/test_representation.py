@@ -25,7 +25,7 @@ from chalicelib.http.representation import (
     job_view,
     poll_after,
 )
-from tests.records import NOW, PROBLEM, queued, running, succeeded
+from tests.records import NOW, PARENT, PROBLEM, queued, running, succeeded
 
 BASE = "https://jobs.example.com"
 
@@ -88,7 +88,9 @@ def etag(record: JobRecord) -> str:
 
 
 INSIDE = "nonce uid owner lane generation lease_token due due_at reminders watched run_at history"
-INSIDE += " time_limit retention webhook base request_digest checkpoint not_before wait parent maps"
+INSIDE += (
+    " time_limit retention webhook base request_digest checkpoint not_before wait maps schedule"
+)
 SHOWN: dict[str, Any] = {
     "id": "other",
     "task": "other",
@@ -100,6 +102,7 @@ SHOWN: dict[str, Any] = {
     "max_attempts": 4,
     "deadline": NOW + 1,
     "cancel_requested": True,
+    "parent": PARENT,
     "updated_at": NOW + 1,
     "started_at": NOW + 1,
     "finished_at": NOW + 1,

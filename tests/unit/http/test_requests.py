@@ -52,7 +52,7 @@ def request(body: str | bytes = "", **event: Any) -> Request:
 
 def call(body: str | bytes = "", **event: Any) -> Call:
     made, base = request(body, **event), "https://example.com"
-    return Call(made, "ada", base, lambda: (b"secret",), 25, lambda: 0, dict)
+    return Call(made, "ada", base, lambda: (b"secret",), 25, lambda: 0, dict, lambda _: None)
 
 
 def submit_body(params: Any, **more: Any) -> SubmitBody:
