@@ -4,12 +4,13 @@ import { JobPage } from "./job.js";
 import { JobList } from "./jobs.js";
 import { Title } from "./parts.js";
 import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
+import { ScheduleForm, SchedulesPage } from "./schedules.js";
 import { enterToken, forgetToken, mode, useSession } from "./session.js";
 import { Submit } from "./submit.js";
 
 const isDocs = location.pathname.endsWith("/docs");
 
-/** #/jobs/ID, #/new/TASK, or the list with its filters: #/?status=failed&task=report */
+/** #/jobs/ID, #/new/TASK, #/schedules/NAME, #/schedule for a new one, or the list with its filters: #/?status=failed&task=report */
 function placeOf(hash) {
   const [path, query] = hash.replace(/^#\/?/, "").split("?");
   const [view, argument = ""] = path.split("/").map(decodeURIComponent);
@@ -31,6 +32,8 @@ function View({ view, argument, filters }) {
   if (isDocs) return html`<${Docs} />`;
   if (view === "jobs" && argument) return html`<${JobPage} id=${argument} key=${argument} />`;
   if (view === "new") return html`<${Submit} task=${argument} from=${filters.from} />`;
+  if (view === "schedule" || (view === "schedules" && argument)) return html`<${ScheduleForm} name=${argument} key=${argument} />`;
+  if (view === "schedules") return html`<${SchedulesPage} />`;
   return html`<${JobList} filters=${filters} />`;
 }
 
@@ -65,10 +68,12 @@ function TokenEntry({ refused }) {
   </dialog>`;
 }
 
+const TABS = { new: "new", schedule: "schedules", schedules: "schedules" }; // the others are of jobs
+
 function App() {
   const { token, asking, refused, offline } = useSession();
   const place = usePlace();
-  const current = isDocs ? "docs" : place.view === "new" ? "new" : "jobs";
+  const current = isDocs ? "docs" : TABS[place.view] ?? "jobs";
   const tab = (name, href, text) =>
     html`<a href=${href} aria-current=${current === name ? "page" : undefined}>${text}</a>`;
   return html`
@@ -76,7 +81,7 @@ function App() {
     <header class="top">
       <div class="wide">
         <a class="brand" href="./">Overtime</a>
-        <nav aria-label="Pages">${tab("jobs", "./#/", "Jobs")}${tab("new", "./#/new", "New job")}${tab("docs", "docs", "API")}</nav>
+        <nav aria-label="Pages">${tab("jobs", "./#/", "Jobs")}${tab("new", "./#/new", "New job")}${tab("schedules", "./#/schedules", "Schedules")}${tab("docs", "docs", "API")}</nav>
         ${token && html`<button class="plain" onClick=${forgetToken}>Forget token</button>`}
       </div>
     </header>

@@ -19,6 +19,8 @@ FINDINGS = """() => {
     found => [...found.violations, ...found.incomplete].flatMap(one => one.nodes
       .map(node => [one.id, node.html, node.failureSummary]))); }"""
 
+NIGHTLY = {"cron": "30 2 * * *", "timezone": "Asia/Tokyo", "task": "trial", "params": {"text": "a"}}
+
 
 @pytest.fixture(scope="module")
 def jobs(run: Run) -> dict[str, str]:
@@ -43,6 +45,7 @@ def submitted(run: Run, params: Any, task: str = "trial") -> str:
 def test_axe_finds_nothing_in_any_view(
     run: Run, opened: Open, axe: str, jobs: dict[str, str], scheme: Literal["light", "dark"]
 ) -> None:
+    assert run.call("PUT", "/schedules/nightly", NIGHTLY)[0] in (200, 201)
     views = {
         "/#/": "Jobs",
         "/#/?status=canceled": "No job matches these filters",
@@ -51,6 +54,9 @@ def test_axe_finds_nothing_in_any_view(
         f"/#/new/trial?from={jobs['succeed']}": "The same by a program",
         "/#/new/report": "The same by a program",
         "/#/jobs/nothing": "There is no such job",
+        "/#/schedules": "nightly",
+        "/#/schedule": "New schedule",
+        "/#/schedules/nightly": "nightly",
         "/docs": "API",
         **{f"/#/jobs/{job}": "Params" for job in jobs.values()},
     }
@@ -105,8 +111,11 @@ def test_no_view_is_wider_than_the_window(
     run: Run, opened: Open, jobs: dict[str, str], width: int
 ) -> None:
     page = opened("/docs", viewport={"width": width, "height": 900})
+    run.call("PUT", "/schedules/nightly", NIGHTLY)
     for path in (
         "/#/",
+        "/#/schedules",
+        "/#/schedule",
         "/#/new/trial",
         *(f"/#/jobs/{jobs[one]}" for one in ("back off", "asks")),
         "/docs",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from chalicelib.tasks import Job, PermanentError, RetryLater, Upload, task
+from chalicelib.tasks import Job, PermanentError, RetryLater, Schedule, Upload, task
 
 
 class Circle(msgspec.Struct, tag="circle"):
@@ -62,7 +62,11 @@ class AskParams(msgspec.Struct):
     sleep: float = 0
 
 
-@task("trial-ask", asks={"publish": Approval})
+@task(
+    "trial-ask",
+    asks={"publish": Approval},
+    schedules=[Schedule("0 0 1 1 *", name="new-year", params={"sleep": 1})],
+)
 def ask(job: Job, params: AskParams) -> dict[str, object]:
     """Sleep, and then ask."""
     if params.sleep:
