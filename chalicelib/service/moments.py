@@ -46,7 +46,7 @@ def submit_due(system: System, schedule: ScheduleRecord) -> str:
             # the job that waits: perhaps before it was submitted.
             current = next(iter(system.schedules.read_many([schedule.id])), None)
             if current is None or current.uid != schedule.uid or current.paused:
-                call_off(system, schedule)
+                call_off(system, after)
             return "nothing"
         schedule = after
     return "schedule"

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.domain.errors import ClientError, PermanentError, RetryLater, Unavailable
 from chalicelib.domain.handle import Job
-from chalicelib.domain.job import HOUR, MINUTE, SECOND, TERMINAL, Status, Webhook
+from chalicelib.domain.job import HOUR, MINUTE, SECOND, TERMINAL, JobRecord, Status, Webhook
 from chalicelib.domain.task import Task, task
 from chalicelib.ports.system import System
 from chalicelib.service import control, read
@@ -53,7 +53,9 @@ def script(world: World) -> Task:
     @task("script", max_attempts=3, timeout=30 * 24 * 3_600.0, backoff=4.0)
     def run(job: Job, params: dict[str, Any]) -> Any:
         plan: str = params["plan"]
-        world.families.begins(getattr(job, "record"))  # noqa: B009
+        record: JobRecord = getattr(job, "record")  # noqa: B009
+        world.families.begins(record)
+        world.clockwork.begins(record)
         done = job.state["done"] if isinstance(job.state, dict) else 0
         for at in range(done, len(plan)):
             if plan[at] == "r":

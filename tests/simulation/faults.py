@@ -38,6 +38,7 @@ class Scenario:
     backlog: int = 0  # further jobs that nobody looks at
     timeout: int = 300  # seconds, of the worker's function
     rate: float = 0.1  # faults a step
+    schedules: int = 0  # each with a client that edits it, twice as often as `actions`
     kinds: frozenset[str] = frozenset()
 
     @classmethod
@@ -53,18 +54,22 @@ class Scenario:
             timeout=chance.choice((90, 300)),
             rate=chance.choice((0.0, 0.03, 0.1, 0.25, 0.5)),
             kinds=frozenset(chance.sample(KINDS, chance.choice((2, 3, 5, 8)))),
+            schedules=chance.choice((0, 0, 0, 0, 1, 2)),
         )
 
     @property
     def undisturbed(self) -> bool:
         """Whether nothing happens to its only job but its run."""
-        alone = self.jobs == self.clients == 1 and self.backlog == self.actions == 0
+        alone = (
+            self.jobs == self.clients == 1 and self.backlog == self.actions == self.schedules == 0
+        )
         return alone and self.rate == 0 and "skew" not in self.kinds
 
     def smaller(self) -> list[Scenario]:
         """What to try for a shorter story of the same failure, the boldest first."""
         fewer = [
             replace(self, backlog=0),
+            replace(self, schedules=max(self.schedules - 1, 0)),
             replace(self, jobs=1),
             replace(self, clients=1),
             replace(self, workers=1),
@@ -77,7 +82,16 @@ class Scenario:
         kinds = ",".join(sorted(self.kinds)) or "none"
         counts = " ".join(
             f"{name}={getattr(self, name)}"
-            for name in ("jobs", "clients", "workers", "actions", "backlog", "timeout", "rate")
+            for name in (
+                "jobs",
+                "clients",
+                "workers",
+                "actions",
+                "backlog",
+                "timeout",
+                "rate",
+                "schedules",
+            )
         )
         return f"seed={self.seed} {counts} kinds={kinds}"
 

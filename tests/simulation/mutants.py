@@ -22,13 +22,16 @@ from tests.aws import ROOT
 from tests.simulation.defects import MUTANTS, Mutant, fits
 from tests.simulation.family_defects import FAMILIES
 from tests.simulation.promises import checks
+from tests.simulation.schedule_defects import SCHEDULES
 
 SAMPLES = 5  # searches a defect, each from seeds of its own
 SCENARIOS_AT_MOST = 4_000  # of one search
 
 
 def main(names: list[str]) -> int:
-    chosen = [mutant for mutant in (*MUTANTS, *FAMILIES) if not names or mutant.name in names]
+    chosen = [
+        mutant for mutant in (*MUTANTS, *FAMILIES, *SCHEDULES) if not names or mutant.name in names
+    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(scenarios_until_caught, chosen))
     survivors = 0

@@ -11,7 +11,7 @@ from types import ModuleType
 from chalicelib.domain import children, transitions
 from chalicelib.domain.job import DAY, HOUR, TERMINAL
 from chalicelib.service import erase, ledgers, maps, push, sweeper
-from tests.simulation import clients
+from tests.simulation import clients, planners
 from tests.simulation.faults import Scenario
 from tests.simulation.promises import Violation, require
 from tests.simulation.scheduler import Fiber
@@ -75,6 +75,7 @@ def _simulate(world: World) -> Outcome:
     scenario = world.scenario
     try:
         clients.start(world)
+        planners.start(world)
         _run_to_rest(world)
         world.watch.at_the_end(world.jobs.records, world.payloads.objects)
         world.families.at_the_end()
@@ -115,12 +116,14 @@ def _run_to_rest(world: World) -> None:
             must_rest_by = scheduler.time + REST_WITHIN
         if must_rest_by is not None and scheduler.time > must_rest_by:
             return  # what is not at rest yet, the last check names
+        planners.close(world)
         _happen(world)
 
 
 def _at_rest(world: World) -> bool:
     erased = (record.status in TERMINAL for record in world.jobs.records.values())
-    return not world.scheduler.processes and not world.messages and all(erased)
+    waiting = world.scheduler.processes or world.messages or world.jobs.schedules
+    return not waiting and all(erased)
 
 
 def _happen(world: World) -> None:

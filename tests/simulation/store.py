@@ -30,6 +30,7 @@ class Jobs:
             self._world.watch.submitted(existed, record)
             if existed is None:
                 self._world.families.submitted(record)
+                self._world.clockwork.submitted(record, self._process)
 
         self._world.call(f"jobs.submit {record.id[-4:]}", effect)
 
@@ -46,6 +47,7 @@ class Jobs:
                     self._world.watch.submitted(None, companion.record)
                 self._world.watch.written(before, write, after, self._process)
                 self._world.families.written(before, write, after, self._process)
+                self._world.clockwork.written(before, write, after)
                 self._world.audience.written(before, after)
                 self._world.overtake(self._process, after.id)
                 self._world.watch.told(before, after, self._jobs.records)
@@ -67,7 +69,10 @@ class Jobs:
     def due(self, urgency: DuePartition, now: int) -> Iterator[str]:
         def effect() -> list[str]:
             if self._world.strikes("stale_index", 0.3):
-                ids = list(self._jobs.records)  # some that are not due, and some that are gone
+                ids = [
+                    *self._jobs.records,
+                    *self._jobs.schedules,
+                ]  # some that are not due, and some that are gone
                 self._world.random.shuffle(ids)
                 return ids[: self._world.random.randrange(len(ids) + 1)]
             return list(self._jobs.due(urgency, now))
@@ -137,8 +142,8 @@ class Ledgers:
 class Schedules:
     """Implements ports.ScheduleStore over the memory's, every call a step of the scheduler."""
 
-    def __init__(self, world: World) -> None:
-        self._world, self._schedules = world, world.schedules
+    def __init__(self, world: World, process: Process) -> None:
+        self._world, self._process, self._schedules = world, process, world.schedules
 
     def read(self, owner: str, name: str) -> ScheduleRecord | None:
         return self._world.call(f"schedules.read {name}", lambda: self._schedules.read(owner, name))
@@ -152,14 +157,25 @@ class Schedules:
         )
 
     def replace(self, before: ScheduleRecord | None, after: ScheduleRecord) -> bool:
-        return self._world.call(
-            f"schedules.replace {after.name}", lambda: self._schedules.replace(before, after)
-        )
+        def effect() -> bool:
+            stored = self._schedules.read(after.owner, after.name)
+            replaced = self._schedules.replace(before, after)
+            if replaced and (stored is None or stored.nonce != after.nonce):
+                self._world.clockwork.replaced(stored, after)
+                self._world.overtake(self._process, after.id)
+            return replaced
+
+        return self._world.call(f"schedules.replace {after.name}", effect, writes=after.id)
 
     def delete(self, record: ScheduleRecord) -> bool:
-        return self._world.call(
-            f"schedules.delete {record.name}", lambda: self._schedules.delete(record)
-        )
+        def effect() -> bool:
+            deleted = self._schedules.delete(record)
+            if deleted:
+                self._world.clockwork.deleted(record)
+                self._world.overtake(self._process, record.id)
+            return deleted
+
+        return self._world.call(f"schedules.delete {record.name}", effect, writes=record.id)
 
     def build(self) -> Build:
         return self._schedules.build()  # a process reads it once

@@ -9,6 +9,7 @@ from tests.simulation.defects import MUTANTS, fits
 from tests.simulation.family_defects import FAMILIES
 from tests.simulation.faults import KINDS, Scenario
 from tests.simulation.run import simulate
+from tests.simulation.schedule_defects import SCHEDULES
 
 
 @pytest.mark.parametrize("first", range(0, 1_000, 100))
@@ -33,5 +34,5 @@ def test_the_scenarios_have_every_kind_of_fault() -> None:
 
 
 def test_every_planted_defect_has_its_place_in_the_source() -> None:
-    mutants = (*MUTANTS, *FAMILIES)
+    mutants = (*MUTANTS, *FAMILIES, *SCHEDULES)
     assert [one.name for one in mutants if not fits(one, ROOT / "chalicelib")] == []

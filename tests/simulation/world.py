@@ -36,6 +36,7 @@ from chalicelib.service.sweeper import sweep
 from chalicelib.service.webhook_task import send_webhook
 from chalicelib.service.worker import process_messages
 from tests.simulation.audience import Audience
+from tests.simulation.clockwork import Clockwork
 from tests.simulation.families import Families
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
@@ -74,6 +75,7 @@ class World:
         self.ledgers = MemoryLedgers()
         self.audience = Audience(self.jobs.records)
         self.families = Families(self)
+        self.clockwork = Clockwork(self)
         self.payloads = MemoryPayloads()
         self.signing_secrets = MemorySigningSecrets({OWNER: (SECRET, None, 0)})
         self.messages: list[Message] = []
@@ -152,7 +154,7 @@ class World:
         return System(
             jobs=Jobs(self, process),
             ledgers=Ledgers(self),
-            schedules=Schedules(self),
+            schedules=Schedules(self, process),
             messages=_Queue(self),
             payloads=_Payloads(self),
             web=_Web(self),
