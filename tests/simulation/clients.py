@@ -17,6 +17,7 @@ from chalicelib.service import control, read
 from chalicelib.service.erase import erase
 from chalicelib.service.submit import Submission, submit
 from tests.simulation.promises import require
+from tests.simulation.questions import STEPS, step_of
 from tests.simulation.world import OWNER, World
 
 WEBHOOK = Webhook("https://receiver.test/", tuple(sorted(TERMINAL)), "https://overtime.test")
@@ -42,6 +43,7 @@ PLANS = (  # what a task does, a letter a step: see `_act`
     "w" * 12 + "r",
     "owowowowowowr",
     "wcwcwcwcwcwcwcwcwcwcwcwcwcwcr",
+    *("sr", "qr", "wswqr", "uqr", "uwqsr", "qqr", "uqxuqr", "csqcr", "owqoqX"),
     *("mr", "wmwr", "mX", "cmcmr", "Mr", "wMlwr"),
 )
 PLANS_OF_CHILDREN = ("r", "r", "wr", "wwwwr", "xr", "X", "wwwwX", "wcwcwr", "owr", "wLr", "mr")
@@ -50,7 +52,9 @@ PLANS_OF_CHILDREN = ("r", "r", "wr", "wwwwr", "xr", "X", "wwwwX", "wcwcwr", "owr
 def script(world: World) -> Task:
     """A task that does what its params say, letter by letter."""
 
-    @task("script", max_attempts=3, timeout=30 * 24 * 3_600.0, backoff=4.0)
+    asks = {step_of(at): str for at in range(STEPS)}
+
+    @task("script", max_attempts=3, timeout=30 * 24 * 3_600.0, backoff=4.0, asks=asks)
     def run(job: Job, params: dict[str, Any]) -> Any:
         plan: str = params["plan"]
         record: JobRecord = getattr(job, "record")  # noqa: B009
@@ -90,6 +94,12 @@ def _act(world: World, job: Job, letter: str, at: int, params: dict[str, Any]) -
             found = job.map(f"map-{at}", "script", params.get("items", []), on_failure=failure)
             if found:
                 world.families.mapped(job, f"map-{at}", found)
+        case "s":
+            world.questions.sleeps(job, at)
+        case "q":
+            world.questions.asks(job, at)
+        case "u":
+            world.questions.gives_away_a_url(job, at)
         case "l":
             job.log(f"line {at}")
         case "x" if first_time or world.random.random() < 0.5:
@@ -157,6 +167,7 @@ def _client(
         run_at=run_at,
         cancel_after=cancel_after,
         webhook=webhook,
+        base="https://overtime.test",
     )
     process = world.process(name)
     system = world.system(process)
@@ -165,9 +176,10 @@ def _client(
         job_id = _submitted(world, system, asked)
         if job_id is None:
             return
-        for _ in range(count):
+        for _ in range(count + (params["plan"].count("q") if count else 0)):
             system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 70, 200)))
-            _meddle(world, system, name, _one_of_family(world, job_id))
+            target = _one_of_family(world, job_id)
+            _meddle(world, system, name, target, params["plan"])
 
     world.scheduler.start(process, live, delay=world.random.choice((0, 0, 10, 2_000)))
 
@@ -202,7 +214,7 @@ def _one_of_family(world: World, job_id: str) -> str:
     return world.random.choice(children)
 
 
-def _meddle(world: World, system: System, name: str, job_id: str) -> None:
+def _meddle(world: World, system: System, name: str, job_id: str, plan: str) -> None:
     actions: tuple[Callable[[], object], ...] = (
         lambda: control.cancel(system, OWNER, job_id),
         lambda: control.retry(system, OWNER, job_id),
@@ -210,8 +222,11 @@ def _meddle(world: World, system: System, name: str, job_id: str) -> None:
         lambda: read.get(system, OWNER, job_id),
         lambda: read.events(system, OWNER, job_id, 20, ""),
         lambda: world.audience.watch(system, name, OWNER, job_id),
+        lambda: world.questions.answer(system, OWNER, job_id),
     )
-    number = world.random.choice((0, 0, 1, 1, 1, 2, 3, 4, 5, 5, 5))
-    world.scheduler.note(("cancel", "retry", "erase", "look", "look at events", "watch")[number])
+    asked = (6,) * 8 if "q" in plan else ()
+    number = world.random.choice((0, 0, 1, 1, 1, 2, 3, 4, 5, 5, 5, *asked))
+    acts = ("cancel", "retry", "erase", "look", "look at events", "watch", "answer")
+    world.scheduler.note(acts[number])
     with contextlib.suppress(ClientError, Unavailable):  # the client is told, and lets it be
         actions[number]()

@@ -23,6 +23,7 @@ from tests.simulation.defects import MUTANTS, Mutant, fits
 from tests.simulation.family_defects import FAMILIES
 from tests.simulation.promises import checks
 from tests.simulation.schedule_defects import SCHEDULES
+from tests.simulation.question_defects import QUESTIONS
 
 SAMPLES = 5  # searches a defect, each from seeds of its own
 SCENARIOS_AT_MOST = 4_000  # of one search
@@ -30,7 +31,9 @@ SCENARIOS_AT_MOST = 4_000  # of one search
 
 def main(names: list[str]) -> int:
     chosen = [
-        mutant for mutant in (*MUTANTS, *FAMILIES, *SCHEDULES) if not names or mutant.name in names
+        mutant
+        for mutant in (*MUTANTS, *FAMILIES, *SCHEDULES, *QUESTIONS)
+        if not names or mutant.name in names
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(scenarios_until_caught, chosen))

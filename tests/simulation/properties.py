@@ -31,6 +31,7 @@ WORKERS_VERBS = frozenset(
         Verb.CONTINUE,
         Verb.ACKNOWLEDGE_CANCEL,
         Verb.OPEN_MAP,
+        Verb.SLEEP,
         Verb.SUSPEND,
         Verb.ABANDON,
     }
@@ -259,7 +260,7 @@ class Watch:
         match verb:
             case Verb.CLAIM:
                 story.attempts += 1
-            case Verb.CONTINUE | Verb.SUSPEND:
+            case Verb.CONTINUE | Verb.SUSPEND | Verb.SLEEP:
                 story.attempts -= 1
             case Verb.RETRY:
                 story.attempts = 0

@@ -48,6 +48,7 @@ class Jobs:
                 self._world.watch.written(before, write, after, self._process)
                 self._world.families.written(before, write, after, self._process)
                 self._world.clockwork.written(before, write, after)
+                self._world.questions.written(before, write, after)
                 self._world.audience.written(before, after)
                 self._world.overtake(self._process, after.id)
                 self._world.watch.told(before, after, self._jobs.records)
@@ -89,6 +90,7 @@ class Jobs:
             stored = self._jobs.store_once(record, step, result, expires_at)
             current = self._jobs.records.get(record.id)
             self._world.watch.step_stored(record, step, stored, current)
+            self._world.questions.stored(record, step)
             return stored
 
         return self._world.call(f"jobs.store_once {step}", effect, writes=record.id)

@@ -8,6 +8,7 @@ from tests.aws import ROOT
 from tests.simulation.defects import MUTANTS, fits
 from tests.simulation.family_defects import FAMILIES
 from tests.simulation.faults import KINDS, Scenario
+from tests.simulation.question_defects import QUESTIONS
 from tests.simulation.run import simulate
 from tests.simulation.schedule_defects import SCHEDULES
 
@@ -34,5 +35,5 @@ def test_the_scenarios_have_every_kind_of_fault() -> None:
 
 
 def test_every_planted_defect_has_its_place_in_the_source() -> None:
-    mutants = (*MUTANTS, *FAMILIES, *SCHEDULES)
+    mutants = (*MUTANTS, *FAMILIES, *SCHEDULES, *QUESTIONS)
     assert [one.name for one in mutants if not fits(one, ROOT / "chalicelib")] == []

@@ -40,6 +40,7 @@ from tests.simulation.clockwork import Clockwork
 from tests.simulation.families import Families
 from tests.simulation.faults import Scenario
 from tests.simulation.properties import Watch
+from tests.simulation.questions import Questions
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.store import Jobs, Ledgers, Schedules
 
@@ -76,6 +77,7 @@ class World:
         self.audience = Audience(self.jobs.records)
         self.families = Families(self)
         self.clockwork = Clockwork(self)
+        self.questions = Questions(self)
         self.payloads = MemoryPayloads()
         self.signing_secrets = MemorySigningSecrets({OWNER: (SECRET, None, 0)})
         self.messages: list[Message] = []
