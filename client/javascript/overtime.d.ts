@@ -24,6 +24,8 @@ export interface Job {
   status: Status;
   /** Why a queued job waits. */
   wait_reason: string | null;
+  /** What it waits for: an answer to one of these questions, or a time. */
+  waits_for: { answers?: Question[]; until?: string } | null;
   progress: { percent: number; message: string } | null;
   /** null in lists, and when over 4 KiB. */
   params: unknown;
@@ -42,6 +44,16 @@ export interface Job {
   deadline: string;
   expires_at: string | null;
   links: Record<string, string>;
+}
+
+/** What a job asks. `JobHandle.answer` answers it. */
+export interface Question {
+  step: string;
+  prompt: string;
+  /** JSON Schema of the answer. */
+  schema: Record<string, unknown>;
+  url: string;
+  expires_at: string;
 }
 
 /** An entry of a job's history. */
@@ -66,6 +78,8 @@ export interface Task {
   max_attempts: number;
   /** In seconds, all attempts included. */
   timeout: number;
+  /** JSON Schemas of the answers that it may ask for, by step. */
+  asks: Record<string, Record<string, unknown>>;
 }
 
 /** A file that a job attached. */
@@ -176,6 +190,8 @@ export class JobHandle {
   cancel(options?: Abortable): Promise<Job>;
   /** Runs a failed or canceled job again. */
   retry(options?: Abortable): Promise<Job>;
+  /** Answers a question that the job asks; `waits_for` of the job shows it. */
+  answer(step: string, value: unknown, options?: Abortable): Promise<void>;
   /** Deletes a finished job with its params, result, artifacts and events. */
   erase(options?: Abortable): Promise<void>;
 }

@@ -22,8 +22,8 @@ from tests.aws import ROOT
 from tests.simulation.defects import MUTANTS, Mutant, fits
 from tests.simulation.family_defects import FAMILIES
 from tests.simulation.promises import checks
-from tests.simulation.schedule_defects import SCHEDULES
 from tests.simulation.question_defects import QUESTIONS
+from tests.simulation.schedule_defects import SCHEDULES
 
 SAMPLES = 5  # searches a defect, each from seeds of its own
 SCENARIOS_AT_MOST = 4_000  # of one search

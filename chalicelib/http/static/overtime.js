@@ -122,7 +122,7 @@ export class Client {
 
   /** Calls the API. `json` is undefined after a 204, a 304 and a status in `done`. */
   async _ask(method, path, { body, headers = {}, signal, done } = {}) {
-    const text = body && JSON.stringify(body);
+    const text = JSON.stringify(body); // undefined without a body
     const sent = text ? { ...headers, "Content-Type": "application/json" } : headers;
     const answer = await this._send(method, this.url + path, { headers: sent, body: text, signal, done });
     if (answer.json !== undefined || answer.status === 204 || answer.status >= 300) return answer;
@@ -270,6 +270,10 @@ export class JobHandle {
     return this._post("/retry", { headers, signal, done: [409, 412] });
   }
 
+  async answer(step, body, { signal } = {}) {
+    await this.client._ask("POST", `${this._path}/answers/${encodeURIComponent(step)}`, { body, signal });
+  }
+
   async erase({ signal } = {}) {
     await this.client._ask("DELETE", this._path, { signal, done: [404] });
   }
@@ -293,8 +297,7 @@ export class JobHandle {
 
   /**
    * Keeps a state that is newer than the known one. An answer is newer than what was known when its
-   * request was sent, whatever the service's clocks say; messages go by `updated_at`. Returns false
-   * for a message that cannot do without a read.
+   * request was sent; messages go by `updated_at`. False: only a read can tell what this message means.
    */
   _learn(job, answer = null) {
     const known = this.job;
@@ -433,10 +436,8 @@ function query(parts) {
 /** The service may name itself by another URL than the one that this client calls. */
 const cursorOf = (next) => (next ? new URL(next).searchParams.get("cursor") : undefined);
 
-function randomKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID wants https
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+const randomKey = () => // randomUUID wants https
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** Resolves after so many ms. Rejects with the signal's reason. */
 function sleep(ms, signal) {

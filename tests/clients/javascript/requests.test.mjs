@@ -267,3 +267,14 @@ test("a redirect to the bucket does not take the token along", async () => {
   assert.deepEqual(seen, ["Bearer secret", undefined]);
   for (const server of [bucket, api]) server.close();
 });
+
+for (const value of [{ approved: true }, "yes", 0, false, null]) {
+  test(`an answer is sent as ${JSON.stringify(value)}, and again while none came`, async () => {
+    const service = new Service();
+    service.faults = [lost, () => new Response(null, { status: 204 })];
+    assert.equal(await service.client().job("j1").answer("publish", value), undefined);
+    const asked = service.requests.map(({ method, path, body }) => [method, path, body]);
+    const sent = ["POST", "/jobs/j1/answers/publish", JSON.stringify(value)];
+    assert.deepEqual(asked, [sent, sent]);
+  });
+}

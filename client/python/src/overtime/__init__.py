@@ -23,7 +23,7 @@ from overtime.errors import (
     Unreachable,
     WrongResult,
 )
-from overtime.models import Artifact, Event, Job, JobError, Progress, Task
+from overtime.models import Artifact, Event, Job, JobError, Progress, Question, Task, WaitsFor
 from overtime.version import __version__
 
 __all__ = [
@@ -42,12 +42,14 @@ __all__ = [
     "NotOvertime",
     "OvertimeError",
     "Progress",
+    "Question",
     "Refused",
     "Task",
     "TimedOut",
     "TransferFailed",
     "Unavailable",
     "Unreachable",
+    "WaitsFor",
     "WrongResult",
     "__version__",
 ]

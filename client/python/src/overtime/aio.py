@@ -60,6 +60,9 @@ class AsyncJobHandle(Handle["AsyncClient"]):
     async def retry(self) -> Job:
         return self._seen(await self._client.driver.run(self._decide.retry(self._tracked)))
 
+    async def answer(self, step: str, value: Any) -> None:
+        await self._client.driver.run(self._decide.answer(self._tracked, step, value))
+
     async def erase(self) -> None:
         await self._client.driver.run(self._decide.erase(self._tracked))
 

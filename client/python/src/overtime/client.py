@@ -139,6 +139,11 @@ class JobHandle(Handle["Client"]):
         """Runs a failed or canceled job again."""
         return self._seen(self._client.driver.run(self._decide.retry(self._tracked)))
 
+    def answer(self, step: str, value: Any) -> None:
+        """Answers a question that the job asks; `job.waits_for` shows it. `value` may be all that
+        params may be, and any JSON. Raises Refused where it does not fit, or comes too late."""
+        self._client.driver.run(self._decide.answer(self._tracked, step, value))
+
     def erase(self) -> None:
         """Deletes the finished job with all that belongs to it."""
         self._client.driver.run(self._decide.erase(self._tracked))

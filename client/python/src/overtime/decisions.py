@@ -240,6 +240,12 @@ class Decisions:
             return (yield from self.refresh(tracked))
         return self._take(tracked, answer)
 
+    def answer(self, tracked: Tracked, step: str, value: Any) -> Steps[None]:
+        """The service takes the same answer again, so it may be repeated."""
+        path = f"/jobs/{tracked.id}/answers/{quote(step, safe='')}"
+        body = msgspec.Raw(msgspec.json.encode(plain(value)))  # a null is an answer too
+        yield from self.http.call("POST", path, body=body)
+
     def erase(self, tracked: Tracked) -> Steps[None]:
         path = f"/jobs/{tracked.id}"
         answer = yield from self.http.call("DELETE", path, accept=(404,))

@@ -34,6 +34,23 @@ class JobError(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job asks: `handle.answer(question.step, …)` answers it."""
+
+    step: str
+    prompt: str = ""
+    schema: dict[str, Any] = {}
+    """JSON Schema of the answer."""
+    url: str = ""
+    expires_at: datetime | None = None
+
+
+class WaitsFor(msgspec.Struct, frozen=True):
+    answers: list[Question] = []
+    until: datetime | None = None
+    """When a sleeping job goes on."""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job as it was when it was read."""
 
@@ -41,6 +58,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     status: Status
     wait_reason: str | None = None
+    waits_for: WaitsFor | None = None
     progress: Progress | None = None
     params: Any = None
     """None where they are over 4 KiB, and in lists."""

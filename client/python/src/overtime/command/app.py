@@ -8,6 +8,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from overtime.client import LOCAL, Client
@@ -200,6 +201,32 @@ def retry(job: str, /, *, common: Common = COMMON) -> int:
     """Run a failed or canceled job again."""
     with common.client() as client:
         show_job(client.job(job).retry(), common)
+    return DONE
+
+
+@app.command
+def answer(
+    job: str,
+    step: str,
+    value: Annotated[str, Parameter(name="JSON", allow_leading_hyphen=True)],
+    /,
+    *,
+    common: Common = COMMON,
+) -> int:
+    """Answer a question that a job asks. `status` shows it.
+
+    Parameters
+    ----------
+    value
+        The answer as JSON; text in double quotes.
+    """
+    try:
+        answer = msgspec.json.decode(value)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        said = f"The answer {value!r} is not JSON: {error}. Text needs quotes: '\"yes\"'"
+        raise Usage(said) from None
+    with common.client() as client:
+        client.job(job).answer(step, answer)
     return DONE
 
 

@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overtime.command.params import is_upload, kinds, members
-from overtime.models import Event, Job, Task
+from overtime.models import Event, Job, Question, Task
 
 STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running": "cyan"}
 
@@ -124,6 +124,7 @@ class Live:
         self.console = Console(stderr=True, highlight=False)
         self.bars = Progress(*columns, console=self.console, disable=not shown)
         self.uploads: dict[str, Any] = {}
+        self.asked: set[tuple[str, object]] = set()
         self.bar: Any = None
         self.shown = shown
 
@@ -142,6 +143,9 @@ class Live:
             self.bar = self.bars.add_task("", total=100)
         message = job.progress.message if job.progress else ""
         waiting = f"queued: {job.wait_reason}" if job.wait_reason else job.status
+        for one in job.waits_for.answers if job.waits_for else ():
+            waiting, message = f"asks {one.step}: {one.prompt}", ""
+            self.ask(job, one)
         percent = (
             100.0 if job.status == "succeeded" else job.progress.percent if job.progress else 0
         )
@@ -150,6 +154,13 @@ class Live:
         self.bars.update(
             self.bar, description=f"{clean(job.task)}: {text}{again}", completed=percent
         )
+
+    def ask(self, job: Job, question: Question) -> None:
+        """Once for each question."""
+        if self.shown and (key := (question.step, question.expires_at)) not in self.asked:
+            self.asked.add(key)
+            hint = f"To answer: overtime answer {job.id} {question.step} JSON"
+            self.console.print(Text(clean(f"{question.prompt} ({hint})")))
 
     def event(self, event: Event) -> None:
         if self.shown and (event.type == "log" or event.error):

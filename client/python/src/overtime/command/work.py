@@ -142,9 +142,13 @@ def show_job(job: Job, common: Common) -> None:
         return screen.show_json(as_object(job))
     error = f"{job.error.title}: {job.error.detail}" if job.error else ""
     message = job.progress.message if job.progress else job.wait_reason or ""
+    waits = job.waits_for
+    asks = [f"{one.step}: {one.prompt}" for one in waits.answers] if waits else []
+    sleeps = f"{waits.until.astimezone():%Y-%m-%d %H:%M:%S}" if waits and waits.until else ""
     rows = [
         ("job", job.id), ("task", job.task), ("status", job.status), ("done", percent(job)),
-        ("message", message), ("attempt", f"{job.attempt} of {job.max_attempts}"),
+        ("message", message), ("asks", "; ".join(asks)), ("goes on", sleeps),
+         ("attempt", f"{job.attempt} of {job.max_attempts}"),
         ("created", when(job)), ("error", error),
         ("files", ", ".join(one.name for one in job.artifacts)),
     ]  # fmt: skip
