@@ -17,7 +17,7 @@ from chalicelib.ports.stores import READ_AT_ONCE
 from chalicelib.ports.system import System
 from chalicelib.service import transition
 from chalicelib.service.control import called_off
-from chalicelib.service.ends import carry_out
+from chalicelib.service.ends import carry_out, note_end
 from chalicelib.service.erase import clear_away
 from chalicelib.service.run import Run
 
@@ -79,6 +79,8 @@ def admitted(system: System, record: JobRecord) -> JobRecord | None:
         return after
     if after.finished and _is_gone(parent, after):
         clear_away(system, after)
+    else:
+        note_end(system, after)
     return None
 
 

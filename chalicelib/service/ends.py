@@ -4,7 +4,6 @@ that completes the ledgers wakes its parent."""
 from __future__ import annotations
 
 from chalicelib.domain.job import JobRecord, Status
-from chalicelib.domain.writes import Verb
 from chalicelib.ports.system import System
 from chalicelib.service import ledgers, transition
 from chalicelib.service.transition import Decide
@@ -20,9 +19,8 @@ def carry_out(system: System, record: JobRecord, decide: Decide) -> JobRecord:
 
 
 def note_end(system: System, record: JobRecord) -> None:
-    """Of a child that has ended; nothing for any other job. A child whose parent did not wait for
-    it counts nowhere."""
-    if record.parent is None or not record.finished or record.history[-1].verb == Verb.ABANDON:
+    """Of a child that has ended; nothing for any other job, nor for one whose parent is gone."""
+    if record.parent is None or not record.finished or not record.visible(system.clock.now()):
         return
     [ledger] = ledgers.enter(system, [record])
     fails = record.parent.wakes and record.status is not Status.SUCCEEDED

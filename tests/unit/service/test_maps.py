@@ -11,11 +11,12 @@ import pytest
 from chalicelib.domain import children
 from chalicelib.domain.errors import JobHasParent
 from chalicelib.domain.handle import Job
-from chalicelib.domain.job import JobRecord
+from chalicelib.domain.job import JobRecord, Status
 from chalicelib.domain.task import task
 from chalicelib.memory.stores import MemoryLedgers
-from chalicelib.service import control, maps
+from chalicelib.service import control, ledgers, maps
 from chalicelib.service.erase import erase
+from chalicelib.service.submit import Submission, submit
 from chalicelib.tasks import PermanentError
 from chalicelib.testing import OWNER, Bench, Done
 from tests.unit.harness import delivered
@@ -368,3 +369,16 @@ def test_a_child_may_end_no_later_than_its_parent() -> None:
     [book], [child] = of_kind(bench, "book"), of_kind(bench, "page")
     assert child.deadline == book.deadline
     assert child.expires_at == book.deadline + book.retention
+
+
+def test_a_child_that_may_not_run_any_more_counts_as_canceled() -> None:
+    """Its message came after its parent's end, and before the job that cancels the rest."""
+    bench = Bench(tasks=[page])
+    bench.tasks["book"] = task("book")(lambda job: len(job.map("pages", page, pages(2))))
+    book = submit(bench.system, Submission(owner=OWNER, task="book", params={})).job
+    record = delivered(bench, book)
+    control.cancel(bench.system, OWNER, book.id)
+    one, _ = of_kind(bench, "page")
+    assert delivered(bench, one).status == "canceled"
+    [found] = ledgers.read(bench.system, record, (record.maps or ())[0])
+    assert found.count(Status.CANCELED) == 1
