@@ -23,7 +23,17 @@ from overtime.errors import (
     Unreachable,
     WrongResult,
 )
-from overtime.models import Artifact, Event, Job, JobError, Progress, Question, Task, WaitsFor
+from overtime.models import (
+    Artifact,
+    Event,
+    Job,
+    JobError,
+    Progress,
+    Question,
+    Schedule,
+    Task,
+    WaitsFor,
+)
 from overtime.version import __version__
 
 __all__ = [
@@ -44,6 +54,7 @@ __all__ = [
     "Progress",
     "Question",
     "Refused",
+    "Schedule",
     "Task",
     "TimedOut",
     "TransferFailed",

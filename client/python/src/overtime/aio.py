@@ -13,6 +13,7 @@ from overtime.client import RETRY_FOR, Base, Handle, Options
 from overtime.decisions import OnEvent, OnProgress, Tail, Tracked, query_of
 from overtime.drive import AsyncDriver
 from overtime.models import Artifact, Event, Job, Status, Task
+from overtime.schedules import AsyncSchedules, Plans
 from overtime.steps import OnBytes
 from overtime.transfers import File, Files, OnUpload
 
@@ -75,6 +76,7 @@ class AsyncClient(Base):
     ) -> None:
         super().__init__(url, token, retry_for=retry_for)
         self.driver = AsyncDriver(self.url)
+        self.schedules = AsyncSchedules(Plans(self.decisions.http), self.driver)
 
     async def submit(
         self, task: str, params: Any = None, files: Files | None = None, **options: Unpack[Options]

@@ -15,6 +15,7 @@ from overtime.decisions import Decisions, OnEvent, OnProgress, Tail, Tracked, qu
 from overtime.drive import SyncDriver
 from overtime.exchange import Exchange, checked_token, checked_url
 from overtime.models import Artifact, Event, Job, Status, Task
+from overtime.schedules import Plans, Schedules
 from overtime.steps import OnBytes
 from overtime.transfers import File, Files, OnUpload
 
@@ -157,6 +158,7 @@ class Client(Base):
     ) -> None:
         super().__init__(url, token, retry_for=retry_for)
         self.driver = SyncDriver(self.url)
+        self.schedules = Schedules(Plans(self.decisions.http), self.driver)
 
     def submit(
         self, task: str, params: Any = None, files: Files | None = None, **options: Unpack[Options]

@@ -107,6 +107,38 @@ class Task(msgspec.Struct, frozen=True):
     """Seconds, all attempts together."""
 
 
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """It submits jobs by the clock."""
+
+    name: str
+    cron: str
+    timezone: str
+    task: str
+    params: dict[str, Any]
+    overlap: str
+    paused: bool
+    declared: bool
+    """By the service's code: it cannot be changed by a client."""
+    next: list[datetime]
+    """The next moments, at most five."""
+    last_job: str | None = None
+    """The id of the latest job."""
+    missed: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What an edit sets."""
+        names = ("cron", "timezone", "task", "params", "overlap", "paused")
+        return {name: getattr(self, name) for name in names}
+
+
+class SchedulePage(msgspec.Struct):
+    schedules: list[Schedule]
+    next: str | None = None
+
+
 class JobPage(msgspec.Struct):
     jobs: list[Job]
     next: str | None = None

@@ -15,6 +15,7 @@ from overtime.client import LOCAL, Client
 from overtime.command import screen
 from overtime.command.config import Service, Usage, keep
 from overtime.command.params import find_task, meant
+from overtime.command.schedules import schedules
 from overtime.command.work import (
     DONE,
     NOT_ASKED,
@@ -44,6 +45,7 @@ app = App(
 app.register_install_completion_command(help="Install completion for your shell.")
 
 
+app.command(schedules)
 COMMON = Common()
 WORK = Work()
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"])]
