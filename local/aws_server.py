@@ -198,12 +198,25 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
     return form if len(form) <= FORM_BYTES else b"", again
 
 
+def _allow_batches_as_aws_does(iam: Any) -> None:
+    """A batch of messages needs `sqs:SendMessage` (SQS API Reference, SendMessageBatch). MiniStack
+    requires an action that AWS does not have."""
+    action_of: Callable[[Any], str | None] = iam._action_from_target
+
+    def action(headers: Any) -> str | None:
+        found = action_of(headers)
+        return "SendMessage" if found == "SendMessageBatch" else found
+
+    iam._action_from_target = action
+
+
 def main() -> None:
     parent_watchdog.hold()
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     sys.argv = ["ministack"]
     sys.path.pop(0)  # the project's own folder: its app.py is not MiniStack's to import
     ministack: Any = importlib.import_module("ministack.app")
+    _allow_batches_as_aws_does(importlib.import_module("ministack.core.iam_actions"))
     server = Server(ministack.app, file)
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:

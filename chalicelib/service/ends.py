@@ -25,6 +25,6 @@ def note_end(system: System, record: JobRecord) -> None:
     [ledger] = ledgers.enter(system, [record])
     fails = record.parent.wakes and record.status is not Status.SUCCEEDED
     if ledger.full or fails:
-        parent = system.jobs.read(record.parent.id)
-        if parent is not None and parent.uid == record.parent.uid:
-            look(system, parent)
+        for parent in system.jobs.read_many([record.parent.id]):
+            if parent.uid == record.parent.uid:
+                look(system, parent)

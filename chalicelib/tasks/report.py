@@ -16,7 +16,12 @@ import msgspec
 from chalicelib.tasks import Job, PermanentError, task
 from chalicelib.tasks.reporting.chart import BARS, chart
 from chalicelib.tasks.reporting.grouping import Groups, adder
-from chalicelib.tasks.reporting.params import ReportParams, ReportResult, columns_named
+from chalicelib.tasks.reporting.params import (
+    ReportManyParams,
+    ReportParams,
+    ReportResult,
+    columns_named,
+)
 from chalicelib.tasks.reporting.reading import Place, Records
 from chalicelib.tasks.reporting.writing import attach_table
 
@@ -54,6 +59,14 @@ def report(job: Job, params: ReportParams) -> ReportResult:
     begins with `=`, `+`, `-` or `@` as a formula: import these columns as text if others wrote
     the CSV.
     """
+    state = added_up(job, params)
+    job.progress(1, f"Writing {state.result.groups:,} groups")
+    write(job, params, state.groups)
+    return state.result
+
+
+def added_up(job: Job, params: ReportParams) -> State:
+    """The groups of the CSV. Goes on from the job's checkpoint."""
     if job.state:
         state = msgspec.convert(job.state, State)
         job.state = None  # at 100,000 groups, some 700 MB
@@ -83,9 +96,7 @@ def report(job: Job, params: ReportParams) -> ReportResult:
     result.groups, result.undecodable = len(state.groups.by_key), place.undecodable
     if not result.rows:
         explain_empty(job, state)
-    job.progress(1, f"Writing {result.groups:,} groups")
-    write(job, params, state.groups)
-    return result
+    return state
 
 
 def read_header(records: Iterator[list[str]], params: ReportParams, state: State) -> None:
@@ -115,7 +126,7 @@ def explain_empty(job: Job, state: State) -> None:
         job.log("The report is empty: the CSV has no row after the names of its columns.")
 
 
-def write(job: Job, params: ReportParams, groups: Groups) -> None:
+def write(job: Job, params: ReportParams | ReportManyParams, groups: Groups) -> None:
     columns = params.group_by + params.metrics
     rows = groups.rows(params.metrics)
     attach_table(job, "report", columns, ([*name, *values] for name, values in rows))

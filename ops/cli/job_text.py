@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from chalicelib.domain.events import Event, LogLine
 from chalicelib.domain.job import JobRecord, Stored
@@ -30,7 +31,10 @@ def as_json(job: JobRecord, events: Iterable[Event] | None = None) -> dict[str, 
     view = job_view(job, "", payloads=events is not None)
     own = {"owner": job.owner, "lane": job.lane, "due_at": _time(job.due_at)}
     listed = {} if events is None else {"events": list(map(event_view, events))}
-    return own | msgspec.structs.asdict(view) | listed
+    shown = {
+        name: value for name, value in msgspec.structs.asdict(view).items() if value is not UNSET
+    }
+    return own | shown | listed
 
 
 def as_text(job: JobRecord, events: Sequence[Event]) -> str:

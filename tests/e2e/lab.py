@@ -49,7 +49,7 @@ class Lab:
         finally:
             self.patience = IN_TIME
 
-    def submit(self, *do: str, lane: str = "default", **more: str) -> dict[str, Any]:
+    def submit(self, *do: str, lane: str = "default", **more: Any) -> dict[str, Any]:
         return self.client.submit(TASKS[lane], {"do": list(do), **more})
 
     def submit_told(

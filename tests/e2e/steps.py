@@ -15,6 +15,8 @@ class StepsParams:
     do: list[str] = field(default_factory=list)
     source: str = ""
     filler: str = ""
+    task: str = "steps"
+    inner: list[str] = field(default_factory=list)
 
 
 @task("steps")
@@ -41,6 +43,8 @@ def walk(job: Job, step: str, params: StepsParams) -> str:
         case "read":
             with job.open(params.source) as source:
                 return f"{len(source.read())} bytes"
+        case "map":
+            return f"{len(job.map('map', params.task, [{'do': params.inner}]))} children"
         case "secret":
             return f"{len(job.secret('third-party'))} characters"
         case "fail":

@@ -41,6 +41,14 @@ class Groups(msgspec.Struct):
         group = self.by_key[key] = Group(0, tuple(Numbers() for _ in range(columns)))
         return group
 
+    def merge(self, part: Mapping[str, Group]) -> None:
+        """Add the groups of another part, which has the same columns."""
+        for key, group in part.items():
+            mine = self.by_key.get(key) or self.add(name_of(key), key, len(group.columns))
+            mine.rows += group.rows
+            for numbers, others in zip(mine.columns, group.columns, strict=True):
+                self.grow(numbers.merge(others))
+
     def grow(self, by: int) -> None:
         self.memory += by
         if self.memory > MAX_MEMORY:

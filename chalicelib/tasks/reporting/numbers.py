@@ -66,6 +66,17 @@ class Numbers(msgspec.Struct, array_like=True, gc=False):
             usual = bool(count < 8 or count & (count - 1))  # else 8, 16, 32 ...
         return 0 if usual else self._settle()
 
+    def merge(self, other: Numbers) -> int:
+        """Add another part's numbers. Returns as `add`."""
+        if not other.cells:
+            return 0
+        self.low = min(self.low, other.low) if self.cells else other.low
+        self.high = max(self.high, other.high) if self.cells else other.high
+        self.cells += other.cells
+        self.whole += other.whole
+        self.floats.extend(other.floats)
+        return self._settle()
+
     def _settle(self) -> int:
         self.floats = exact(self.floats)
         bits = sum(n.bit_length() for n in (self.whole, self.low, self.high) if isinstance(n, int))

@@ -48,43 +48,80 @@ class Condition(msgspec.Struct):
         return bool(getattr(operator, self.op)(found, self.value))
 
 
+SourceName = Annotated[
+    str,
+    Meta(
+        description="The CSV: an upload's id, or a URL whose content stays as it is.",
+        examples=["upload:5f0c2f9e3b7d4c51a9e86d0b7a1c4e22", "https://example.com/flights.csv"],
+    ),
+]
+GroupBy = Annotated[list[Column], Meta(min_length=1, max_length=8, examples=[["carrier"]])]
+Metrics = Annotated[
+    list[Metric], Meta(min_length=1, max_length=16, examples=[["count", "mean(arr_delay)"]])
+]
+Where = Annotated[list[Condition], Meta(description="All must hold.", max_length=16)]
+Delimiter = Annotated[
+    str,
+    Meta(
+        pattern=r'^[^"\r\n]$',
+        max_length=1,
+        description="A first line such as `sep=;` in the file counts instead.",
+    ),
+]
+Encoding = Annotated[
+    Literal["utf-8", "iso-8859-1", "windows-1252"],
+    Meta(description="A byte order mark in the file counts instead; UTF-16 needs one."),
+]
+
+
 class ReportParams(msgspec.Struct):
     """`group_by` and `metrics` may have 1,000 bytes together, as JSON."""
 
-    source: Annotated[
-        str,
-        Meta(
-            description="The CSV: an upload's id, or a URL whose content stays as it is.",
-            examples=["upload:5f0c2f9e3b7d4c51a9e86d0b7a1c4e22", "https://example.com/flights.csv"],
-        ),
-    ]
-    group_by: Annotated[list[Column], Meta(min_length=1, max_length=8, examples=[["carrier"]])]
-    metrics: Annotated[
-        list[Metric], Meta(min_length=1, max_length=16, examples=[["count", "mean(arr_delay)"]])
-    ]
-    where: Annotated[list[Condition], Meta(description="All must hold.", max_length=16)] = []
-    delimiter: Annotated[
-        str,
-        Meta(
-            pattern=r'^[^"\r\n]$',
-            max_length=1,
-            description="A first line such as `sep=;` in the file counts instead.",
-        ),
-    ] = ","
-    encoding: Annotated[
-        Literal["utf-8", "iso-8859-1", "windows-1252"],
-        Meta(description="A byte order mark in the file counts instead; UTF-16 needs one."),
-    ] = "utf-8"
+    source: SourceName
+    group_by: GroupBy
+    metrics: Metrics
+    where: Where = []
+    delimiter: Delimiter = ","
+    encoding: Encoding = "utf-8"
 
     def __post_init__(self) -> None:
-        names = self.group_by + self.metrics
-        if len(set(names)) < len(names):
-            raise ValueError("group_by and metrics must not name a column of the report twice")
-        if (size := len(msgspec.json.encode(names))) > MAX_NAMES:
-            raise ValueError(
-                f"group_by and metrics are {size:,} bytes as JSON; the limit is {MAX_NAMES:,}, as"
-                " each row of report.json repeats them. Name fewer metrics, or shorter columns."
+        check_names(self.group_by + self.metrics)
+
+
+class ReportManyParams(msgspec.Struct):
+    """As of a report, with several CSVs that have the same columns."""
+
+    sources: Annotated[
+        list[SourceName],
+        Meta(min_length=1, max_length=1_000, description="500 may be uploads."),
+    ]
+    group_by: GroupBy
+    metrics: Metrics
+    where: Where = []
+    delimiter: Delimiter = ","
+    encoding: Encoding = "utf-8"
+
+    def __post_init__(self) -> None:
+        check_names(self.group_by + self.metrics)
+
+    def each(self) -> list[ReportParams]:
+        """The params of a report on each source."""
+        return [
+            ReportParams(
+                source, self.group_by, self.metrics, self.where, self.delimiter, self.encoding
             )
+            for source in self.sources
+        ]
+
+
+def check_names(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError("group_by and metrics must not name a column of the report twice")
+    if (size := len(msgspec.json.encode(names))) > MAX_NAMES:
+        raise ValueError(
+            f"group_by and metrics are {size:,} bytes as JSON; the limit is {MAX_NAMES:,}, as"
+            " each row of report.json repeats them. Name fewer metrics, or shorter columns."
+        )
 
 
 class ReportResult(msgspec.Struct):
@@ -100,6 +137,17 @@ class ReportResult(msgspec.Struct):
     not_a_number: Annotated[
         ByMetric, Meta(description="Cells left out: no numbers, or beyond the limits; by metric.")
     ] = {}
+
+    def merge(self, other: ReportResult) -> None:
+        """Add the counts of another part. `groups` stays: parts may share groups."""
+        for name in ("rows", "filtered", "ragged", "blank", "undecodable"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for mine, others in (
+            (self.missing, other.missing),
+            (self.not_a_number, other.not_a_number),
+        ):
+            for metric, count in others.items():
+                mine[metric] = mine.get(metric, 0) + count
 
 
 def parts(metric: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from tests.e2e.works import api, push, sweeper, workers
 
 WORKER: dict[tuple[str, str], Callable[[str], Work]] = {
     ("dynamodb:GetItem", "table"): workers.working("once"),
+    ("dynamodb:BatchGetItem", "table"): workers.mapping,
     ("dynamodb:PutItem", "table"): workers.working("once"),
     ("dynamodb:UpdateItem", "table"): workers.working(),
     ("dynamodb:BatchWriteItem", "table"): workers.keeping_lines,
@@ -49,6 +50,14 @@ WORKS: dict[tuple[str, str, str], Work] = {
     },
     **{(f"{lane}_worker", "sqs:SendMessage", lane): workers.trying_again(lane) for lane in TASKS},
     **{(f"{lane}_worker", "sqs:SendMessage", "webhooks"): workers.telling(lane) for lane in TASKS},
+    **{
+        (f"{lane}_worker", "sqs:SendMessage", other): workers.mapping(lane, other)
+        for lane in TASKS
+        for other in TASKS
+        if other != lane
+    },
+    ("webhooks_worker", "dynamodb:BatchGetItem", "table"): workers.canceling_children,
+    ("webhooks_worker", "dynamodb:PutItem", "table"): workers.canceling_children,
     ("webhooks_worker", "dynamodb:GetItem", "table"): workers.delivering,
     ("webhooks_worker", "dynamodb:UpdateItem", "table"): workers.delivering,
     ("webhooks_worker", "sqs:SendMessage", "webhooks"): workers.delivering_again,

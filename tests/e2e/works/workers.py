@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.e2e.lab import (
     SECRET,
+    TASKS,
     Act,
     Lab,
     Work,
@@ -119,5 +120,39 @@ def delivering_again(lab: Lab) -> Act:
     def act() -> None:
         lab.stage.invoke("webhooks_worker", delivery(message))
         expect(lab.stage.depth("webhooks"), before + 1)
+
+    return act
+
+
+def mapping(lane: str, children: str | None = None) -> Work:
+    """The children run in a lane of theirs, or in the parent's."""
+    theirs = children or lane
+
+    def prepare(lab: Lab) -> Act:
+        job = lab.submit("map", lane=lane, task=TASKS[theirs])
+        before = lab.stage.depth(theirs)
+
+        def act() -> None:
+            expect(lab.deliver(job, lane)["wait_reason"], "children")
+            expect(lab.stage.depth(theirs), before + 1)
+
+        return act
+
+    return prepare
+
+
+def canceling_children(lab: Lab) -> Act:
+    """Of a canceled parent. The child waits for one of its own."""
+    job = lab.submit("map", inner=["map"])
+    lab.deliver(job)
+    [child] = lab.client.get(f"/jobs/{job['id']}/children")["jobs"]
+    expect(lab.deliver(child)["wait_reason"], "children")
+    lab.forget_messages("webhooks")
+    expect(lab.client.call("POST", f"/jobs/{job['id']}/cancel").status, 200)
+    message = lab.stage.read_message("webhooks", "job")
+
+    def act() -> None:
+        lab.stage.invoke("webhooks_worker", delivery(message))
+        expect(lab.client.job(child)["status"], "canceled")
 
     return act
