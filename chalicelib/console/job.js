@@ -1,9 +1,13 @@
 // A job's page: how it goes, what it was given, what came of it, and what can be done to it.
+import { Children } from "./children.js";
 import { Badge, bytes, Confirm, Copy, duration, Failure, FINAL, Json, Loading, ms, Progress, Time, Title, useNow, WAITS_FOR } from "./parts.js";
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
 import { client, read, request, useLoaded } from "./session.js";
 import { Timeline } from "./timeline.js";
 import { Waits } from "./waits.js";
+
+const PAUSE = 2_000; // ms between reads while children run: push does not tell how many have ended
+const CASCADE = 60_000; // ms in which the children of a job that has ended are canceled, mostly
 
 /** The job as it is now, and from now on. Returns [handle, job, error, again]. */
 function useJob(id) {
@@ -16,9 +20,18 @@ function useJob(id) {
     const follow = async () => {
       for await (const state of handle.updates({ signal: control.signal })) setJob(state);
     };
+    const look = async () => {
+      const { children, finished_at: end } = handle.job ?? {};
+      if (document.hidden || !children?.live || (end && Date.now() - ms(end) > CASCADE)) return;
+      await handle.refresh({ signal: control.signal }).then(setJob, () => {}); // the banner tells
+    };
     setError(null);
     follow().catch((failure) => control.signal.aborted || setError(failure));
-    return () => control.abort();
+    const timer = setInterval(look, PAUSE);
+    return () => {
+      control.abort();
+      clearInterval(timer);
+    };
   }, [handle, count]);
   return [handle, job, error, () => setCount((before) => before + 1)];
 }
@@ -64,13 +77,14 @@ function Found({ handle, job, error, again }) {
   const transitions = events.filter((event) => event.type === "transition");
   return html`<div class="stack">
     <div class="tight">
-      <p class="bar"><a href="#/">Jobs</a></p>
+      <p class="bar"><a href="#/">Jobs</a>${job.parent && html`<a href="#/jobs/${job.parent}">Parent <code>${job.parent.slice(0, 8)}</code></a>`}</p>
       <div class="bar"><${Title} name=${job.task} /><${Actions} handle=${handle} job=${job} again=${again} /></div>
       <p class="bar"><span role="status"><${Badge} job=${job} /></span><code>${job.id}</code><${Copy} text=${job.id} label="Copy id" /></p>
     </div>
     <${Failure} error=${error} again=${again} />
     <${Waits} job=${job} now=${now} again=${again} />
     <${Doing} job=${job} />
+    ${job.children && html`<${Children} job=${job} />`}
     ${job.error && html`<section class="note bad tight" aria-label="Error">
       <h2>${job.error.title}</h2><p>${job.error.detail}</p>${!isFinished && html`<p class="small">Attempt ${job.attempt} of ${job.max_attempts} failed.</p>`}</section>`}
     <section class="card stack" aria-labelledby="timeline"><h2 id="timeline">Timeline</h2>
@@ -182,7 +196,7 @@ function Actions({ handle, job, again }) {
       ${job.links.cancel && html`<button disabled=${busy || job.cancel_requested} onClick=${cancel}>Cancel</button>`}
       ${job.links.retry && html`<button class="main" disabled=${busy} onClick=${retry}>Retry</button>`}
       <a class="button" href="#/new/${encodeURIComponent(job.task)}?from=${job.id}">Submit again</a>
-      ${FINAL.has(job.status) && html`<button class="danger" disabled=${busy} onClick=${() => setAsking(true)}>Erase</button>`}
+      ${FINAL.has(job.status) && !job.parent && html`<button class="danger" disabled=${busy} onClick=${() => setAsking(true)}>Erase</button>`}
     </div>
     <${Failure} error=${error} />
     ${asking && html`<${Confirm} title="Erase this job?" action="Erase" onAnswer=${answered}

@@ -94,7 +94,7 @@ function useWatched(jobs, list) {
 }
 
 /** One job. It is drawn again only if it reads differently: there may be a thousand, and a clock. */
-class Row extends Component {
+export class Row extends Component {
   shouldComponentUpdate({ job, age, took }) {
     return job !== this.props.job || age !== this.props.age || took !== this.props.took;
   }
@@ -110,7 +110,7 @@ class Row extends Component {
   }
 }
 
-function tookOf({ started_at: began, finished_at: ended }, now) {
+export function tookOf({ started_at: began, finished_at: ended }, now) {
   return began ? duration((ended ? ms(ended) : now) - ms(began)) : "";
 }
 

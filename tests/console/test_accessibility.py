@@ -34,6 +34,8 @@ def jobs(run: Run) -> dict[str, str]:
     for waits, sleep in (("asks", 0), ("sleeps", 3_000)):
         ends[waits] = submitted(run, {"sleep": sleep}, "trial-ask")
         run.wait_for(lambda waits=waits: run.get(f"/jobs/{ends[waits]}")["waits_for"])
+    ends["family"] = submitted(run, {"ends": ["succeed", "fail", "back off"]}, "trial-family")
+    run.wait_for(lambda: (run.get(f"/jobs/{ends['family']}")["children"] or {}).get("failed"))
     return ends
 
 
@@ -117,7 +119,7 @@ def test_no_view_is_wider_than_the_window(
         "/#/schedules",
         "/#/schedule",
         "/#/new/trial",
-        *(f"/#/jobs/{jobs[one]}" for one in ("back off", "asks")),
+        *(f"/#/jobs/{jobs[one]}" for one in ("back off", "asks", "family")),
         "/docs",
     ):
         page.goto("about:blank")

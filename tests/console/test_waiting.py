@@ -1,4 +1,4 @@
-"""Jobs that wait, in Chromium: questions are answered by a form."""
+"""Jobs that wait, in Chromium: questions are answered by a form, and children are shown."""
 
 from __future__ import annotations
 
@@ -100,3 +100,43 @@ def test_a_sleep_says_when_it_ends(run: Run, opened: Open) -> None:
     job = submit(run, "trial-ask", {"sleep": 3_000})
     page = opened(f"/#/jobs/{job}")
     expect(page.get_by_text(re.compile("It sleeps, and goes on at .*, in 4"))).to_be_visible()
+
+
+def test_children_are_a_grid_that_fills_and_a_failed_one_is_reached(run: Run, opened: Open) -> None:
+    job = submit(run, "trial-family", {"ends": ["succeed", "fail", "succeed"], "steps": 8})
+    page = opened(f"/#/jobs/{job}")
+    grid = page.get_by_role("img", name=re.compile("^3 children"))
+    expect(grid).to_have_accessible_name("3 children: 3 not finished")
+    expect(grid).to_have_accessible_name("3 children: 2 succeeded, 1 failed")
+    expect(status_of(page)).to_have_text("succeeded")
+    section = page.get_by_role("region", name="Children")
+    expect(section.get_by_role("listitem").locator(".badge")).to_have_count(3)
+    section.get_by_label("Status").select_option("failed")
+    row = section.get_by_role("list", name=re.compile("^Children")).get_by_role("link")
+    expect(row).to_have_count(1)
+    row.click()
+    expect(status_of(page)).to_have_text("failed")
+    page.get_by_role("link", name="Parent").click()
+    expect(page.get_by_role("heading", name="trial-family")).to_be_focused()
+
+
+def test_twenty_thousand_children_are_a_few_shapes_and_one_failure_is_seen(
+    run: Run, opened: Open
+) -> None:
+    job = submit(run, "trial-family", {"ends": ["succeed"]})
+    run.wait_for(lambda: run.get(f"/jobs/{job}")["finished_at"])
+    counts = {"total": 20_000, "live": 9_999, "succeeded": 10_000, "failed": 1, "canceled": 0}
+    state = run.get(f"/jobs/{job}") | {"children": counts}
+    page = opened("/docs")
+    page.route(f"{run.url}/jobs/{job}", lambda route: route.fulfill(json=state))
+    page.goto(f"{run.url}/#/jobs/{job}")
+    grid = page.get_by_role("img", name="20,000 children: 10,000 succeeded, 1 failed")
+    expect(grid).to_be_visible()
+    expect(page.get_by_text("A square stands for 20 children.")).to_be_visible()
+    areas = grid.evaluate(
+        """grid => Object.fromEntries(['succeeded', 'failed', 'live'].map(kind => [kind,
+          [...grid.querySelectorAll(`[fill="url(#${kind})"]`)].reduce((sum, one) =>
+            sum + one.width.baseVal.value * one.height.baseVal.value / 100, 0)]))"""
+    )
+    assert areas == {"succeeded": 500, "failed": 1, "live": 499}
+    assert grid.locator("*").count() < 40

@@ -1,5 +1,5 @@
 """Tasks for tests of the console: one with params of every kind, progress in steps, and an end as
-asked; and one that sleeps and asks."""
+asked; one that sleeps and asks; and one with children."""
 
 from __future__ import annotations
 
@@ -73,3 +73,15 @@ def ask(job: Job, params: AskParams) -> dict[str, object]:
         job.sleep("first", params.sleep)
     answer = job.ask("publish", prompt="Publish `12` pages?", timeout=3_600)
     return {"approved": answer.approved, "by": answer.by}
+
+
+class FamilyParams(msgspec.Struct):
+    ends: list[Literal["succeed", "fail", "back off"]]
+    steps: int = 1
+
+
+@task("trial-family")
+def family(job: Job, params: FamilyParams) -> int:
+    """Run a child for each end."""
+    items = [TrialParams(end, end, params.steps) for end in params.ends]
+    return len(job.map("parts", trial, items))

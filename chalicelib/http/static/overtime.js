@@ -197,7 +197,7 @@ export class JobHandle {
     try {
       for (;;) {
         if (now() >= due) {
-          const inSilence = due > 0 && push.live.has(this.id);
+          const inSilence = due > 0 && push.live.has(this.id) && !this.job.children?.live; // counts are not pushed
           const known = this.job;
           due = Infinity; // a message that comes meanwhile may set it to 0
           const after = await this._read(signal);
@@ -302,7 +302,7 @@ export class JobHandle {
   _learn(job, answer = null) {
     const known = this.job;
     if (!answer) {
-      if (!known || FINAL.has(job.status)) return false; // messages leave out params and result
+      if (!known || known.children || job.wait_reason === "children" || FINAL.has(job.status)) return false;
       if (job.updated_at === known.updated_at) return looksOf(job) === looksOf(known);
       job = { ...job, params: known.params };
     }

@@ -51,7 +51,10 @@ export function json(body, status = 200, headers = {}) {
   return new Response(body === null ? null : JSON.stringify(body), { status, headers: given });
 }
 
-/** Has two jobs, j1 and j2, that go through `states`: [seconds from the start, what changes]. */
+/**
+ * Has two jobs, j1 and j2, that go through `states`: [seconds from the start, what changes]. A third entry marks a
+ * change that is not pushed, and changes no record: a child has ended.
+ */
 export class Service {
   clock = new Clock();
   requests = []; // all that came, answered or not
@@ -73,10 +76,11 @@ export class Service {
 
   begin(states) {
     const began = this.clock.time;
-    this.history = states.map(([seconds, changes], index) => {
+    let updated_at;
+    this.history = states.map(([seconds, changes, isQuiet], index) => {
       const at = began + seconds * 1_000;
-      const updated_at = new Date(at).toISOString();
-      return { at, tag: `"${this.retried}-${index}"`, job: { ...JOB, updated_at, ...changes } };
+      if (!isQuiet) updated_at = new Date(at).toISOString();
+      return { at, isQuiet, tag: `"${this.retried}-${index}"`, job: { ...JOB, updated_at, ...changes } };
     });
   }
 
@@ -198,13 +202,14 @@ class FakeSocket {
     this.push({ ...service.state.job, id: message.job });
     for (const one of service.history.filter(({ at }) => at > service.clock.time)) {
       await service.clock.sleep(one.at - service.clock.time);
-      if (!this.mute) this.push({ ...one.job, id: message.job });
+      if (!this.mute && !one.isQuiet) this.push({ ...one.job, id: message.job });
     }
   }
 
   push(job) {
     if (this.readyState !== 1) return;
-    const shown = { ...job, params: null, result: null };
+    const { children, ...told } = job;
+    const shown = { ...told, params: null, result: null };
     this.onmessage?.({ data: JSON.stringify({ type: "job.updated", job: shown }) });
   }
 

@@ -218,3 +218,24 @@ test("an abort ends the updates with its reason, also while they wait", async ()
   assert.equal(service.clock.time % 60_000, 5_000);
   assert.equal(live(service).readyState, 3);
 });
+
+const children = (live) => ({ total: 9, live, succeeded: 9 - live, failed: 0, canceled: 0 });
+const WAITS = { status: "queued", wait_reason: "children" };
+
+test("push leaves out counts of children, and shows the same as polling", async () => {
+  const over = { children: children(0) };
+  const states = [[0, progress(0)], [10, { ...WAITS, children: children(9) }], [50, { status: "queued", ...over }]];
+  for (const push of [true, false]) {
+    const service = new Service([...states, [60, { ...progress(50), ...over }], [70, { ...DONE, ...over }]]);
+    const seen = await collect(service.client({ push }).job("j1").updates());
+    assert.deepEqual(seen.map((job) => job.children?.live), [undefined, 9, 0, 0, 0]);
+  }
+});
+
+test("a count of children that a read finds is no sign of a dead connection", async () => {
+  const counts = [8, 7, 6, 5].map((live, index) => [40 + index * 30, { ...WAITS, children: children(live) }, true]);
+  const service = new Service([[0, progress(0)], [10, { ...WAITS, children: children(9) }], ...counts, [300, DONE]]);
+  const seen = await collect(service.client().job("j1").updates());
+  assert.deepEqual(seen.map((job) => job.children?.live), [undefined, 9, 8, 7, 6, 5, undefined]);
+  assert.equal(service.tickets, 1);
+});
