@@ -196,7 +196,12 @@ def authenticator(settings: Settings) -> Authenticator:
 def _session() -> Session:
     import botocore.session
 
-    return botocore.session.get_session()
+    from chalicelib.aws.models import FOLDER, TrimmedModels
+
+    session = botocore.session.get_session()
+    if FOLDER.is_dir():  # in a bundle
+        session.register_component("data_loader", TrimmedModels())
+    return session
 
 
 _clients: dict[str, Any] = {}

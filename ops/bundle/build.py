@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.bundle.contents import collect
+from ops.bundle.models import write_models
 from ops.bundle.trial_import import HERE, lint, try_bundle
 from ops.cli.stage import ROOT, Refusal, Stage
 from ops.template.compose import compose
@@ -89,6 +90,7 @@ def _generate(stage: Stage, environment: dict[str, str], file: Path) -> Template
 def code_for(code: Path, architecture: str) -> Path:
     """Fills the folder with what the zip of this architecture holds."""
     collect(code, architecture)
+    write_models(code / "chalicelib" / "aws" / "trimmed")
     _compile(code)
     return code
 
