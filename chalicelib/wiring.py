@@ -212,10 +212,15 @@ def client(service: str, endpoint: str | None = None) -> Any:
     """One client per service and process. botocore's own session starts faster than boto3's."""
     with _building:
         if service not in _clients:
+            import botocore
             from botocore.config import Config
 
             pushes = service == "apigatewaymanagementapi"
             config = Config(
+                # whole: otherwise botocore puts its own together twice for each request
+                user_agent=f"Botocore/{botocore.__version__} overtime/{__version__}",
+                # what is sent is built here, from checked input; a mistake is AWS's to refuse
+                parameter_validation=service not in ("dynamodb", "sqs"),
                 # seconds; with all retries they fit into API Gateway's 29; shorter for a push
                 connect_timeout=1 if pushes else 2,
                 read_timeout={"s3": 30, "apigatewaymanagementapi": 2}.get(service, 5),
