@@ -141,7 +141,8 @@ class ColdStarts:
     """Starts processes that have nothing to import from but a bundle and Lambda's own boto3."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        code = code_for(folder / "code", HERE)
+        code = folder / "code"
+        code_for(code, HERE, "tokens")
         shutil.copy(ROOT / "bench" / "sides" / "naive_app.py", code)
         subprocess.run(
             [sys.executable, "-m", "compileall", "-q", str(code / "naive_app.py")], check=True

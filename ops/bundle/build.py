@@ -20,6 +20,7 @@ from pathlib import Path
 from ops.bundle.contents import collect
 from ops.bundle.models import write_models
 from ops.bundle.trial_import import HERE, lint, try_bundle
+from ops.bundle.unused import leave_out_unused
 from ops.cli.stage import ROOT, Refusal, Stage
 from ops.template.compose import compose
 from ops.template.declared import Template, promised_environment
@@ -51,9 +52,13 @@ def build(stage: Stage) -> Bundle:
         architecture = generated["Resources"]["APIHandler"]["Properties"]["Architectures"][0]
         template = compose(stage, generated)
         code = Path(folder) / "code"
-        code_for(code, architecture)
+        auth = stage.environment["AUTH"]
+        if unused := code_for(code, architecture, auth):
+            print(f"  left out, since nothing imports them: {', '.join(unused)}")
         if sys.platform == "linux":
-            tried = code if architecture == HERE else code_for(Path(folder) / "tried", HERE)
+            tried = code
+            if architecture != HERE:
+                code_for(tried := Path(folder) / "tried", HERE, auth)
             try_bundle(tried, template, environment | stage.environment)
         else:
             print("  not imported here: Lambda's wheels are for Linux, which this is not")
@@ -87,12 +92,14 @@ def _generate(stage: Stage, environment: dict[str, str], file: Path) -> Template
     return generated
 
 
-def code_for(code: Path, architecture: str) -> Path:
-    """Fills the folder with what the zip of this architecture holds."""
+def code_for(code: Path, architecture: str, auth: str) -> list[str]:
+    """Fills the folder with what the zip of this architecture holds, and returns the names of the
+    requirements that a stage with this AUTH does not need."""
     collect(code, architecture)
+    unused = leave_out_unused(code, auth)
     write_models(code / "chalicelib" / "aws" / "trimmed")
     _compile(code)
-    return code
+    return unused
 
 
 def _compile(code: Path) -> None:

@@ -43,6 +43,9 @@ for handler in handlers:
     if not callable(getattr(importlib.import_module(module), name, None)):
         raise SystemExit(f"there is no function {handler}")
 
+if os.environ["AUTH"] == "jwt":
+    importlib.import_module("chalicelib.identity.oidc")
+
 if lines := importlib.import_module("chalicelib.tasks").broken_files():
     raise SystemExit("\\n".join(lines))
 declarations = importlib.import_module("chalicelib.service.declarations")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ops.bundle.models import OPERATIONS
 from ops.bundle.trial_import import HERE, lint
 from ops.cli.stage import Refusal
 from ops.template.declared import merged
@@ -22,10 +23,9 @@ MODULE_FLAGS = slice(4, 8)  # of a .pyc, PEP 552
 ELF_MACHINE = slice(18, 20)  # of a shared library
 ELF = {"arm64": b"\xb7\0", "x86_64": b"\x3e\0"}
 UNCHECKED_HASH = 0b01
-PACKAGES = (
-    *("chalice", "chalicelib", "msgspec", "PIL", "h11"),
-    *("jwt", "cryptography", "cffi", "pycparser"),
-)
+PACKAGES = ("chalice", "chalicelib", "msgspec", "PIL", "h11", "standardwebhooks")
+FOR_OPENID_CONNECT = ("jwt", "cryptography", "cffi", "pycparser")
+OPENID_CONNECT = {"AUTH": "jwt", "JWT_ISSUER": "https://example.com", "JWT_AUDIENCE": "jobs"}
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,16 @@ def archive(project: Project, built: str) -> Path:
 
 @pytest.fixture(scope="module")
 def names(archive: Path) -> list[str]:
+    return in_zip(archive)
+
+
+def in_zip(archive: Path) -> list[str]:
     with zipfile.ZipFile(archive) as bundle:
         return bundle.namelist()
+
+
+def tops(names: list[str]) -> set[str]:
+    return {name.partition("/")[0] for name in names}
 
 
 @pytest.fixture
@@ -67,9 +75,39 @@ def test_every_requirement_is_in_it_with_what_it_requires_itself(names: list[str
     assert "app.py" in names
 
 
+def test_what_only_openid_connect_needs_is_in_its_stages_alone(
+    quick: Project, built: str, names: list[str]
+) -> None:
+    assert "left out, since nothing imports them: PyJWT, cffi, cryptography, pycparser" in built
+    assert tops(names).isdisjoint(FOR_OPENID_CONNECT)
+    quick.configure(environment_variables=OPENID_CONNECT)
+    assert "left out" not in quick.run("ops.bundle", "dev").well()
+    assert tops(in_zip(quick.path("build/dev/bundle.zip"))) >= set(FOR_OPENID_CONNECT)
+
+
+def test_the_zip_is_no_larger_than_its_stage_needs(quick: Project) -> None:
+    zipped = quick.path("build/dev/bundle.zip")
+    quick.run("ops.bundle", "dev").well()
+    assert zipped.stat().st_size < 9.0e6  # bytes; most of it is Pillow
+    tasks = quick.path("chalicelib/tasks")
+    aside = quick.path("thumbnails")
+    (tasks / "thumbnails").rename(aside)
+    try:
+        assert "pillow" in quick.run("ops.bundle", "dev").well()
+    finally:
+        aside.rename(tasks / "thumbnails")
+    assert zipped.stat().st_size < 2.0e6
+
+
+def test_its_service_models_have_the_operations_that_are_called(names: list[str]) -> None:
+    folder = "chalicelib/aws/trimmed"
+    assert {f"{folder}/{service}/service-2.json" for service in OPERATIONS} <= set(names)
+    assert f"{folder}/endpoints.json" in names
+
+
 def test_nothing_of_tests_and_tools_is_in_it_nor_what_lambda_brings(names: list[str]) -> None:
-    tops = {name.partition("/")[0] for name in names}
-    assert not tops & {"tests", "local", "ops", "docs", ".chalice", "boto3", "botocore", "moto"}
+    others = {"tests", "local", "ops", "docs", ".chalice", "boto3", "botocore", "moto"}
+    assert tops(names).isdisjoint(others)
 
 
 def test_every_source_is_compiled_and_trusted_as_it_is(archive: Path, names: list[str]) -> None:
