@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.bundle.contents import collect
+from ops.bundle.import_times import DEFER, heavy_imports
 from ops.bundle.models import write_models
 from ops.bundle.trial_import import HERE, lint, try_bundle
 from ops.bundle.unused import leave_out_unused
@@ -63,6 +64,8 @@ def build(stage: Stage) -> Bundle:
         else:
             print("  not imported here: Lambda's wheels are for Linux, which this is not")
         _pack(code, archive)
+    for slow in heavy_imports():
+        print(f"  {slow}. {DEFER}")
     (out / "template.json").write_text(json.dumps(template, indent=1))
     lint(out / "template.json")
     return Bundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), template)

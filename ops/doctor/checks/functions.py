@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
+from ops.bundle.import_times import DEFER, HeavyImport
 from ops.doctor.findings import Finding, doubtful, fine, judged, wrong
 from ops.doctor.observed.functions import Account, Function, Source
 from ops.doctor.observed.resources import Queue
@@ -157,6 +158,13 @@ def logs(
                 "Set log_retention_in_days in .chalice/config.json and deploy.",
             ),
         )
+
+
+def imports_of_tasks(heavy_imports: list[HeavyImport]) -> Iterator[Finding]:
+    if not heavy_imports:
+        yield fine("task files import nothing that slows cold starts")
+    for slow in heavy_imports:
+        yield doubtful(str(slow), DEFER)
 
 
 def runtime(functions: Mapping[str, Function], today: date) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ops.bundle.import_times import HeavyImport, heavy_imports
 from ops.doctor.findings import CannotBeRead
 from ops.doctor.observed.base import Reading, listed, pages, part
 from ops.template.functions import TRACING
@@ -193,6 +194,11 @@ class FunctionsRead(Reading):
             raise CannotBeRead("`make run` may have been told another AUTH than config.json says")
         handler = self.functions.get("api_handler")
         return handler.environment.get("AUTH", "") if handler else ""
+
+    @part
+    def heavy_imports(self) -> list[HeavyImport]:
+        """Of the files here; `make deploy` sends them."""
+        return heavy_imports()
 
     def _function(self, client: Any, name: str, found: dict[str, Any]) -> Function:
         concurrency = client.get_function_concurrency(FunctionName=found["FunctionName"])

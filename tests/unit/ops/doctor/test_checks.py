@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ops.bundle.import_times import HeavyImport
 from ops.doctor import examine as doctor
 from ops.doctor.checks import access, functions, queues, storage
 from ops.doctor.examine import Check, every_check, examine
@@ -67,6 +68,7 @@ GREEN: dict[str, Any] = {
     "stranger": "401",
     "endpoint_types": ["REGIONAL"],
     "health": "200",
+    "heavy_imports": [],
 }
 """A stage to which nothing is wrong."""
 
@@ -177,6 +179,11 @@ RED: list[tuple[Check, Grade, dict[str, Any]]] = [
     (access.endpoint, Grade.WRONG, {"endpoint_types": ["EDGE"]}),
     (access.endpoint, Grade.WRONG, {"endpoint_types": []}),
     (access.alive, Grade.WRONG, {"health": "503"}),
+    (
+        functions.imports_of_tasks,
+        Grade.DOUBTFUL,
+        {"heavy_imports": [HeavyImport("pandas", 0.3, ["chalicelib/tasks/mine.py"])]},
+    ),
 ]
 
 
