@@ -15,7 +15,7 @@ from chalice import AuthResponse, Chalice, Rate, Response
 from chalice.app import AuthRequest, CloudWatchEvent, SQSEvent, WebsocketEvent
 from msgspec import UNSET
 
-from chalicelib import __version__, wiring
+from chalicelib import __version__, service, wiring
 from chalicelib.domain.job import Artifact, Stored
 from chalicelib.http import answers, console, family, frames, operations, questions
 from chalicelib.http.access import access_lines
@@ -30,8 +30,8 @@ from chalicelib.mcp.endpoint import endpoint
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import answers as questioning
-from chalicelib.service import control, erase, read, subscribe, sweeper, tickets, uploads, worker
 from chalicelib.service import family as children
+from chalicelib.service import read, tickets, uploads
 from chalicelib.service.schedules import Schedules
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import LOCAL, ByAppSync, ByWebSocket, read_settings
@@ -178,7 +178,7 @@ def cancel_job(job_id: str) -> Response:
     with its next heartbeat.
     """
     call = current_call()
-    job = control.cancel(system(), call.owner, job_id)
+    job = service.control.cancel(system(), call.owner, job_id)
     return answers.canceled(call, *read.until_finished(system(), job, call.wait_until))
 
 
@@ -190,13 +190,14 @@ def retry_job(job_id: str) -> Response:
     """
     call = current_call()
     is_unchanged = partial(answers.is_unchanged, call)
-    return answers.show_job(call, control.retry(system(), call.owner, job_id, is_unchanged), 202)
+    job = service.control.retry(system(), call.owner, job_id, is_unchanged)
+    return answers.show_job(call, job, 202)
 
 
 @route(operations.ERASE_JOB)
 def erase_job(job_id: str) -> Response:
     """Delete a finished job with its params, result, artifacts and events."""
-    erase.erase(system(), current_call().owner, job_id)
+    service.erase.erase(system(), current_call().owner, job_id)
     return Response("", status_code=204)
 
 
@@ -265,12 +266,13 @@ def webhooks_worker(event: SQSEvent) -> None:
 
 
 def work(event: SQSEvent) -> None:
-    worker.process_messages(system(), [m.body for m in event], ends_at(event, system().clock))
+    until = ends_at(event, system().clock)
+    service.worker.process_messages(system(), [message.body for message in event], until)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
 def sweep(event: CloudWatchEvent) -> None:
-    sweeper.sweep(system(), ends_at(event, system().clock) - 5_000)  # ms, to end by itself
+    service.sweeper.sweep(system(), ends_at(event, system().clock) - 5_000)  # ms, to end by itself
 
 
 if isinstance(settings.transport, ByWebSocket):
@@ -279,20 +281,20 @@ if isinstance(settings.transport, ByWebSocket):
     @app.on_ws_connect()
     @answered
     def websocket_connect(event: WebsocketEvent) -> Response:
-        subscribe.connect(system(), event.connection_id, frames.ticket_in(event.to_dict()))
+        service.subscribe.connect(system(), event.connection_id, frames.ticket_in(event.to_dict()))
         return Response("")
 
     @app.on_ws_message()
     def websocket_message(event: WebsocketEvent) -> None:
-        subscribe.receive(system(), event.connection_id, frames.message_in(event.to_dict()))
+        service.subscribe.receive(system(), event.connection_id, frames.message_in(event.to_dict()))
 
     @app.on_ws_disconnect()
     def websocket_disconnect(event: WebsocketEvent) -> None:
-        subscribe.disconnect(system(), event.connection_id)
+        service.subscribe.disconnect(system(), event.connection_id)
 
 
 if isinstance(settings.transport, ByAppSync):
 
     @app.lambda_function(name="authorize_push")
     def authorize_push(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return frames.may(subscribe.is_allowed(system(), **frames.operation_in(event)))
+        return frames.may(service.subscribe.is_allowed(system(), **frames.operation_in(event)))

@@ -19,7 +19,6 @@ from chalicelib.service import transition
 from chalicelib.service.control import called_off
 from chalicelib.service.ends import carry_out, note_end
 from chalicelib.service.erase import clear_away
-from chalicelib.service.run import Run
 
 ORPHANED = Problem(
     type="/problems/parent-ended",
@@ -32,6 +31,8 @@ ORPHANED = Problem(
 def cancel_children(job: Job, params: CascadeParams) -> None:
     """Cancel the children of an ended job that are of its generation or an older one. A client may
     have retried the job since: the children that its new run has adopted stay."""
+    from chalicelib.service.run import Run  # which the API does not need
+
     assert isinstance(job, Run)
     system = job.system
 

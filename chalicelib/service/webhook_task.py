@@ -4,6 +4,7 @@ Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks)."""
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from standardwebhooks import Webhook
 
@@ -14,7 +15,9 @@ from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.retry import retry_after
 from chalicelib.domain.task import task
 from chalicelib.domain.webhooks import LANE, PAUSES, TASK, TIME_LIMIT, WebhookParams, pause_seconds
-from chalicelib.service.run import Run
+
+if TYPE_CHECKING:
+    from chalicelib.service.run import Run
 
 TIMEOUT = 15.0  # seconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +38,8 @@ class NotWanted(PermanentError):
 @task(TASK, lane=LANE, max_attempts=len(PAUSES) + 1, timeout=TIME_LIMIT / SECOND)
 def send_webhook(job: Job, webhook: WebhookParams) -> dict[str, int]:
     """Post a webhook's body to its URL. Only the answer's status counts; its body is not read."""
+    from chalicelib.service.run import Run  # which the API does not need
+
     assert isinstance(job, Run)
     headers = signed(job, webhook.body)
     try:

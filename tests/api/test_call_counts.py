@@ -318,6 +318,16 @@ def test_importing_the_app_does_not_even_load_the_sdk() -> None:
     assert (heavy | for_schedules).isdisjoint(found)
 
 
+def test_the_api_does_not_load_what_only_a_worker_or_the_sweeper_needs() -> None:
+    found = printed("import app, sys; app.system().tasks(); print(*sorted(sys.modules))")
+    files = "control erase heartbeat run steps subscribe sweeper worker".split()
+    loaded = {name for name in files if f"chalicelib.service.{name}" in found}
+    assert loaded <= {"control", "erase"}  # a submit deletes what lies below its own id
+    assert not {"chalicelib.mcp.methods", "jwt", "cronsim", "tzdata"} & set(found)
+    ours = [name for name in found if name.startswith("chalicelib")]
+    assert len(ours) <= 140  # each costs up to half a millisecond of a cold start
+
+
 def test_a_submit_judges_a_webhooks_url_without_what_would_call_it() -> None:
     """The API never calls a third party, so its cold start does not pay for that."""
     code = (
