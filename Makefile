@@ -111,13 +111,13 @@ retry: app ## run a failed or canceled job of any owner again (STAGE=dev ID=…)
 	@$(BIN)/python -m ops.jobs retry "$$STAGE" "$$ID" $(if $(filter 1,$(YES)),--yes)
 
 webhook-secret: app ## sign OWNER=ada's webhooks with a new secret, shown once (STAGE=dev OVERLAP=24h)
-	@$(BIN)/python -m ops.webhook_secret "$$STAGE" "$$OWNER" --overlap="$$OVERLAP" $(if $(filter 1,$(YES)),--yes)
+	@$(BIN)/python -m ops.webhook_secret "$$STAGE" "$$OWNER" --overlap="$$OVERLAP" $(if $(filter 1,$(YES)),--yes) $(if $(filter 1,$(ANSWERS)),--answers)
 
 secret: app ## set NAME=stripe for job.secret("stripe"), asked for or from a pipe (STAGE=dev DELETE=1)
 	@$(BIN)/python -m ops.secret "$$STAGE" "$$NAME" $(if $(filter 1,$(DELETE)),--delete)
 
-rotate-secret: app ## seal cursors and tickets with a new secret (STAGE=dev OVERLAP=24h)
-	@$(BIN)/python -m ops.rotate_secret "$$STAGE" --overlap="$$OVERLAP" $(if $(filter 1,$(YES)),--yes)
+rotate-secret: app ## seal cursors and tickets with a new secret (STAGE=dev OVERLAP=24h), or answer URLs (ANSWERS=1)
+	@$(BIN)/python -m ops.rotate_secret "$$STAGE" --overlap="$$OVERLAP" $(if $(filter 1,$(YES)),--yes) $(if $(filter 1,$(ANSWERS)),--answers)
 
 token: app ## a token for jobs of OWNER=ada, shown once (STAGE=dev EXPIRES=90d LABEL=…)
 	@$(BIN)/python -m ops.tokens issue "$$STAGE" "$$OWNER" --expires="$$EXPIRES" --label="$$LABEL"

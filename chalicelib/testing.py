@@ -115,6 +115,7 @@ class Bench:
             tasks=lambda: self.tasks,
             held=MemoryHeldRequests(),
             secrets=MemorySecrets(),
+            answer_secrets=MemorySecrets(),
             signing_secrets=MemorySigningSecrets(),
             task_secrets=lambda: task_secrets,
             in_parallel=in_order,

@@ -68,12 +68,19 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
     from chalicelib.aws.ledgers import Ledgers
     from chalicelib.aws.payloads import Payloads
     from chalicelib.aws.schedules_table import SchedulesTable
-    from chalicelib.aws.secrets import Secrets
+    from chalicelib.aws.secrets import ANSWER_SECRET, STAGE_SECRET, Secrets
     from chalicelib.aws.signing_secrets import SigningSecrets
     from chalicelib.domain.seals import SECRET_BYTES
     from chalicelib.outbound.guard import Guard
 
     shards = Shards(due=settings.due_shards, owner=settings.owner_shards)
+    secrets_at = functools.partial(
+        Secrets,
+        functools.partial(client, "dynamodb"),
+        settings.table,
+        functools.partial(secrets.token_bytes, SECRET_BYTES),
+        RealClock().now,
+    )
     runtime = (settings.aws_lambda_runtime_api,) if settings.aws_lambda_runtime_api else ()
     return System(
         jobs=JobsTable(
@@ -90,12 +97,8 @@ def system_with(settings: Settings, client: Callable[..., Any]) -> System:
         random=random.random,
         tasks=functools.partial(tasks, settings.stage == LOCAL),
         held=HeldRequests(functools.partial(client, "dynamodb"), settings.table),
-        secrets=Secrets(
-            functools.partial(client, "dynamodb"),
-            settings.table,
-            new_id=functools.partial(secrets.token_bytes, SECRET_BYTES),
-            now=RealClock().now,
-        ),
+        secrets=secrets_at(STAGE_SECRET),
+        answer_secrets=secrets_at(ANSWER_SECRET),
         signing_secrets=SigningSecrets(functools.partial(client, "dynamodb"), settings.table),
         task_secrets=functools.partial(_task_secrets, settings, client),
         in_parallel=in_threads,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 STAGE_SECRET = key("stage", "secret")
+ANSWER_SECRET = key("answers", "secret")
 FIRST = "value"  # never changes: ids are derived from it
 
 
@@ -28,6 +29,7 @@ class Secrets:
     table: str
     new_id: Callable[[], bytes]  # 256 random bits
     now: Callable[[], int]  # epoch milliseconds
+    place: Item = field(default_factory=lambda: STAGE_SECRET)
     _known: StageSecret | None = field(default=None, init=False, repr=False)
     _read_at: int = field(default=0, init=False)
 
@@ -55,7 +57,7 @@ class Secrets:
             try:
                 self.client().update_item(
                     TableName=self.table,
-                    Key=STAGE_SECRET,
+                    Key=self.place,
                     UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
                     ConditionExpression=f"#first = :first AND {unchanged}",
                     ExpressionAttributeNames={"#first": FIRST, **{f"#{n}": n for n in values}},
@@ -84,7 +86,7 @@ class Secrets:
         """The stage's secret; None if the stage has not needed one yet."""
         with unavailable("jobs table"):
             answer = self.client().get_item(
-                TableName=self.table, Key=STAGE_SECRET, ConsistentRead=True
+                TableName=self.table, Key=self.place, ConsistentRead=True
             )
         return _secret(answer["Item"]) if "Item" in answer else None
 
@@ -93,7 +95,7 @@ class Secrets:
         with unavailable("jobs table"):
             answer = self.client().update_item(
                 TableName=self.table,
-                Key=STAGE_SECRET,
+                Key=self.place,
                 UpdateExpression="SET #first = if_not_exists(#first, :fresh)",
                 ExpressionAttributeNames={"#first": FIRST},
                 ExpressionAttributeValues={":fresh": {"B": self.new_id()}},

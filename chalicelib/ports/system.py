@@ -51,6 +51,7 @@ class System:
     tasks: Tasks
     held: HeldRequests
     secrets: SecretStore
+    answer_secrets: SecretStore  # seal the URLs of `job.answer_url`: workers may read only these
     signing_secrets: SigningSecrets
     task_secrets: Callable[[], TaskSecrets]  # built when a task first reads a secret
     in_parallel: InParallel

@@ -38,7 +38,7 @@ def answer(system: System, owner: str, job_id: str, step: str, value: Any) -> No
 def answer_sealed(system: System, sealed: str, value: Any) -> None:
     """As `answer`, for the question whose URL `job.answer_url` has sealed. Reads nothing before
     the seal is verified."""
-    named = unseal_question(system.secrets.for_seals(), sealed)
+    named = unseal_question(system.answer_secrets.for_seals(), sealed)
     now = system.clock.now()
     record = system.jobs.read(named.job) if named and named.until > now else None
     if named is None or record is None or record.uid != named.uid or not record.visible(now):

@@ -124,7 +124,7 @@ class Steps:
         if base is None:
             raise PermanentError("job.answer_url needs the API's URL: set PUBLIC_URL.")
         with self.interrupts.shielded():
-            secrets = self.system.secrets.for_seals()
+            secrets = self.system.answer_secrets.for_seals()
         return f"{base}/answers/{seal_question(secrets, self.record, question)}"
 
     def _asked(self, step: str, timeout: float) -> tuple[Any, Question, Reply | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chalicelib.domain.task import LANES
+
 BY_KEY = (  # of an item; those that write may return what was there
     "dynamodb:GetItem",
     "dynamodb:BatchGetItem",
@@ -29,11 +31,13 @@ WHOLE = (
     "dynamodb:CreateBackup",
 )
 TABLE = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${App}-${Stage}-jobs"
+LANES_OF_TASKS = tuple(lane for lane in LANES if lane != "webhooks")
 READ, MAKE = ("dynamodb:GetItem",), ("dynamodb:GetItem", "dynamodb:UpdateItem")
 # What each partition holds, and what functions need of it.
 USES: dict[str, dict[str, tuple[str, ...]]] = {
     "tokens": {"authorize": READ},
     "stage": {"api_handler": MAKE, "websocket_connect": READ, "authorize_push": READ},
+    "answers": {"api_handler": MAKE, **{f"{lane}_worker": MAKE for lane in LANES_OF_TASKS}},
     "webhook-secrets": {"api_handler": READ, "webhooks_worker": READ},
 }
 

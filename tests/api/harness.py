@@ -231,6 +231,7 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Service:
         tasks=lambda: tasks,
         beating=beating_when_told,
         secrets=MemorySecrets(),  # as in a warm process, which has read the stage's own
+        answer_secrets=MemorySecrets(),
         signing_secrets=MemorySigningSecrets(),
     )
     client = Client(app_module.app, stage_name="local", project_dir=str(ROOT))

@@ -394,10 +394,10 @@ def test_a_url_outlives_a_rotation_of_the_secret_while_the_old_one_is_valid(
     service: Service,
 ) -> None:
     called = Callback(service)
-    [first] = service.system.secrets.for_seals()
-    service.replace(secrets=MemorySecrets(seals=(b"second", b"first")))
+    [first] = service.system.answer_secrets.for_seals()
+    service.replace(answer_secrets=MemorySecrets(seals=(b"second", b"first")))
     assert is_problem(called.calls_back(), 404, "not-found")
-    service.replace(secrets=MemorySecrets(seals=(b"second", first)))
+    service.replace(answer_secrets=MemorySecrets(seals=(b"second", first)))
     assert called.calls_back().status_code == 204
 
 

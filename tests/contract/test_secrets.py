@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
-from chalicelib.aws.secrets import Secrets
+from chalicelib.aws.secrets import ANSWER_SECRET, Secrets
 from chalicelib.domain.job import DAY, MINUTE
 from chalicelib.domain.seals import KNOWN_AFTER, REREAD_AFTER
 from tests.aws import counted
@@ -32,6 +33,13 @@ def test_every_process_has_the_same_secret(stores: Stores) -> None:
 def test_the_first_secret_that_is_made_stays(tables: Stores) -> None:
     assert tables.secrets(lambda: b"the first").for_ids() == b"the first"
     assert tables.secrets(lambda: b"the second").for_ids() == b"the first"
+
+
+def test_the_secret_of_answer_urls_is_another(tables: Stores) -> None:
+    stage = process(tables, [0])
+    answers = replace(stage, place=ANSWER_SECRET, new_id=lambda: b"of answers")
+    assert (stage.for_ids(), answers.for_ids()) == (b"the first", b"of answers")
+    assert answers.for_seals() == (b"of answers",)
 
 
 def test_of_processes_that_race_all_get_what_the_fastest_made(tables: Stores) -> None:

@@ -166,6 +166,7 @@ class World:
             tasks=self._registered,
             held=MemoryHeldRequests(),
             secrets=MemorySecrets(),
+            answer_secrets=MemorySecrets(),
             signing_secrets=self.signing_secrets,
             task_secrets=MemoryTaskSecrets,
             in_parallel=in_order,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import botocore.session
 import pytest
 from moto import mock_aws
 
-from chalicelib.aws.secrets import Secrets
+from chalicelib.aws.secrets import ANSWER_SECRET, Secrets
 from chalicelib.domain.job import DAY, HOUR
 from chalicelib.domain.seals import KNOWN_AFTER, StageSecret
 from ops import rotate_secret
@@ -86,3 +87,17 @@ def test_a_command_that_comes_second_changes_nothing(
     monkeypatch.setattr(Secrets, "read", lambda self: stale)
     with pytest.raises(Refusal, match="Another command has just rotated the secret"):
         rotate_secret.main(["dev"])
+
+
+def test_the_secret_of_answer_urls_is_rotated_by_itself(
+    stage_secret: Secrets, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_answers = replace(stage_secret, place=ANSWER_SECRET, new_id=lambda: b"of answers")
+    of_answers.for_ids()
+    stage_secret.for_ids()
+    before = stored(stage_secret)
+    rotate_secret.main(["dev", "--answers", "--overlap", "30d"])
+    found = stored(of_answers)
+    assert (found.before, found.before_until) == (b"of answers", found.newest_from + 30 * DAY)
+    assert stored(stage_secret) == before
+    assert "overtime-dev seals answer URLs with a new secret" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from chalicelib.aws.secrets import STAGE_SECRET
+from chalicelib.aws.secrets import ANSWER_SECRET, STAGE_SECRET
 from chalicelib.aws.signing_secrets import SECRETS
 from chalicelib.aws.tokens_table import TOKENS
 from ops.template.policies import read_policies
@@ -53,13 +53,17 @@ def denied(function: str, partition: str) -> set[str]:
 
 
 ANY = "ForAnyValue:StringEquals"
-SECRET = (TOKENS, SECRETS, STAGE_SECRET["pk"]["S"])
+ANSWERS = ANSWER_SECRET["pk"]["S"]
+SECRET = (TOKENS, SECRETS, STAGE_SECRET["pk"]["S"], ANSWERS)
 EVERY = {ANY: {"dynamodb:LeadingKeys": list(SECRET)}}  # a denial without a condition
 NEEDED = {
     (TOKENS, "authorize"): {"GetItem"},
     (STAGE_SECRET["pk"]["S"], "api_handler"): {"GetItem", "UpdateItem"},  # it makes it
     (STAGE_SECRET["pk"]["S"], "websocket_connect"): {"GetItem"},
     (STAGE_SECRET["pk"]["S"], "authorize_push"): {"GetItem"},
+    (ANSWERS, "api_handler"): {"GetItem", "UpdateItem"},
+    (ANSWERS, "default_worker"): {"GetItem", "UpdateItem"},
+    (ANSWERS, "heavy_worker"): {"GetItem", "UpdateItem"},
     (SECRETS, "api_handler"): {"GetItem"},
     (SECRETS, "webhooks_worker"): {"GetItem"},
 }
