@@ -53,6 +53,7 @@ def _facts(job: JobRecord) -> Iterator[str]:
         "status": f"{_status(job)}, attempt {job.attempt} of {job.max_attempts}",
         "created": _time(job.created_at),
         "not before": None if job.finished else _time(job.not_before),
+        "waits for": _waits_for(job),
         "started": _time(job.started_at),
         "updated": _time(job.updated_at),
         "finished": _time(job.finished_at),
@@ -93,8 +94,20 @@ def _status(job: JobRecord) -> str:
     return f"{job.status} (cancel requested)" if canceling else str(job.status)
 
 
+def _waits_for(job: JobRecord) -> str | None:
+    """The step for which it stopped running; the status says of what kind it is."""
+    wait = job.wait
+    if wait is None or job.wait_reason is not wait.reason:
+        return None
+    prompt = f": {wait.prompt}" if wait.prompt else ""
+    until = f" (until {rfc3339(wait.until)})" if wait.until is not None else ""
+    return f"{wait.step}{prompt}{until}"
+
+
 def _note(job: JobRecord) -> str:
-    """Why the last attempt failed, or how far a run is."""
+    """What it waits for, why the last attempt failed, or how far a run is."""
+    if waits_for := _waits_for(job):
+        return waits_for
     if job.error:
         return f"{job.error.title}: {job.error.detail}"
     running = None if job.finished else job.progress

@@ -15,12 +15,22 @@ from moto import mock_aws
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
 from chalicelib.domain.events import LogLine
-from chalicelib.domain.job import DAY, MINUTE, JobRecord, Progress, Status, Stored, Webhook
+from chalicelib.domain.job import (
+    DAY,
+    MINUTE,
+    JobRecord,
+    Progress,
+    Status,
+    Stored,
+    Wait,
+    WaitReason,
+    Webhook,
+)
 from chalicelib.domain.webhooks import webhook_job
 from ops import jobs
 from ops.cli.stage import ROOT, Refusal, Stage
 from tests.aws import ENVIRONMENT, counted, create_all
-from tests.records import failed, new_id, queued, running, stamp, succeeded
+from tests.records import failed, new_id, queued, running, stamp, succeeded, suspended
 
 NOW = time.time_ns() // 1_000_000
 EVIL = "\x1b[2J\x7f\u202e\U0001f600\nforged"
@@ -199,6 +209,16 @@ def test_a_job_is_shown_with_its_events_and_log(
     assert seen["owner"] == "ada"
     assert seen["params"] == {"rows": 12345678901234567890}
     assert len(seen["events"]) == 153
+
+
+def test_a_job_that_asks_shows_what_and_until_when(run: Run, stored: Store) -> None:
+    question = Wait("publish", WaitReason.ANSWER, 0, 1_800_000_000_000, "Publish 12 pages?")
+    job = stored(suspended(NOW, question))
+    shown = "publish: Publish 12 pages? (until 2027-01-15T08:00:00.000Z)"
+    assert f"\nwaits for  {shown}\n" in run("show", "dev", job.id)
+    [_, row] = run("list", "dev").splitlines()
+    assert "queued (answer)" in row
+    assert shown in row
 
 
 def test_the_delivery_of_a_webhook_is_shown_too(run: Run, stored: Store) -> None:
