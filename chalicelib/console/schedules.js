@@ -5,7 +5,7 @@ import { Confirm, Failure, Json, Loading, Title } from "./parts.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { initial, replaceFiles, resolve } from "./schema.js";
 import { call, client, read, useLoaded } from "./session.js";
-import { curlOf, Program } from "./snippets.js";
+import { Program, scheduleSnippets } from "./snippets.js";
 
 const PAUSE = 15_000; // ms between reads of the list
 const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -147,14 +147,14 @@ function Plan({ name, tasks, found: { schedule = {}, tag }, readAgain }) {
     setPlan(chosen ? { ...changed, params: initial(resolve(chosen.params, chosen.params), chosen.params, true) } : changed);
   };
   const { name: typed, ...body } = plan;
-  const path = name || typed || "NAME";
+  const shown = name || typed || "NAME";
   const save = async (event) => {
     event.preventDefault();
     setState({ busy: true });
     try {
       if (!name && await isTaken(typed)) throw taken(typed);
       const params = await replaceFiles(plan.params, (file) => client.upload(file));
-      await put(path, { ...body, params }, tag);
+      await put(shown, { ...body, params }, tag);
       location.hash = "#/schedules";
     } catch (failure) {
       setState({ error: failure });
@@ -167,7 +167,7 @@ function Plan({ name, tasks, found: { schedule = {}, tag }, readAgain }) {
       <${Failure} error=${error} again=${error?.status === 412 && readAgain} action="Load it as it is now" />
       <p class="bar"><button class="main" disabled=${busy}>${busy ? "Saving…" : "Save"}</button><a class="button" href="#/schedules">Cancel</a></p>
     </form>
-    <${Program} snippets=${{ curl: curlOf("PUT", pathOf(path), body) }} />
+    <${Program} snippets=${scheduleSnippets(shown, pathOf(shown), body)} />
   </div>`;
 }
 

@@ -38,15 +38,17 @@ function python({ task, params, run_at: at, webhook }, after) {
     after && `cancel_after=${literal(after)}`,
     webhook && `webhook=${literal(webhook, 1)}`,
   ].filter(Boolean);
+  const call = [literal(task), literal(params ?? {}, 1), ...options].join(",\n    ");
+  return pythonOf(`job = client.submit(\n    ${call},\n)\nprint(job.result())`, at && "from datetime import datetime");
+}
+
+function pythonOf(lines, imported) {
+  const imports = [needsToken && "import os", imported].filter(Boolean);
   const token = needsToken ? ', token=os.environ["TOKEN"]' : "";
-  const imports = [needsToken && "import os", at && "from datetime import datetime"].filter(Boolean);
   return `${imports.length ? `${imports.join("\n")}\n\n` : ""}from overtime import Client
 
 client = Client(${literal(base)}${token})
-job = client.submit(
-    ${[literal(task), literal(params ?? {}, 1), ...options].join(",\n    ")},
-)
-print(job.result())`;
+${lines}`;
 }
 
 /** A value as Python writes it. A file is uploaded where it stands. */
@@ -66,18 +68,45 @@ function literal(value, depth = 0) {
   return line.length < 60 && !line.includes("\n") ? line : `${open}\n${lines.map((one) => `${indent}${one},`).join("\n")}${end}${close}`;
 }
 
+function commandLine({ task, params }, after) {
+  return overtime(`run ${quoted(task)}`, paramWords(params), after && `--cancel-after ${quoted(after)}`);
+}
+
+const overtime = (command, ...options) =>
+  [`overtime ${command}`, ...options.flat().filter(Boolean), `--url ${quoted(base)}`, needsToken && '--token "$TOKEN"'].filter(Boolean).join(" \\\n  ");
+
 /** `name:=JSON` is exact; `name=text` is what people type. A list of one entry would be split at commas. */
-function commandLine({ task, params = {} }, after) {
-  const words = Object.entries(params).flatMap(([name, value]) => {
+function paramWords(params = {}) {
+  return Object.entries(params).flatMap(([name, value]) => {
     if (value === undefined) return [];
     const several = Array.isArray(value) ? value : [value];
     if (several.length && several.every((one) => one instanceof File)) return several.map((one) => `--file ${quoted(`${name}=${one.name}`)}`);
     const isTyped = Array.isArray(value) ? value.length > 1 && value.every(isWord) : isWord(value);
     return isTyped ? several.map((one) => `--param ${quoted(`${name}=${one}`)}`) : [`--param ${quoted(`${name}:=${JSON.stringify(value, named)}`)}`];
   });
-  if (after) words.push(`--cancel-after ${quoted(after)}`);
-  words.push(`--url ${quoted(base)}`, ...(needsToken ? ['--token "$TOKEN"'] : []));
-  return [`overtime run ${quoted(task)}`, ...words].join(" \\\n  ");
+}
+
+/** The same answer to a question. */
+export function answerSnippets(id, step, answer) {
+  return {
+    curl: curlOf("POST", `/jobs/${id}/answers/${step}`, answer),
+    Python: pythonOf(`client.job(${literal(id)}).answer(${literal(step)}, ${literal(answer)})`),
+    "Command line": overtime(`answer ${id} ${step} ${quoted(JSON.stringify(answer, named))}`),
+  };
+}
+
+/** The same schedule. Its params name uploads that exist: files are not uploaded here. */
+export function scheduleSnippets(name, path, plan) {
+  const { cron = "", timezone = "UTC", task = "TASK", params = {}, overlap = "skip", paused } = plan;
+  const kept = JSON.parse(JSON.stringify(params, named));
+  const words = [name, cron, task].map(literal).join(", ");
+  const pause = paused ? `\nclient.schedules.pause(${literal(name)})` : "";
+  const set = overtime(`schedules set ${[name, cron, task].map(quoted).join(" ")}`, `--zone ${quoted(timezone)}`, `--overlap ${overlap}`, paramWords(kept));
+  return {
+    curl: curlOf("PUT", path, plan),
+    Python: pythonOf(`client.schedules.put(\n    ${words},\n    ${literal(kept, 1)},\n    timezone=${literal(timezone)},\n    overlap=${literal(overlap)},\n)${pause}`),
+    "Command line": paused ? `${set}\n\n${overtime(`schedules pause ${quoted(name)}`)}` : set,
+  };
 }
 
 const isWord = (value) => typeof value === "number" || (typeof value === "string" && value !== "" && value === value.trim());

@@ -4,7 +4,7 @@ import { duration, Failure, ms, Text, Time } from "./parts.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { initial, replaceFiles, resolve } from "./schema.js";
 import { call, client } from "./session.js";
-import { curlOf, Snippets } from "./snippets.js";
+import { answerSnippets, Snippets } from "./snippets.js";
 
 const CLOSED = new Set([404, 409]); // another answer came first, or its time is over
 
@@ -66,6 +66,6 @@ function Question({ job, question, now, again, onEnd }) {
       <${Failure} error=${error} />
       <p class="bar"><button class="main" disabled=${busy}>${busy ? "Sending…" : "Answer"}</button></p>
     </form>
-    <details><summary>The same by a program</summary><${Snippets} id=${`snippet-${step}`} snippets=${{ curl: curlOf("POST", `/jobs/${job.id}${path}`, answer ?? null) }} /></details>
+    <details><summary>The same by a program</summary><${Snippets} id=${`snippet-${step}`} snippets=${answerSnippets(job.id, step, answer ?? null)} /></details>
   </section>`;
 }

@@ -4,7 +4,9 @@ neither fails nor complains."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from tests.deploy.project import Project
 from tests.smoke.test_make_run import Run, free_ports
 
 HERE = Path(__file__).parent
+CLIENT = os.environ | {"PYTHONPATH": str(ROOT / "client" / "python" / "src")}
 SEEN = 15_000  # milliseconds that a change may take to be seen
 expect.set_options(timeout=SEEN)
 
@@ -81,6 +84,13 @@ def opened(browser: Browser, run: Run) -> Iterator[Open]:
 def status_of(page: Page) -> Locator:
     """Of the job whose page it is."""
     return page.locator("main .badge").first
+
+
+def shell(name: str, snippet: str) -> list[str]:
+    """As a person would run it; `overtime` from its sources."""
+    if name == "Python":
+        return [sys.executable, "-c", snippet]
+    return ["bash", "-ec", f'overtime() {{ {sys.executable} -m overtime "$@"; }}\n{snippet}']
 
 
 def ports(run: Run) -> set[str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.aws import ROOT
-from tests.console.conftest import SEEN, Open, status_of
+from tests.console.conftest import CLIENT, SEEN, Open, shell, status_of
 from tests.smoke.test_make_run import Run
 
 HOSTILE = """<img src=x onerror="document.title='owned'">"'`&amp;{{x}}</script>"""
 TEXT = re.compile("^text ")
-CLIENT = os.environ | {"PYTHONPATH": str(ROOT / "client" / "python" / "src")}
 RUNNING = 3  # of a thousand jobs
 PROGRESS_SEEN = """() => { window.seen = new Set(); setInterval(() => {
   for (const bar of document.querySelectorAll('progress')) seen.add(bar.value); }, 20); }"""
@@ -104,13 +100,6 @@ def test_a_snippet_submits_what_the_form_says(
     params = run.get(f"/jobs/{made}")["params"]
     assert params.pop("source").startswith("upload:")
     assert params == {"text": "it's"}
-
-
-def shell(name: str, snippet: str) -> list[str]:
-    """As a person would run it; `overtime` from its sources."""
-    if name == "Python":
-        return [sys.executable, "-c", snippet]
-    return ["bash", "-ec", f'overtime() {{ {sys.executable} -m overtime "$@"; }}\n{snippet}']
 
 
 def test_a_job_is_canceled_retried_and_erased(run: Run, opened: Open) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import Open
+from tests.console.conftest import CLIENT, Open, shell
 from tests.smoke.test_make_run import Run
 
 PLAN: dict[str, Any] = {
@@ -119,3 +120,17 @@ def test_a_schedule_of_the_code_is_shown_and_not_edited(run: Run, opened: Open) 
     page.goto(f"{run.url}/#/schedules/new-year")
     expect(page.get_by_text("The code declares this schedule")).to_be_visible()
     expect(page.get_by_role("form")).to_have_count(0)
+
+
+@pytest.mark.parametrize("program", ["curl", "Python", "Command line"])
+def test_a_snippet_stores_the_schedule_of_the_form(
+    run: Run, opened: Open, name: str, program: str
+) -> None:
+    plan = PLAN | {"params": {"text": "it's", "steps": 2}, "paused": True}
+    assert run.call("PUT", f"/schedules/{name}", plan)[0] == 201
+    page = opened(f"/#/schedules/{name}")
+    page.get_by_role("tab", name=program).click()
+    text = page.get_by_role("tabpanel").locator("pre").inner_text()
+    assert run.call("DELETE", f"/schedules/{name}")[0] == 204
+    subprocess.run(shell(program, text), env=CLIENT, check=True, timeout=60)
+    assert {member: stored(run, name)[member] for member in plan} == plan

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.console.conftest import Open, status_of
+from tests.console.conftest import CLIENT, Open, shell, status_of
 from tests.smoke.test_make_run import Run
 
 ANSWER = {"approved": True, "by": "Ada"}
@@ -84,6 +86,21 @@ def test_another_answer_that_came_first_is_said_and_the_second_is_not_lost_in_si
     expect(page.get_by_text("'publish' has another answer")).to_be_visible()
     run.wait_for(lambda: run.get(f"/jobs/{job}")["finished_at"])
     assert run.get(f"/jobs/{job}")["result"] == ANSWER
+
+
+@pytest.mark.parametrize("name", ["curl", "Python", "Command line"])
+def test_a_snippet_gives_the_answer_of_the_form(run: Run, opened: Open, name: str) -> None:
+    job = asking(run)
+    page = opened(f"/#/jobs/{job}")
+    form = page.get_by_role("form", name="Answer to publish")
+    form.get_by_label(re.compile("^approved")).check()
+    form.get_by_label(re.compile("^by")).fill("it's")
+    page.get_by_text("The same by a program").click()
+    page.get_by_role("tab", name=name).click()
+    text = page.get_by_role("tabpanel").locator("pre").inner_text()
+    subprocess.run(shell(name, text), env=CLIENT, check=True, timeout=60)
+    run.wait_for(lambda: run.get(f"/jobs/{job}")["finished_at"])
+    assert run.get(f"/jobs/{job}")["result"] == {"approved": True, "by": "it's"}
 
 
 def test_a_question_that_is_answered_elsewhere_is_closed(run: Run, opened: Open) -> None:
