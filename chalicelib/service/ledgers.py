@@ -68,7 +68,4 @@ def _ended_unnoticed(
     chosen = (missing[start:] + missing[:start])[:LOOKED_AT]
     ids = (children.child_id(record.id, record.uid, known.step, index) for index in chosen)
     while batch := list(itertools.islice(ids, READ_AT_ONCE)):
-        for child in system.jobs.read_many(batch):
-            present = child.parent is not None and child.parent.generation == known.generation
-            if child.finished and present:
-                yield child
+        yield from (child for child in system.jobs.read_many(batch) if child.finished)

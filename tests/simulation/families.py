@@ -22,7 +22,7 @@ Key = tuple[str, str]
 CANCELS = (Verb.CANCEL, Verb.REQUEST_CANCEL)
 UNSUCCESSFUL = (Status.FAILED, Status.CANCELED)
 SOON = 60 * SECOND  # where nothing goes wrong; the first reminder comes later
-LATE = 30 * MINUTE  # once faults have stopped; a look is due each 15 minutes
+LATE = 22 * MINUTE  # once faults have stopped; a look is due each 15 minutes
 
 
 @dataclass

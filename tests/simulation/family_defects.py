@@ -56,18 +56,6 @@ FAMILIES = (
         "thorough=False)",
     ),
     Mutant(
-        "a look that starts at the first child each time",
-        "service/ledgers.py",
-        "    start = record.reminders * LOOKED_AT % len(missing)",
-        "    start = 0 * LOOKED_AT % len(missing)",
-    ),
-    Mutant(
-        "children of an older generation counted as of this one",
-        "service/ledgers.py",
-        "            if child.finished and present:\n",
-        "            if child.finished:\n",
-    ),
-    Mutant(
         "an end of a parent without the job that cancels its children",
         "service/transition.py",
         "    if cascades(after):\n",

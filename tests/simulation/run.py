@@ -55,7 +55,7 @@ def _quiet_and_short() -> Iterator[None]:
         (maps, "TEN", 1),
         (maps, "AT_ONCE", 2),
         (maps, "CHUNK", 2),
-        (ledgers, "LOOKED_AT", 2),
+        (ledgers, "LOOKED_AT", 5),
         (erase, "CHILDREN_A_VISIT", 1),
         (push, "CHANGE_AT_MOST", DAY),
     ]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from chalicelib.domain import children
+from chalicelib.domain.children import Ledger
 from chalicelib.domain.errors import JobHasParent
 from chalicelib.domain.handle import Job
-from chalicelib.domain.job import JobRecord, Status
+from chalicelib.domain.job import MINUTE, JobRecord, Status
 from chalicelib.domain.task import task
 from chalicelib.memory.stores import MemoryLedgers
 from chalicelib.service import control, ledgers, maps
@@ -168,6 +169,46 @@ def test_a_parent_whose_invocation_ends_while_it_submits_goes_on_from_its_cursor
     [book] = of_kind(bench, "book")
     assert "continue" in [entry.verb for entry in book.history]
     assert len(of_kind(bench, "page")) == 40
+
+
+def unnoticed(bench: Bench, count: int) -> JobRecord:
+    """A parent whose children have all ended, and none is in a ledger: their workers died then."""
+    held = tried_until_suspended(bench, count)
+    assert isinstance(bench.system.ledgers, MemoryLedgers)
+    sizes = {name: Ledger(size=one.size) for name, one in bench.system.ledgers.ledgers.items()}
+    for child in of_kind(bench, "page"):
+        delivered(bench, child)
+    bench.system.ledgers.ledgers = sizes
+    bench.jobs.records[held.id] = held
+    bench.queue.lanes.clear()
+    return held
+
+
+def tried_until_suspended(bench: Bench, count: int) -> JobRecord:
+    bench.tasks["book"] = task("book")(lambda job: len(job.map("pages", page, pages(count))))
+    record = submit(bench.system, Submission(owner=OWNER, task="book", params={})).job
+    return delivered(bench, record)
+
+
+def test_a_look_at_a_due_parent_finds_the_children_that_its_ledgers_miss() -> None:
+    bench = Bench(tasks=[page])
+    held = unnoticed(bench, 7)
+    while not bench.jobs.records[held.id].finished:
+        bench._go_on(bench.jobs.records[held.id])
+    assert bench.jobs.records[held.id].status == "succeeded"
+    assert bench.clock.time - held.updated_at < 5 * MINUTE
+
+
+def test_each_look_reads_further_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "LOOKED_AT", 3)
+    bench = Bench(tasks=[page])
+    held = unnoticed(bench, 7)
+    for live in of_kind(bench, "page")[:3]:  # as many as a look reads
+        bench.jobs.records[live.id] = replace(live, status=Status.RUNNING)
+    for _ in range(12):
+        bench._go_on(bench.jobs.records[held.id])
+    [ledger] = bench.system.ledgers.read(children.ledgers_of(held, "pages", 0, 7))
+    assert ledger.places == {3, 4, 5, 6}
 
 
 # ── a parent that a client runs again ──
