@@ -25,6 +25,7 @@ from chalicelib.telemetry.logs import bound
 logger = logging.getLogger(__name__)
 
 STEPS_A_VISIT = 10
+WITHOUT_TASK = "schedule_without_task"
 
 STOPPED = Problem(
     type="/problems/schedule-stopped",
@@ -40,7 +41,7 @@ def submit_due(system: System, schedule: ScheduleRecord) -> str:
             break
         after, moment = schedules.advanced(schedule, stamp(system))
         if moment is not None and not _submit(system, schedule, moment):
-            return "nothing"  # it stays due
+            return WITHOUT_TASK  # it stays due
         if not system.schedules.replace(schedule, after):
             # An edit came first, or another sweeper. An edit that stops the schedule has looked for
             # the job that waits: perhaps before it was submitted.
@@ -56,7 +57,7 @@ def _submit(system: System, schedule: ScheduleRecord, moment: int) -> bool:
     """False if this build of the code does not know the task: the next one may."""
     task = system.tasks().get(schedule.task)
     if task is None:
-        logger.error("schedule_without_task", extra={"text": schedule.task})
+        logger.error(WITHOUT_TASK, extra={"text": schedule.task})
         return False
     asked = Submission(owner=schedule.owner, task=task.name, params=None, run_at=moment)
     record = replace(

@@ -23,7 +23,7 @@ from chalicelib.service.declarations import store_declared
 from chalicelib.service.ends import carry_out
 from chalicelib.service.erase import clear_away
 from chalicelib.service.measures import log_fields
-from chalicelib.service.moments import submit_due
+from chalicelib.service.moments import WITHOUT_TASK, submit_due
 from chalicelib.telemetry.logs import bound
 from chalicelib.telemetry.metrics import Metric
 
@@ -47,9 +47,12 @@ def sweep(system: System, ends_at: int) -> Counter[str]:
     for partition in DuePartition:
         until = ends_at if partition is DuePartition.ERASE else others_end_at
         for record in _records(system, partition, until):
-            most_late = max(most_late, _late(record, system.clock.now()))
+            late = _late(record, system.clock.now())
             with bound(**_fields(record)):
-                done[_visit(system, record, lanes)] += 1
+                verb = _visit(system, record, lanes)
+            done[verb] += 1
+            if verb != WITHOUT_TASK:  # else its owner has to change it: that is no alarm
+                most_late = max(most_late, late)
     metrics = {
         Metric.OLDEST_DUE_SECONDS: most_late / SECOND,
         Metric.SWEEP_VISITS: done.total(),

@@ -9,11 +9,11 @@ SCHEDULES = (
         "a schedule that moves on before its job is submitted",
         "service/moments.py",
         "        if moment is not None and not _submit(system, schedule, moment):\n"
-        '            return "nothing"  # it stays due\n'
+        "            return WITHOUT_TASK  # it stays due\n"
         "        if not system.schedules.replace(schedule, after):\n",
         "        replaced = system.schedules.replace(schedule, after)\n"
         "        if moment is not None and not _submit(system, schedule, moment):\n"
-        '            return "nothing"  # it stays due\n'
+        "            return WITHOUT_TASK  # it stays due\n"
         "        if not replaced:\n",
     ),
     Mutant(

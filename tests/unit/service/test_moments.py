@@ -80,10 +80,12 @@ def test_a_sweeper_that_dies_between_its_two_writes_is_made_up_for(bench: Bench)
 def test_a_task_that_this_build_does_not_know_leaves_the_moment_to_the_next(bench: Bench) -> None:
     put(bench)
     del bench.tasks["nightly"]
-    assert swept(bench, at(8, 29)) == {"nothing": 1}
+    with lines() as logged:
+        assert swept(bench, at(9, 29)) == {"schedule_without_task": 1}
+    assert logged[-1]["OldestDueSeconds"] == 0, "its owner has to change it: that is no alarm"
     bench.tasks["nightly"] = nightly
-    swept(bench, at(8, 31))
-    assert moments(bench) == [at(8, 30)]
+    swept(bench, at(9, 31))
+    assert moments(bench) == [at(9, 30)]
 
 
 def test_an_error_in_one_schedule_does_not_stop_the_others(
