@@ -14,7 +14,6 @@ from typing import Any
 from chalicelib.domain.job import (
     HOUR,
     MINUTE,
-    SECOND,
     SUSPENDED,
     Artifact,
     DuePartition,
@@ -37,7 +36,6 @@ from chalicelib.domain.transitions import (
 )
 from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Verb, Write
 
-CLAIM_SLACK = 2 * SECOND  # clocks differ, and SQS counts its delays in whole seconds
 REMIND_AT_MOST = HOUR
 LOOK_AT_MOST = 15 * MINUTE  # between two looks at what a suspended job waits for
 CLAIMABLE = sorted(set(WaitReason) - SUSPENDED)
@@ -93,7 +91,7 @@ def claim(generation: int, lease_token: str, lease_until: int, now: int) -> Writ
     the sweeper then finds a dead worker at the deadline, not later.
     """
     same_generation = Is("generation", generation)
-    its_time_has_come = AtMost("not_before", now + CLAIM_SLACK)
+    its_time_has_come = AtMost("not_before", now)
     it_is_not_suspended = OneOf("wait_reason", CLAIMABLE)
     lease_ends_by_the_deadline = AtLeast("deadline", lease_until)
     return write(

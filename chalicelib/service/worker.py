@@ -57,6 +57,7 @@ from chalicelib.telemetry.metrics import Metric
 logger = logging.getLogger(__name__)
 
 
+WORTH_WAITING = 2 * SECOND  # for a job's time to come; SQS delays by whole seconds
 EXPECTED = (PermanentError, RetryLater, InvalidRequest, ConnectionError, TimeoutError)
 
 
@@ -139,10 +140,13 @@ def _claim(system: System, hint: Hint) -> JobRecord | None:
         if record.suspended:
             look(system, record, thorough=True)
             return None
-        if record.not_before > now + verbs.CLAIM_SLACK:
-            enqueue(system, record)  # the clocks of this worker and the queue differ
+        early = record.not_before - now  # the clocks of this worker and the queue differ
+        if early > WORTH_WAITING:
+            enqueue(system, record)
             return None
-        lease_until = min(lease_until, record.deadline)
+        if early > 0:
+            system.clock.sleep(early / SECOND)
+        lease_until = min(system.clock.now() + system.rules.lease, record.deadline)
     return None  # it changed three times meanwhile; the sweeper will send another message
 
 

@@ -192,8 +192,8 @@ MUTANTS = (
     Mutant(
         "an early message that is thrown away",
         "service/worker.py",
-        "            enqueue(system, record)  # the clocks of this worker and the queue differ\n",
-        "",
+        "        if early > WORTH_WAITING:\n            enqueue(system, record)\n",
+        "        if early > WORTH_WAITING:\n",
     ),
     Mutant(
         "a mark that comes before the subscription",

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status
 from chalicelib.domain.transitions import TABLE
-from chalicelib.domain.verbs import CLAIM_SLACK
 from chalicelib.domain.webhooks import TASK as WEBHOOK
 from chalicelib.domain.webhooks import wanted, webhook_job_id, webhook_job_ids
 from chalicelib.domain.writes import Verb, Write
@@ -280,7 +279,7 @@ class Watch:
             case Verb.EXPIRE:
                 require(before.deadline <= now, "a deadline is not early", "it had not passed")
             case Verb.CLAIM:
-                its_time = before.not_before <= now + CLAIM_SLACK
+                its_time = before.not_before <= now
                 require(its_time, "a job waits until its time", "it was claimed early")
             case Verb.RETRY:
                 times = (after.not_before, after.deadline - after.time_limit)

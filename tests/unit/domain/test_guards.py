@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import ConditionFailed
-from chalicelib.domain.job import DAY, SECOND, SUSPENDED, TERMINAL, JobRecord, Status, WaitReason
+from chalicelib.domain.job import DAY, SUSPENDED, TERMINAL, JobRecord, Status, WaitReason
 from chalicelib.domain.transitions import TABLE
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.memory.stores import MemoryJobs
@@ -68,7 +68,7 @@ GUARDS: dict[Verb, dict[str, Guard]] = {
         **QUEUED,
         **NO_CANCEL,
         "generation": exactly(0),
-        "not_before": at_most(NOW + 2 * SECOND),
+        "not_before": at_most(NOW),
         "deadline": at_least(NOW + LEASE),
         "wait_reason": among(*set(WaitReason) - SUSPENDED),
     },

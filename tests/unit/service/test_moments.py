@@ -47,6 +47,22 @@ def test_a_job_is_submitted_90_seconds_ahead_and_runs_at_the_moment(bench: Bench
     assert delivered(bench, job).status is Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("early", [1, 500, 2_000])
+def test_a_worker_whose_message_is_a_little_early_waits_for_the_moment(
+    bench: Bench, early: int
+) -> None:
+    put(bench)
+    swept(bench, at(8, 29))
+    [job] = jobs(bench)
+    bench.clock.time = at(8, 30) - early
+    began = []
+    bench.tasks["nightly"] = task("nightly")(lambda job: began.append(bench.clock.time))
+    done = delivered(bench, job)
+    assert done.status is Status.SUCCEEDED
+    assert done.started_at == at(8, 30)
+    assert began[0] >= at(8, 30)
+
+
 def test_each_moment_gives_one_job_however_many_sweeps_there_are(bench: Bench) -> None:
     put(bench, EVERY_MINUTE)
     for second in range(0, 600, 20):

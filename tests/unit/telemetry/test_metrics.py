@@ -157,12 +157,6 @@ def test_the_first_claim_tells_how_long_the_job_waited_since_it_might_run() -> N
     assert measured(claimed, Verb.CLAIM) == {Metric.WAIT_SECONDS: 4}
 
 
-def test_a_claim_within_the_slack_of_the_clocks_waited_nothing() -> None:
-    record = queued(not_before=NOW + 2 * SECOND)
-    claimed = verbs.claim(0, "token", NOW + LEASE, NOW).applied_to(record)
-    assert measured(claimed, Verb.CLAIM) == {Metric.WAIT_SECONDS: 0}
-
-
 def test_a_later_attempts_claim_is_no_wait() -> None:
     record = running()
     again = verbs.retry_later(record, later(record, 3), verbs.PendingOutput(), PROBLEM, NOW)
