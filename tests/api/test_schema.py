@@ -17,6 +17,7 @@ from moto import mock_aws
 import app as app_module
 from chalicelib.domain.job import DAY
 from chalicelib.memory.stores import MemoryJobs, MemorySecrets
+from chalicelib.tasks import Job, task
 from tests.api import gateway
 from tests.api.description import description
 from tests.api.harness import Context, Service, begin
@@ -51,9 +52,12 @@ class World:
         service.replace(jobs=MemoryJobs())  # moto's queries take longer with each job
         self.upload = service.upload(b"a picture")
         service.system.signing_secrets.replace("local", None, "whsec_c2VjcmV0", 0)
+        ended = (self.succeeded, self.large, self.failed, self.canceled)
         self.states: Iterator[Callable[[], str]] = itertools.cycle(
-            [self.queued, self.succeeded, self.large, self.failed, self.canceled, self.unknown]
+            [self.queued, *ended, self.asking, self.unknown]
         )
+        self.sealed = ""
+        service.does(task("album", asks={"publish": bool})(self.publishes))
 
     def queued(self) -> str:
         return self.service.submitted("echo", {"text": "x"})
@@ -72,6 +76,13 @@ class World:
         self.service.post(f"/jobs/{job_id}/cancel")
         return job_id
 
+    def publishes(self, job: Job) -> Any:
+        self.sealed = job.answer_url("publish", 3_600).rpartition("/")[2]
+        return job.ask("publish", prompt="Publish?", timeout=3_600)
+
+    def asking(self) -> str:
+        return self._done("album")
+
     def unknown(self) -> str:
         return "0" * 32
 
@@ -86,6 +97,11 @@ class World:
             case.path_parameters["job_id"] = next(self.states)()
             if "name" in case.path_parameters and len(case.path_parameters["name"]) % 2:
                 case.path_parameters["name"] = "half.txt"
+        if "step" in (case.path_parameters or {}):
+            case.path_parameters["step"], case.body = "publish", True
+        if "sealed" in (case.path_parameters or {}):
+            self.asking()
+            case.path_parameters["sealed"], case.body = self.sealed, True
         body = case.body if isinstance(case.body, dict) else {}
         if "schedule" in (case.path_parameters or {}):
             self.service.request("PUT", "/schedules/nightly", body=NIGHTLY)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from chalicelib.domain import verbs
 from chalicelib.domain.events import LogLine
 from chalicelib.domain.job import DAY, JobRecord
+from chalicelib.domain.steps import opened, reply
 from chalicelib.ports.stores import JobStore
 from tests.contract.conftest import Stores
 from tests.records import NOW, failed, new_id, queued, running, stamp
@@ -34,6 +35,15 @@ def test_steps_of_other_names_and_other_births_are_other_steps(jobs: JobStore) -
     jobs.store_once(job, "charge", "1", NOW + DAY)
     assert jobs.once(job, "charge again", NOW) is None
     assert jobs.once(replace(job, uid=new_id()), "charge", NOW) is None
+
+
+def test_facts_of_waiting_steps_are_apart_from_results_and_from_each_other(jobs: JobStore) -> None:
+    """A task's own steps cannot have these names."""
+    job, names = running(), [opened("ask"), opened("ask", 1), reply("ask", 0), reply("ask", 1)]
+    for name in ("ask", *names):
+        assert jobs.once(job, name, NOW + DAY) is None
+        assert jobs.store_once(job, name, f'"{len(name)}"', NOW + DAY) == f'"{len(name)}"'
+        assert jobs.store_once(job, name, '"another"', NOW + DAY) == f'"{len(name)}"'
 
 
 def test_a_step_read_near_its_end_is_kept_longer(stores: Stores) -> None:

@@ -19,12 +19,17 @@ class StepsParams:
     inner: list[str] = field(default_factory=list)
 
 
-@task("steps")
+@dataclass
+class Approval:
+    approved: bool
+
+
+@task("steps", asks={"publish": Approval})
 def steps(job: Job, params: StepsParams) -> list[str]:
     return [walk(job, step, params) for step in params.do]
 
 
-@task("heavy-steps", lane="heavy")
+@task("heavy-steps", lane="heavy", asks={"publish": Approval})
 def heavy_steps(job: Job, params: StepsParams) -> list[str]:
     return [walk(job, step, params) for step in params.do]
 
@@ -45,6 +50,13 @@ def walk(job: Job, step: str, params: StepsParams) -> str:
                 return f"{len(source.read())} bytes"
         case "map":
             return f"{len(job.map('map', params.task, [{'do': params.inner}]))} children"
+        case "sleep":
+            job.sleep("nap", 6)
+        case "url":
+            job.attach("url.txt", job.answer_url("publish", 600))
+        case "ask":
+            answer: Approval = job.ask("publish", prompt="Publish?", timeout=600)
+            return f"approved: {answer.approved}"
         case "secret":
             return f"{len(job.secret('third-party'))} characters"
         case "fail":

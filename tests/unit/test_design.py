@@ -58,8 +58,8 @@ def test_the_page_names_what_exists(name: str) -> None:
 
 
 def test_the_page_tells_each_path_in_five_lines() -> None:
-    paths = re.findall(r"^\*\*A (\w+)\*\*\n((?:\d\. .*\n)+)", PAGE, re.M)
+    paths = re.findall(r"^\*\*An? (\w+)\*\*\n((?:\d\. .*\n)+)", PAGE, re.M)
     assert [(name, len(lines.splitlines())) for name, lines in paths] == [
-        (name, 5) for name in ("submit", "message", "webhook", "sweep")
+        (name, 5) for name in ("submit", "message", "webhook", "answer", "sweep")
     ]
     assert len(NAMED) >= 20
