@@ -15,7 +15,7 @@ from tests.api.harness import BASE, Service, is_problem, pointers
 MEMBERS = set(
     "id task status wait_reason progress params result artifacts error attempt max_attempts "
     "cancel_requested created_at started_at finished_at updated_at next_attempt_at deadline "
-    "expires_at links".split()
+    "expires_at links waits_for parent children".split()
 )
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
