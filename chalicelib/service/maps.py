@@ -17,7 +17,7 @@ from chalicelib.domain import children, steps
 from chalicelib.domain.children import DESCENDANTS_AT_MOST, Child
 from chalicelib.domain.errors import LeaseLost, PermanentError
 from chalicelib.domain.handle import Named
-from chalicelib.domain.job import JobRecord, OpenMap, Status, Wait, WaitReason
+from chalicelib.domain.job import SECOND, JobRecord, OpenMap, Status, Wait, WaitReason
 from chalicelib.domain.task import Task
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Write
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 TEN = 10  # children that a thread stores before it sends their messages: as many as SQS takes
 AT_ONCE = 200  # children between two moments when the task can be interrupted
 CHUNK = 1_000  # children between two writes of the parent's record
+NOTE_EVERY = 2 * SECOND  # at the latest: a worker that dies has then stored little in vain
 
 
 class Maps:
@@ -81,7 +82,7 @@ class Maps:
 
     def _store(self, its: Items, before: OpenMap | None, wakes: bool) -> int:
         """Store all children that are not stored yet. Returns how many there are."""
-        current, count = before, 0
+        current, count, noted_at = before, 0, self.system.clock.now()
         if its.counted is not None:
             its.examine(before)
         texts = enumerate(its.texts())
@@ -92,10 +93,12 @@ class Maps:
                 current = self._open(its, current, wakes)
             if count <= current.stored:
                 continue
-            if start - current.stored >= CHUNK or count > current.reach:
+            late = self.system.clock.now() - noted_at >= NOTE_EVERY and start > current.stored
+            if late or start - current.stored >= CHUNK or count > current.reach:
                 room = min(start + CHUNK, children.room_for(self.record, current))
                 reach = current.reach if count <= current.reach else room
                 current = self._note(replace(current, stored=start, reach=reach))
+                noted_at = self.system.clock.now()
             if count > current.reach:
                 raise PermanentError(_too_many(its.step, count))
             self._store_some(Offspring(self.system, self.record, current, its.task), portion)

@@ -129,13 +129,15 @@ class Families:
         require(not left_names, "an erase leaves no ledger behind", f"{left_names}")
 
     def at_the_end(self) -> None:
-        for record in self._records.values():
-            if record.parent is not None and (record.parent.id, record.parent.uid) in self.erased:
-                require(
-                    not record.visible(self.world.scheduler.time),
-                    "an erase leaves no child behind",
-                    f"{record.id[-4:]} is still {record.status}",
-                )
+        now = self.world.scheduler.time
+        left = [
+            f"{record.id[-4:]} is still {record.status}"
+            for record in self._records.values()
+            if record.parent is not None
+            and (record.parent.id, record.parent.uid) in self.erased
+            and record.visible(now)
+        ]
+        require(not left, "an erase leaves no child behind, zombies included", f"{left}")
 
     # ── what must hold ──
 

@@ -62,12 +62,6 @@ FAMILIES = (
         "    if False:\n",
     ),
     Mutant(
-        "an end that does not know of children that were stored since it was decided on",
-        "domain/transitions.py",
-        "guard = (*guard, maps_as_decided_on, parent_as_decided_on)",
-        "guard = (*guard, parent_as_decided_on)",
-    ),
-    Mutant(
         "a cascade that ignores its generation",
         "service/cascade.py",
         " or parent.generation > params.generation:",
@@ -84,12 +78,6 @@ FAMILIES = (
         "service/cascade.py",
         "    if record.parent is None:\n        return record\n",
         "    if True:\n        return record\n",
-    ),
-    Mutant(
-        "a child that is abandoned although its parent has adopted it",
-        "service/cascade.py",
-        "        when = (*write.when, unchanged_since_it_was_read)\n",
-        "        when = tuple(one for one in write.when if one.field != 'parent')\n",
     ),
     Mutant(
         "a child of a parent that is gone, kept as any other",

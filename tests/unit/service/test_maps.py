@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.domain import children
 from chalicelib.domain.children import Ledger
@@ -14,6 +15,7 @@ from chalicelib.domain.errors import JobHasParent
 from chalicelib.domain.handle import Job
 from chalicelib.domain.job import MINUTE, JobRecord, Status
 from chalicelib.domain.task import task
+from chalicelib.domain.transitions import Stamp
 from chalicelib.memory.stores import MemoryLedgers
 from chalicelib.service import control, ledgers, maps
 from chalicelib.service.erase import erase
@@ -209,6 +211,27 @@ def test_each_look_reads_further_children(monkeypatch: pytest.MonkeyPatch) -> No
         bench._go_on(bench.jobs.records[held.id])
     [ledger] = bench.system.ledgers.read(children.ledgers_of(held, "pages", 0, 7))
     assert ledger.places == {3, 4, 5, 6}
+
+
+def test_a_child_that_its_parent_adopts_meanwhile_is_not_abandoned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(tasks=[page])
+    held = tried_until_suspended(bench, 1)
+    [child] = of_kind(bench, "page")
+    read = bench.jobs.read
+
+    def just_before_it_runs_again(job_id: str) -> JobRecord | None:
+        monkeypatch.setattr(bench.jobs, "read", read)
+        now_is = bench.jobs.records[child.id]
+        assert now_is.parent is not None
+        again = structs.replace(now_is.parent, generation=1)
+        bench.jobs.apply(child.id, children.adopt(now_is, Stamp(bench.clock.time, "adopt"), again))
+        bench.jobs.records[held.id] = replace(held, generation=1)
+        return replace(held, status=Status.FAILED)
+
+    monkeypatch.setattr(bench.jobs, "read", just_before_it_runs_again)
+    assert delivered(bench, child).status == "succeeded"
 
 
 # ── a parent that a client runs again ──
