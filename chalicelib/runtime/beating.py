@@ -44,6 +44,7 @@ class _Heart:
         self._changed = threading.Condition()  # guards what follows; held for moments only
         self._job: tuple[Beats, contextvars.Context] | None = None
         self._wakes_at = math.inf  # by time.monotonic; -inf while the thread is awake
+        self._due_at = -math.inf  # when the latest job for which it was woken was due to beat
         self._beating = threading.Lock()  # held during a beat, which may take seconds
         self._thread = threading.Thread(target=self._beat_for_ever, name="heartbeat", daemon=True)
         self._thread.start()
@@ -67,9 +68,12 @@ class _Heart:
     def _wake_in_time(self) -> None:
         """Wakes the thread if it would sleep past the next beat."""
         with self._changed:
-            if self._job and time.monotonic() + self._job[0].due_in() < self._wakes_at:
+            if self._job is None:
+                return
+            due_at = time.monotonic() + self._job[0].due_in()
+            if due_at < self._wakes_at:
                 self._changed.notify()
-                self._wakes_at = -math.inf
+                self._wakes_at, self._due_at = -math.inf, due_at
 
     def _beat_for_ever(self) -> None:
         while True:
@@ -86,14 +90,16 @@ class _Heart:
                 context.run(logger.exception, "heartbeat_crashed")
 
     def _next(self) -> tuple[Beats, contextvars.Context]:
-        """Sleeps until a beat of the job under way is due."""
+        """Sleeps until a beat of the job under way is due. If the job ended before the thread woke,
+        it sleeps as long all the same, so that the next job need not wake it."""
         with self._changed:
             while True:
-                seconds = self._job[0].due_in() if self._job else math.inf
+                seconds = self._job[0].due_in() if self._job else self._due_at - time.monotonic()
                 if self._job and seconds <= 0:
                     return self._job
-                self._wakes_at = time.monotonic() + seconds
-                self._changed.wait(None if seconds == math.inf else seconds)
+                parked = seconds <= 0
+                self._wakes_at = math.inf if parked else time.monotonic() + seconds
+                self._changed.wait(None if parked else seconds)
                 self._wakes_at = -math.inf
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -58,17 +60,22 @@ def test_all_jobs_of_a_process_have_one_thread() -> None:
 
 
 def test_short_jobs_do_not_wake_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    run(Job(due_in=0))  # the thread has started
-    changed, woken = beating._parked[0]._changed, []
+    heart, woken = beating._Heart(), []
+    changed = heart._changed
 
     def notify(wake: Callable[[], None] = changed.notify) -> None:
         woken.append(True)
         wake()
 
     monkeypatch.setattr(changed, "notify", notify)
-    for _ in range(100):
-        run(Job())
-    assert len(woken) <= 1  # by the first, where the thread was parked before
+    for _ in range(20):
+        with changed:  # so the job has ended before the thread can look
+            heart.begin(Job())
+            heart.end()
+        until = time.monotonic() + LONG
+        while heart._wakes_at == -math.inf and time.monotonic() < until:
+            time.sleep(0)
+    assert len(woken) == 1  # by the first, since the thread was parked
 
 
 def test_the_thread_wakes_for_a_job_that_is_due_earlier_than_the_one_before() -> None:
