@@ -1,14 +1,10 @@
 // The console: its frame, which view the address asks for, and the question for a token.
-import { Docs } from "./docs.js";
-import { JobPage } from "./job.js";
-import { JobList } from "./jobs.js";
 import { Title } from "./parts.js";
 import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
-import { ScheduleForm, SchedulesPage } from "./schedules.js";
 import { enterToken, forgetToken, mode, useSession } from "./session.js";
-import { Submit } from "./submit.js";
 
 const isDocs = location.pathname.endsWith("/docs");
+const { Docs, JobList, JobPage, ScheduleForm, SchedulesPage, Submit } = await (isDocs ? import("./docs.js") : import("./views.js"));
 
 /** #/jobs/ID, #/new/TASK, #/schedules/NAME, #/schedule for a new one, or the list with its filters: #/?status=failed&task=report */
 function placeOf(hash) {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from chalicelib.settings import Auth
 
 FOLDER = Path(__file__).parents[1] / "console"
 CLIENT = Path(__file__).with_name("static") / "overtime.js"
+VIEWS, DOCS = "views.js", "docs.js"  # what app.js imports for one of the pages alone
+IMPORT = re.compile(r'from "\./([\w.]+)"')
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 HOUR = {"Cache-Control": "public, max-age=3600"}
 YEAR = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
@@ -62,8 +65,9 @@ GET_CLIENT = Operation(
 
 @dataclass(frozen=True)
 class Files:
-    page: Template
-    """It still has to learn how the stage asks for credentials."""
+    pages: Mapping[str, Template]
+    """By the module that a page has alone, VIEWS or DOCS. They still have to learn how the stage
+    asks for credentials."""
     policy: str
     """The Content-Security-Policy, but for what the page may connect to."""
     version: str
@@ -78,14 +82,29 @@ def read_files() -> Files:
         "\0".join([page, style, *(f"{one}\0{modules[one]}" for one in sorted(modules))])
     )
     folder = f"console/{version}"  # relative: the API may lie below a stage's path
-    preload = [f'<link rel="modulepreload" href="{folder}/{name}">' for name in sorted(modules)]
-    known = Template(page).safe_substitute(style=style, folder=folder, preload="\n".join(preload))
+
+    def page_of(entry: str) -> Template:
+        needed = sorted(_imported(modules, "app.js") | _imported(modules, entry))
+        links = [f'<link rel="modulepreload" href="{folder}/{name}">' for name in needed]
+        known = {"style": style, "folder": folder, "preload": "\n".join(links)}
+        return Template(Template(page).safe_substitute(known))
+
     allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'sha256-{allowed}'; img-src data:;"
         " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return Files(Template(known), policy, version, modules)
+    pages = {entry: page_of(entry) for entry in (VIEWS, DOCS)}
+    return Files(pages, policy, version, modules)
+
+
+def _imported(modules: Mapping[str, str], name: str) -> set[str]:
+    """The module, and all that it cannot run without."""
+    found, unread = set[str](), {name}
+    while unread:
+        found |= unread
+        unread = {one for known in unread for one in IMPORT.findall(modules[known])} - found
+    return found
 
 
 def pages(routes: Routes, auth: Auth, connects: Callable[[], Iterable[str]]) -> Blueprint:
@@ -105,7 +124,7 @@ def pages(routes: Routes, auth: Auth, connects: Callable[[], Iterable[str]]) -> 
             status_code=304 if has_it else 200,
         )
 
-    def page() -> Response:
+    def page(entry: str) -> Response:
         files = read_files()
         reached = " ".join(["'self'", *map(_origin, connects())])
         headers = {
@@ -113,17 +132,17 @@ def pages(routes: Routes, auth: Auth, connects: Callable[[], Iterable[str]]) -> 
             "Content-Security-Policy": f"{files.policy}; connect-src {reached}",
             "Cache-Control": "no-cache",
         }
-        return unless_known(files.page.substitute(auth=auth), headers)
+        return unless_known(files.pages[entry].substitute(auth=auth), headers)
 
     @route(GET_CONSOLE)
     def get_console() -> Response:
         """Show the console, a page for people."""
-        return page()
+        return page(VIEWS)
 
     @route(GET_DOCS)
     def get_docs() -> Response:
         """Show this description as a page, on which requests can be tried."""
-        return page()
+        return page(DOCS)
 
     @route(GET_MODULE)
     def get_module(version: str, name: str) -> Response:

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from chalicelib.http.console import FOLDER
+from chalicelib.http.console import FOLDER, VIEWS
 from tests.api.doors import load_app
 from tests.api.harness import Service, is_problem
 
@@ -60,8 +60,19 @@ def test_a_page_sends_nothing_to_other_sites_and_is_checked_each_time(
     assert (again.status_code, again.body) == (304, b"")
 
 
+def links_of(service: Service, path: str) -> list[str]:
+    return LINKED.findall(service.get(path).body.decode())
+
+
+@pytest.mark.parametrize(("path", "other"), [("/", "docs.js"), ("/docs", "job.js")])
+def test_a_page_loads_no_module_of_the_other_page(service: Service, path: str, other: str) -> None:
+    names = {link.rpartition("/")[2] for link in links_of(service, path)}
+    assert {"app.js", "overtime.js", "form.js", "preact.js"} < names
+    assert other not in names
+
+
 def test_modules_are_kept_for_a_year_under_a_name_that_changes_with_them(service: Service) -> None:
-    linked = set(LINKED.findall(service.get("/").body.decode()))
+    linked = {one for path in ("/", "/docs") for one in links_of(service, path)}
     assert {link.rpartition("/")[2] for link in linked} == {
         "overtime.js",
         *(path.name for path in FOLDER.glob("*.js")),
@@ -95,4 +106,4 @@ def test_links_of_a_page_are_relative_as_a_stage_has_a_path(service: Service) ->
 @pytest.mark.parametrize("mode", ["tokens", "iam"])
 def test_a_page_knows_how_its_stage_asks_for_credentials(mode: str) -> None:
     loaded = load_app(AUTH=mode, STAGE="dev")
-    assert f'data-auth="{mode}"' in loaded.console.read_files().page.substitute(auth=mode)
+    assert f'data-auth="{mode}"' in loaded.console.read_files().pages[VIEWS].substitute(auth=mode)

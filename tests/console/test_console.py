@@ -264,9 +264,12 @@ def test_the_api_page_tries_a_call(opened: Open) -> None:
     expect(form.get_by_role("region", name="Body of the answer")).to_contain_text('"task": "trial"')
 
 
-def test_all_that_a_first_visit_loads_is_small(run: Run, opened: Open) -> None:
-    page = opened("/docs")
-    expect(page.get_by_role("heading", name="API", exact=True)).to_be_visible()
+@pytest.mark.parametrize(("path", "heading"), [("/", "Jobs"), ("/docs", "API")])
+def test_all_that_a_first_visit_loads_is_small(
+    run: Run, opened: Open, path: str, heading: str
+) -> None:
+    page = opened(path)
+    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
     loaded = page.evaluate(
         """() => performance.getEntries().filter(one => one.entryType === 'navigation'
           || (one.entryType === 'resource' && /console\\//.test(one.name)))
