@@ -89,10 +89,4 @@ QUESTIONS = (
         'wait), "not_before": wait.until}',
         'wait), "not_before": stamp.now}',
     ),
-    Mutant(
-        "a suspension that wakes by a message alone",
-        "domain/transitions.py",
-        '    Verb.WAKE: _row({_Q}, {_Q}, "worker, API", enqueues=True),\n',
-        '    Verb.WAKE: _row({_Q}, {_Q}, "worker, API"),\n',
-    ),
 )

@@ -132,6 +132,10 @@ class Questions:
         if not asked:
             return
         at, value = self.world.random.choice(asked), f"client-{self.world.random.randrange(2)}"
+        until = self._until((job_id, before.uid, step_of(at)))
+        if until and self.world.random.random() < 0.3:  # with the last second, or a little late
+            moment = until + self.world.random.choice((-2, -1, 0, 1)) * SECOND
+            system.clock.sleep(max(moment - self.world.scheduler.time, 0) / SECOND)
         answers.answer(system, owner, job_id, step_of(at), value)
         after = self.world.jobs.records.get(job_id)
         if after is not None and after.uid == before.uid:
@@ -157,14 +161,18 @@ class Questions:
         )
 
     def _not_early(self, name: Name) -> None:
-        last = max(
+        left = (self._until(name) or 0) - self.world.scheduler.time
+        require(left <= self._skew, "a question is not closed early", f"by {left} ms")
+
+    def _until(self, name: Name) -> int | None:
+        """When the question is closed, the last one of this name."""
+        opened = {steps.opened(name[2], round) for round in range(STEPS)}
+        found = (
             msgspec.json.decode(text, type=Opened).until
             for (job_id, uid, step), (text, _) in self.world.jobs.steps.items()
-            if (job_id, uid) == name[:2]
-            and any(step == steps.opened(name[2], round) for round in range(STEPS))
+            if (job_id, uid) == name[:2] and step in opened
         )
-        left = last - self.world.scheduler.time
-        require(left <= self._skew, "a question is not closed early", f"by {left} ms")
+        return max(found, default=None)
 
     @property
     def _skew(self) -> int:

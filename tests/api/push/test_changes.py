@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.handle import Job
@@ -11,16 +13,19 @@ from tests.api.push.harness import Between
 from tests.api.sockets import Sockets
 
 
+def pushed(shown: dict[str, Any]) -> dict[str, Any]:
+    """A job as a read shows it, without what pushes leave out."""
+    left = {name: value for name, value in shown.items() if name != "children"}
+    return {**left, "params": None, "result": None}
+
+
 def test_a_subscriber_is_told_at_once_how_the_job_stands(
     service: Service, sockets: Sockets
 ) -> None:
     job = service.submitted(params={"text": "x"})
     browser = sockets.connected()
     browser.subscribe(job)
-    shown = service.job(job)
-    assert browser.take() == [
-        {"type": "job.updated", "job": {**shown, "params": None, "result": None}}
-    ]
+    assert browser.take() == [{"type": "job.updated", "job": pushed(service.job(job))}]
 
 
 def test_json_in_a_binary_message_is_taken(service: Service, sockets: Sockets) -> None:
@@ -53,7 +58,7 @@ def test_what_is_told_is_what_a_read_shows(service: Service, sockets: Sockets) -
     browser = sockets.watching(job)
     service.work()
     told = browser.take()[-1]["job"]
-    assert told == {**service.job(job), "params": None, "result": None}
+    assert told == pushed(service.job(job))
     assert told["artifacts"][0]["url"] == f"{BASE}/jobs/{job}/artifacts/half.txt"
 
 
@@ -66,6 +71,22 @@ def test_a_backoff_another_attempt_and_a_failure_are_told(
     service.run(job)
     told = [(one["job"]["status"], one["job"]["wait_reason"]) for one in browser.take()]
     assert told == [("running", None), ("queued", "backoff"), ("running", None), ("failed", None)]
+
+
+def test_a_question_and_the_wake_by_its_answer_are_told(service: Service, sockets: Sockets) -> None:
+    def asks(job: Job) -> bool:
+        answer: bool = job.ask("publish", prompt="Publish?", timeout=60)
+        return answer
+
+    service.does(task("asks", asks={"publish": bool})(asks))
+    job = service.submitted("asks")
+    browser = sockets.watching(job)
+    service.work()
+    shown = service.job(job)["waits_for"]
+    service.post(f"/jobs/{job}/answers/publish", True)
+    told = [(one["job"]["wait_reason"], one["job"]["waits_for"]) for one in browser.take()]
+    assert told == [(None, None), ("answer", shown), ("backlog", None)]
+    assert shown["answers"][0]["schema"] == {"type": "boolean"}
 
 
 def test_a_cancel_of_a_queued_job_is_told(service: Service, sockets: Sockets) -> None:
