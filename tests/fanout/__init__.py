@@ -1,0 +1,1 @@
+"""A job with thousands of children, whose workers are killed each second."""
