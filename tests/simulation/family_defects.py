@@ -104,12 +104,6 @@ FAMILIES = (
         "}",
     ),
     Mutant(
-        "a map that is noted after its children are stored",
-        "service/maps.py",
-        "        return self._note(opened)\n",
-        "        return opened\n",
-    ),
-    Mutant(
         "an erase that leaves children behind",
         "service/erase.py",
         "        and _children_erased(system, record)\n",

@@ -213,6 +213,26 @@ def test_each_look_reads_further_children(monkeypatch: pytest.MonkeyPatch) -> No
     assert ledger.places == {3, 4, 5, 6}
 
 
+@pytest.mark.parametrize("items", [list, iter])
+def test_a_parents_record_has_the_map_before_any_child_is_stored(
+    items: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps, "CHUNK", 2)
+    monkeypatch.setattr(maps, "AT_ONCE", 1)
+    bench = Bench(tasks=[page])
+    submit_job, noted = bench.jobs.submit, []
+
+    def submitting(record: JobRecord) -> None:
+        if record.parent is not None:
+            known = children.map_of(bench.jobs.records[record.parent.id], record.parent.step)
+            noted.append(known is not None and record.parent.index < known.reach)
+        submit_job(record)
+
+    monkeypatch.setattr(bench.jobs, "submit", submitting)
+    tried(lambda job: len(job.map("pages", page, items(pages(5)))), bench)
+    assert noted == [True] * 5
+
+
 def test_a_child_that_its_parent_adopts_meanwhile_is_not_abandoned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
