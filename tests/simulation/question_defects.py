@@ -48,18 +48,6 @@ QUESTIONS = (
         "if end is None and self.system.clock.now() + 3_600_000 >= until:",
     ),
     Mutant(
-        "a question that is closed without a fact",
-        "service/steps.py",
-        "end = questions.end_question(self.system, self.record, step, round, Reply())",
-        "end = Reply()",
-    ),
-    Mutant(
-        "a wake that ignores what the job waits for by now",
-        "service/waits.py",
-        "same = now_is.suspended and now_is.wait == wait",
-        "same = now_is.suspended",
-    ),
-    Mutant(
         "a wake whatever the wait",
         "service/waits.py",
         "            return questions.has_ended(system, record, wait)\n",

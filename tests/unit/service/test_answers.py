@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -13,11 +14,12 @@ from chalicelib.domain.errors import (
     NotFound,
 )
 from chalicelib.domain.handle import Job
-from chalicelib.domain.job import HOUR, JobRecord, Status
+from chalicelib.domain.job import HOUR, MINUTE, JobRecord, Status
 from chalicelib.domain.task import task
 from chalicelib.service import answers, control
 from chalicelib.service.erase import erase
-from chalicelib.tasks import Upload
+from chalicelib.service.waits import look
+from chalicelib.tasks import Unanswered, Upload
 from chalicelib.testing import OWNER, Bench
 from tests.unit.harness import delivered
 from tests.unit.service.test_steps import asking, publishes, submitted, waiting
@@ -197,3 +199,36 @@ def test_an_answer_names_only_uploads_that_exist() -> None:
     assert [field.pointer for field in refused.value.errors] == [""]
     answered(bench, record, there, "picture")
     assert delivered(bench, record).status is Status.SUCCEEDED
+
+
+def test_a_late_look_does_not_wake_a_job_that_waits_for_something_else_by_now() -> None:
+    bench = Bench()
+
+    def work(job: Job) -> None:
+        for step in ("publish", "print"):
+            job.ask(step, prompt="", timeout=3_600)
+
+    asking_twice = task("work", asks={"publish": bool, "print": bool})(work)
+    at_first = delivered(bench, submitted(bench, asking_twice))
+    answered(bench, at_first, True)
+    by_now = delivered(bench, at_first)
+    assert by_now.suspended
+    look(bench.system, at_first)
+    assert bench.jobs.records[at_first.id] == by_now
+
+
+def test_a_question_that_its_job_has_closed_takes_no_answer_by_a_clock_that_is_behind() -> None:
+    bench = Bench()
+
+    def work(job: Job) -> None:
+        with suppress(Unanswered):
+            publishes(job)
+        job.sleep("nap", 600)
+
+    record = waiting(bench, work)
+    bench.clock.time += HOUR
+    after = delivered(bench, delivered(bench, record))  # the first message wakes it
+    assert after.wait_reason == "sleep"
+    bench.clock.time -= MINUTE
+    with pytest.raises(AlreadyAnswered):
+        answered(bench, record, YES)
