@@ -91,6 +91,7 @@ class ScheduleRecord:
     last_at: int | None = None  # the latest moment that was submitted
     last_job: str | None = None
     under_way: str | None = None  # the job that runs, or ran last; only with `skip`
+    stopped_through: int | None = None  # a pause stopped jobs of moments up to this one
     missed: int = 0  # moments without a job, because the stage stood still
 
     @property
@@ -121,6 +122,11 @@ class ScheduleRecord:
         """A moment has one id, so it gets one job, however often it is submitted. The uid cannot
         be guessed."""
         return hashlib.sha256(f"{PREFIX}{self.uid} {moment}".encode()).hexdigest()[:32]
+
+    def stops(self, moment: int) -> bool:
+        """Whether the job of this moment may no longer start: also after the schedule goes on, if
+        the job waited when it was paused."""
+        return self.paused or moment <= (self.stopped_through or 0)
 
     def coming(self, count: int) -> list[int]:
         """The next moments."""
@@ -174,6 +180,7 @@ def edited(record: ScheduleRecord, plan: Plan, stamp: Stamp) -> ScheduleRecord:
         version=stamp.nonce,
         updated_at=stamp.now,
         next_at=next_at,
+        stopped_through=record.last_at if plan.paused else record.stopped_through,
         **_planned(plan),
     )
 

@@ -110,7 +110,7 @@ def _refusal(system: System, record: JobRecord, by: ScheduleRef) -> Problem | No
     starts = record.started_at == record.updated_at  # it was never claimed before
     for _ in range(DECISIONS_AT_MOST):
         schedule = system.schedules.read(record.owner, by.name)
-        if schedule is None or schedule.uid != by.uid or schedule.paused:
+        if schedule is None or schedule.uid != by.uid or schedule.stops(record.run_at or 0):
             return STOPPED if starts else None
         if schedule.overlap is Overlap.ALLOW or schedule.under_way == record.id:
             return None

@@ -204,6 +204,20 @@ def test_a_job_that_tries_again_is_still_under_way(bench: Bench) -> None:
     assert attempts == [first.id, first.id]
 
 
+def test_a_pause_stops_every_job_that_waits_also_if_it_is_over_when_a_worker_comes(
+    bench: Bench,
+) -> None:
+    """In a backlog two may wait; the pause cancels the latest."""
+    first, second = two_moments(bench, Overlap.ALLOW)
+    put(bench, overlap=Overlap.ALLOW, paused=True)
+    put(bench, overlap=Overlap.ALLOW)
+    assert delivered(bench, first).status is Status.CANCELED
+    assert bench.jobs.records[second.id].status is Status.CANCELED
+    swept(bench, at(8, 30) + DAY)
+    [third] = [one for one in jobs(bench) if one.id not in (first.id, second.id)]
+    assert delivered(bench, third).status is Status.SUCCEEDED
+
+
 def test_a_clients_retry_runs_whatever_the_schedule_says(bench: Bench) -> None:
     _, second = two_moments(bench, Overlap.SKIP)
     put(bench, paused=True)
