@@ -102,13 +102,10 @@ class Steps:
             require("prompt", prompt, str)
             kind, question, end = self._asked(step, timeout)
             self._wait_once(step)
-        until, round = question.opened.until, question.round
-        if end is None and self.system.clock.now() >= until:
-            with self.interrupts.shielded():
-                end = questions.end_question(self.system, self.record, step, round, Reply())
         if end is None:
             text, generation = printable(prompt)[:PROMPT_AT_MOST], self.record.generation
-            self.stop(Wait(step, WaitReason.ANSWER, generation, until, text, round))
+            about = (question.opened.until, text, question.round)
+            self.stop(Wait(step, WaitReason.ANSWER, generation, *about))
         if not end.given:
             raise Unanswered(f"{step!r} got no answer in time.")
         try:
@@ -129,7 +126,7 @@ class Steps:
 
     def _asked(self, step: str, timeout: float) -> tuple[Any, Question, Reply | None]:
         """The type of the answer, the question, and its end if it has one. Asks if this step was
-        not asked before, or only before a client's retry, without an answer."""
+        not asked before, or only before a client's retry, without an answer in time."""
         self.reach(step, ASK)
         kinds = self._kinds_of_answers()
         if step not in kinds:
@@ -139,7 +136,10 @@ class Steps:
             question, end = questions.latest(self.system, self.record, step)
             if question is None:
                 question = Question(step, 0, self._open(step, ASK, 0, length))
-            elif end and not end.given and question.opened.generation < self.record.generation:
+            elif end is None and question.opened.until <= self.system.clock.now():
+                round = question.round
+                end = questions.end_question(self.system, self.record, step, round, Reply())
+            if end and not end.given and question.opened.generation < self.record.generation:
                 round, end = question.round + 1, None
                 question = Question(step, round, self._open(step, ASK, round, length))
         self.require_kind(step, ASK, question.opened)

@@ -14,13 +14,25 @@ from chalicelib.domain.job import (
     JobRecord,
     Problem,
     Progress,
+    ScheduleRef,
     Status,
     Stored,
     WaitReason,
     Webhook,
 )
 from chalicelib.ports.stores import JobStore
-from tests.records import NOW, OPEN_MAP, PARENT, failed, new_id, queued, running, stamp, succeeded
+from tests.records import (
+    NOW,
+    OPEN_MAP,
+    PARENT,
+    QUESTION,
+    failed,
+    new_id,
+    queued,
+    running,
+    stamp,
+    succeeded,
+)
 
 
 def full() -> JobRecord:
@@ -28,6 +40,9 @@ def full() -> JobRecord:
     return replace(
         queued(),
         run_at=NOW,
+        base="https://jobs.example",
+        schedule=ScheduleRef("nightly", new_id()),
+        wait=QUESTION,
         webhook=Webhook("https://ada.example/hook", (Status.FAILED,), "https://jobs.example"),
         watched=True,
         wait_reason=WaitReason.BACKOFF,

@@ -277,6 +277,18 @@ def test_a_retry_by_the_client_asks_again_what_was_not_answered_in_time() -> Non
     assert delivered(bench, again, generation=1).status is Status.SUCCEEDED
 
 
+def test_a_retry_asks_again_what_was_open_when_the_job_ended_and_has_expired_since() -> None:
+    bench = Bench()
+    record = waiting(bench, publishes)
+    control.cancel(bench.system, OWNER, record.id)
+    bench.clock.time += 2 * HOUR
+    control.retry(bench.system, OWNER, record.id)
+    again = delivered(bench, record, generation=1)
+    assert again.suspended
+    assert again.wait is not None
+    assert again.wait.round == 1
+
+
 def test_a_question_that_is_still_open_outlives_a_retry_with_its_urls() -> None:
     bench = Bench()
     record = waiting(bench, publishes)
