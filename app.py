@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from chalicelib import __version__, service, wiring
 from chalicelib.domain.job import Artifact, Stored
-from chalicelib.http import answers, console, family, frames, operations, questions
+from chalicelib.http import answers, children, console, frames, operations, questions, schedules
 from chalicelib.http.access import access_lines
 from chalicelib.http.auth import admit, guard, owner_of
 from chalicelib.http.openapi import openapi_page, task_list
@@ -25,13 +25,10 @@ from chalicelib.http.problems import answering
 from chalicelib.http.representation import HealthView, ticket_view, upload_view
 from chalicelib.http.requests import Call, SubmitBody, UploadBody, base_of
 from chalicelib.http.routes import Routes
-from chalicelib.http.schedules import pages as schedule_pages
-from chalicelib.mcp.endpoint import endpoint
+from chalicelib.mcp import endpoint as mcp
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
-from chalicelib.service import answers as questioning
-from chalicelib.service import family as children
-from chalicelib.service import read, tickets, uploads
+from chalicelib.service import family, read, tickets, uploads
 from chalicelib.service.schedules import Schedules
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import LOCAL, ByAppSync, ByWebSocket, read_settings
@@ -69,17 +66,17 @@ def current_call() -> Call:
     owner = owner_of(settings.auth, request.context)
     logs.bind(owner=owner)
     base, at = base_of(request, settings.public_url), system()
-    longest, now, counted = settings.max_wait_seconds, at.clock.now, children.counting(at)
+    longest, now, counted = settings.max_wait_seconds, at.clock.now, family.counting(at)
     return Call(request, owner, base, at.secrets.for_seals, longest, now, at.tasks, counted)
 
 
 routes = Routes(answered, guard(settings.auth, authorize), settings.allowed_origin, current_call)
 route = routes.on(app)
-app.register_blueprint(console.pages(routes, settings.auth, lambda: uploads.origins(system())))
-app.register_blueprint(schedule_pages(routes, lambda: Schedules(system())))
-app.register_blueprint(endpoint(routes, settings, lambda: system()))
-app.register_blueprint(family.surface(routes, children, lambda: system()))
-app.register_blueprint(questions.surface(routes, questioning, lambda: system()))
+app.register_blueprint(console.surface(routes, settings.auth, lambda: uploads.origins(system())))
+app.register_blueprint(children.surface(routes, family, lambda: system()))
+app.register_blueprint(questions.surface(routes, service.answers, lambda: system()))
+app.register_blueprint(schedules.surface(routes, lambda: Schedules(system())))
+app.register_blueprint(mcp.surface(routes, settings, lambda: system()))
 
 
 def download_url(stored: Stored | Artifact) -> str:

@@ -107,15 +107,15 @@ def _imported(modules: Mapping[str, str], name: str) -> set[str]:
     return found
 
 
-def pages(routes: Routes, auth: Auth, connects: Callable[[], Iterable[str]]) -> Blueprint:
+def surface(routes: Routes, auth: Auth, connects: Callable[[], Iterable[str]]) -> Blueprint:
     """`connects` gives URLs at the origins that a page talks to beside the API's own."""
-    surface = Blueprint(__name__)
-    route = routes.on(surface)
+    blueprint = Blueprint(__name__)
+    route = routes.on(blueprint)
 
     def unless_known(body: str, headers: Mapping[str, str]) -> Response:
         """304 for a browser that has this already (RFC 9110, 13.1.2)."""
         tag = f'"{_digest(str(headers) + body)}"'
-        request: Any = surface.current_request
+        request: Any = blueprint.current_request
         known = request.headers.get("if-none-match")
         has_it = known is not None and matches(known, tag)
         return Response(
@@ -166,7 +166,7 @@ def pages(routes: Routes, auth: Auth, connects: Callable[[], Iterable[str]]) -> 
         """
         return unless_known(read_files().modules[CLIENT.name], {"Content-Type": JAVASCRIPT, **HOUR})
 
-    return surface
+    return blueprint
 
 
 def _digest(text: str) -> str:

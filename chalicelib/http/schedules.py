@@ -139,9 +139,9 @@ DELETE_SCHEDULE = Operation(
 )
 
 
-def pages(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
-    surface = Blueprint(__name__)
-    route = routes.on(surface)
+def surface(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
+    blueprint = Blueprint(__name__)
+    route = routes.on(blueprint)
 
     @route(PUT_SCHEDULE)
     def put_schedule(schedule: str) -> Response:
@@ -180,7 +180,7 @@ def pages(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
         schedules().delete(call.owner, schedule, _is_unchanged(call))
         return Response("", status_code=204)
 
-    return surface
+    return blueprint
 
 
 def _is_unchanged(call: Call) -> Callable[[ScheduleRecord | None], bool]:

@@ -31,12 +31,12 @@ class ResourceMetadata(msgspec.Struct, frozen=True):
     resource_name: str = "Overtime"
 
 
-def endpoint(routes: Routes, settings: Settings, system: Callable[[], System]) -> Blueprint:
+def surface(routes: Routes, settings: Settings, system: Callable[[], System]) -> Blueprint:
     """Empty with AUTH=iam: agents send bearer tokens, and cannot sign requests."""
-    surface = Blueprint(__name__)
+    blueprint = Blueprint(__name__)
     if settings.auth is Auth.IAM:
-        return surface
-    route = routes.on(surface)
+        return blueprint
+    route = routes.on(blueprint)
 
     @route(POST)
     def mcp() -> Response:
@@ -68,4 +68,4 @@ def endpoint(routes: Routes, settings: Settings, system: Callable[[], System]) -
         def mcp_metadata() -> Response:
             return answers.json(metadata)
 
-    return surface
+    return blueprint

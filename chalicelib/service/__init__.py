@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from chalicelib.service import answers as answers
     from chalicelib.service import control as control
     from chalicelib.service import erase as erase
     from chalicelib.service import subscribe as subscribe
