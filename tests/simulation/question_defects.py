@@ -44,8 +44,8 @@ QUESTIONS = (
     Mutant(
         "a question that is closed early",
         "service/steps.py",
-        "if end is None and self.system.clock.now() >= until:",
-        "if end is None and self.system.clock.now() + 3_600_000 >= until:",
+        "elif end is None and question.opened.until <= self.system.clock.now():",
+        "elif end is None and question.opened.until <= self.system.clock.now() + 3_600_000:",
     ),
     Mutant(
         "a wake whatever the wait",

@@ -80,8 +80,8 @@ SCHEDULES = (
     Mutant(
         "a claimed job that overlooks a pause",
         "service/moments.py",
-        "        if schedule is None or schedule.uid != by.uid or schedule.paused:\n",
-        "        if schedule is None or schedule.uid != by.uid:\n",
+        " or schedule.stops(record.run_at or 0):\n",
+        ":\n",
     ),
     Mutant(
         "a job that runs beside the one that is under way",
