@@ -134,5 +134,5 @@ test("what is wrong is named, with what there is", async () => {
   await assert.rejects(client.submit("fetch", { uri: "x" }), /\/params\/ur[il]/);
   await assert.rejects(new Client(`${DIRECT}/v2`).tasks(), { status: 404 });
   const names = (await client.tasks()).map((task) => task.name);
-  assert.deepEqual(names.sort(), ["fetch", "report", "thumbnails"]);
+  assert.deepEqual(names.sort(), ["fetch", "report", "report_many", "report_part", "thumbnails"]);
 });
