@@ -67,7 +67,7 @@ def _end(
         decode(task.asks[step], value, "", "The answer does not fit its type.")
         uploads.check(system, record.owner, value, encode(value), "")
         if record.finished:
-            raise JobFinished(f"The job has already {record.status}: it takes no answer.")
+            raise JobFinished(f"The job is {record.status}: it takes no answer.")
         end = end_question(system, record, step, round, Reply(value))
     if not end.given or digest(end.answer) != digest(value):
         state = "has another answer" if end.given else "was not answered in time"
