@@ -1,4 +1,5 @@
-"""The sealed name of a question: whoever has it may answer this question, and nothing else."""
+"""The sealed name of a question. It is a credential: it lets its holder answer this question, and
+nothing else."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ Exception
     ├── Gone                   a push found its connection closed
     ├── ConditionFailed        a conditional write failed; carries the record as it is now
     └── PermanentError, RetryLater     what a task raises to say how its attempt ended
-        ├── Unanswered         nobody answered a question in time
+        ├── Unanswered         a question got no answer in time
         └── Busy               a third party says when to call it again; an OSError, too
 BaseException
 └── Interrupted                raised inside a running task, past its `except Exception`

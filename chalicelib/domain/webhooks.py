@@ -3,18 +3,14 @@ and finishes the other job, so its body shows that job at that moment."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import msgspec
 
-from chalicelib.domain import verbs
-from chalicelib.domain.job import DAY, INTERNAL, JobRecord, Status, Stored
-from chalicelib.domain.task import Lane
-from chalicelib.domain.values import encode
+from chalicelib.domain.internal import internal_job, internal_job_ids
+from chalicelib.domain.job import DAY, INTERNAL, JobRecord
 
 TASK = f"{INTERNAL}webhook"
-LANE: Lane = "webhooks"
 MINUTES, HOURS = 60.0, 3_600.0
 PAUSES = (  # seconds: Standard Webhooks' schedule, and one day more
     *(5.0, 5 * MINUTES, 30 * MINUTES),
@@ -36,44 +32,17 @@ def wanted(record: JobRecord) -> bool:
     return record.webhook is not None and record.status in record.webhook.events
 
 
-def webhook_job_id(record: JobRecord, generation: int) -> str:
-    """Derived from the job, so that its deliveries are found without an index, and from its uid,
-    which cannot be guessed. A generation finishes once, so it has one delivery."""
-    name = f"{TASK} {record.id} {record.uid} {generation}"
-    return hashlib.sha256(name.encode()).hexdigest()[:32]
-
-
 def webhook_job_ids(record: JobRecord) -> list[str]:
     """Of all possible deliveries, oldest first."""
-    if record.webhook is None:
-        return []
-    return [webhook_job_id(record, generation) for generation in range(record.generation + 1)]
+    return [] if record.webhook is None else internal_job_ids(record, TASK)
 
 
 def webhook_job(record: JobRecord, body: str, uid: str) -> JobRecord:
     """The job that delivers the webhook of the finished `record`."""
     assert record.webhook is not None
-    now = record.updated_at
-    return verbs.submit(
-        JobRecord(
-            id=webhook_job_id(record, record.generation),
-            uid=uid,
-            nonce=uid,
-            owner=record.owner,
-            task=TASK,
-            lane=LANE,
-            created_at=now,
-            updated_at=now,
-            params=Stored(text=encode(WebhookParams(record.webhook.url, body))),
-            request_digest="",
-            not_before=now,
-            deadline=now + TIME_LIMIT,
-            time_limit=TIME_LIMIT,
-            retention=record.retention,
-            max_attempts=len(PAUSES) + 1,
-            status=Status.QUEUED,
-        ),
-        now,
+    params = WebhookParams(record.webhook.url, body)
+    return internal_job(
+        record, uid, TASK, params, time_limit=TIME_LIMIT, max_attempts=len(PAUSES) + 1
     )
 
 

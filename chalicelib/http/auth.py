@@ -30,7 +30,7 @@ PUBLIC = frozenset(
         "/answers/{sealed}",  # whose last part is a credential
     }
 )  # paths without credentials
-NOBODY = ""  # the owner of no job
+NO_OWNER = ""  # no job has this owner
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")  # RFC 6750, section 2.1
 _ASSUMED_ROLE = re.compile(r"(arn:[^:]+:sts::\d+:assumed-role/[^/]+)/.+")
 
@@ -79,10 +79,10 @@ def guard(auth: Auth, authorize: ChaliceAuthorizer) -> ChaliceAuthorizer | IAMAu
 
 
 def owner_of(auth: Auth, context: Mapping[str, Any]) -> str:
-    """The owner of the current request's jobs, from API Gateway's request context. NOBODY for a
+    """The owner of the current request's jobs, from API Gateway's request context. NO_OWNER for a
     path without credentials."""
     if context.get("resourcePath") in PUBLIC:
-        return NOBODY
+        return NO_OWNER
     match auth:
         case Auth.TOKENS | Auth.JWT:
             owner: str | None = (context.get("authorizer") or {}).get("principalId")

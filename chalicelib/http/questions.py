@@ -1,5 +1,5 @@
-"""The routes by which the questions of `job.ask` are answered: with a caller's credentials, or by a
-URL that is a credential itself."""
+"""Routes that answer the questions of `job.ask`: with a caller's credentials, or by a URL that is a
+credential itself."""
 
 from __future__ import annotations
 

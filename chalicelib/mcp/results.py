@@ -25,7 +25,7 @@ JOB_KEY = "overtime/job"  # in a result's `_meta`: the job that it comes from
 JSON_TYPE = "application/json"
 
 UrlOf = Callable[[Stored | Artifact], str]
-"""A presigned URL: whoever has it can read the file, for 15 minutes."""
+"""A presigned URL. It is a credential: its holder can read the file for 15 minutes."""
 
 
 def finished(message: Message, members: Json) -> Json:

@@ -7,8 +7,9 @@ import itertools
 from dataclasses import replace
 
 from chalicelib.domain import children, waiting_verbs
-from chalicelib.domain.cascades import LANE, MAX_ATTEMPTS, TASK, TIME_LIMIT, CascadeParams
+from chalicelib.domain.cascades import MAX_ATTEMPTS, TASK, TIME_LIMIT, CascadeParams
 from chalicelib.domain.handle import Job
+from chalicelib.domain.internal import LANE
 from chalicelib.domain.job import LIVE, SECOND, JobRecord, Problem, Status
 from chalicelib.domain.task import task
 from chalicelib.domain.transitions import Stamp

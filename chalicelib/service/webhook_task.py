@@ -10,11 +10,12 @@ from standardwebhooks import Webhook
 
 from chalicelib.domain.errors import PermanentError, RetryLater, Unavailable
 from chalicelib.domain.handle import Job
+from chalicelib.domain.internal import LANE
 from chalicelib.domain.job import SECOND
 from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.retry import retry_after
 from chalicelib.domain.task import task
-from chalicelib.domain.webhooks import LANE, PAUSES, TASK, TIME_LIMIT, WebhookParams, pause_seconds
+from chalicelib.domain.webhooks import PAUSES, TASK, TIME_LIMIT, WebhookParams, pause_seconds
 
 if TYPE_CHECKING:
     from chalicelib.service.run import Run

@@ -257,9 +257,9 @@ MUTANTS = (
     ),
     Mutant(
         "a webhook of another end with the first one's id",
-        "domain/webhooks.py",
-        'name = f"{TASK} {record.id} {record.uid} {generation}"',
-        'name = f"{TASK} {record.id} {record.uid}"',
+        "domain/internal.py",
+        'name = f"{task} {ended.id} {ended.uid} {generation}"',
+        'name = f"{task} {ended.id} {ended.uid}"',
     ),
     Mutant(
         "a webhook with an id of each attempt's own",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.cascades import cascade_job_id, cascades
+from chalicelib.domain.cascades import cascade_job_ids, cascades
 from chalicelib.domain.children import child_ids, ledgers_of, map_of
 from chalicelib.domain.job import LIVE, MINUTE, SECOND, JobRecord, OpenMap, Status, WaitReason
 from chalicelib.domain.writes import Verb, Write
@@ -75,7 +75,7 @@ class Families:
             )
         if after.finished and not before.finished and cascades(after):
             require(
-                cascade_job_id(after, after.generation) in self._records,
+                cascade_job_ids(after)[-1] in self._records,
                 "the end of a parent is stored with the job that cancels its children",
                 f"{after.id[-4:]} {after.status} alone",
             )

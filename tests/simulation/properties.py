@@ -10,10 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.internal import internal_job_id
 from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status
 from chalicelib.domain.transitions import TABLE
+from chalicelib.domain.webhooks import TASK, wanted, webhook_job_ids
 from chalicelib.domain.webhooks import TASK as WEBHOOK
-from chalicelib.domain.webhooks import wanted, webhook_job_id, webhook_job_ids
 from chalicelib.domain.writes import Verb, Write
 from chalicelib.http.representation import job_page
 from chalicelib.http.webhooks import webhook_body
@@ -140,7 +141,7 @@ class Watch:
         """Of an end, to its webhook: with the very write that made it."""
         if before.finished or not after.finished:
             return
-        delivery = stored.get(webhook_job_id(after, after.generation))
+        delivery = stored.get(internal_job_id(after, TASK, after.generation))
         require(
             (delivery is not None) == wanted(after),
             "every end that is to be told is stored with its delivery, and no other",

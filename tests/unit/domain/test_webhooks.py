@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain import verbs
+from chalicelib.domain.internal import internal_job_id
 from chalicelib.domain.job import DAY, Status, Webhook
 from chalicelib.domain.webhooks import (
     PAUSES,
+    TASK,
     TIME_LIMIT,
     pause_seconds,
     wanted,
     webhook_job,
-    webhook_job_id,
     webhook_job_ids,
 )
 from tests.records import failed, new_id, queued, stamp, succeeded
@@ -66,7 +67,7 @@ def test_all_attempts_fit_into_its_time_whatever_the_receiver_asks_for() -> None
 def test_each_end_of_a_job_has_a_delivery_of_its_own() -> None:
     job = replace(failed(webhook=WEBHOOK), generation=2)
     assert len(set(webhook_job_ids(job))) == 3
-    assert webhook_job_ids(job)[-1] == webhook_job_id(job, 2)
+    assert webhook_job_ids(job)[-1] == internal_job_id(job, TASK, 2)
     assert webhook_job_ids(job) == webhook_job_ids(job)
     later = replace(job, uid=new_id())  # under the same Idempotency-Key
     assert not set(webhook_job_ids(job)) & set(webhook_job_ids(later))

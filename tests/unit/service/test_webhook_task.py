@@ -19,7 +19,7 @@ from chalicelib.domain.handle import Job
 from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, TERMINAL, Hint, JobRecord, Webhook
 from chalicelib.domain.task import task
 from chalicelib.domain.values import encode
-from chalicelib.domain.webhooks import webhook_job_id
+from chalicelib.domain.webhooks import webhook_job_ids
 from chalicelib.outbound.client import OutboundClient
 from chalicelib.outbound.guard import Guard
 from chalicelib.service import webhook_task
@@ -62,7 +62,7 @@ def ended(bench: Bench, url: str) -> JobRecord:
     bench.system = replace(bench.system, web=_Accepting(bench.system.web))
     job = submit(bench.system, asked).job
     work(bench, job)
-    return bench.jobs.records[webhook_job_id(job, 0)]
+    return bench.jobs.records[webhook_job_ids(job)[0]]
 
 
 class _Accepting:
