@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import fields
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,21 +18,16 @@ from chalicelib.service import run, steps
 from chalicelib.testing import Bench, Done
 from ops.cli.stage import read_config
 from tests.aws import ROOT
+from tests.pages import python_on, run_as_module
 
 PAGE = (ROOT / "docs" / "tasks.md").read_text()
-CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-NAME = "docs_tasks_page"
+CODE = python_on(PAGE)
 
 
 @pytest.fixture(scope="module")
 def examples() -> Iterator[dict[str, Any]]:
-    """All blocks in one module, as they follow each other."""
-    module = ModuleType(NAME)
-    sys.modules[NAME] = module  # where @task looks for the types of params
-    for number, block in enumerate(CODE):
-        exec(compile(block, f"{NAME}, block {number + 1}", "exec"), vars(module))
-    yield vars(module)
-    del sys.modules[NAME]
+    with run_as_module(CODE, "docs_tasks_page") as values:
+        yield values
 
 
 TESTS = re.findall(r"^def (test_\w+)\(\)", "\n".join(CODE), re.MULTILINE)

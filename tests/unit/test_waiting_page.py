@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.aws import ROOT
+from tests.pages import python_on, run_as_module
 
 PAGE = (ROOT / "docs" / "waiting.md").read_text()
-CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+CODE = python_on(PAGE)
 TESTS = re.findall(r"^def (test_\w+)\(\)", "\n".join(CODE), re.MULTILINE)
 EXAMPLES = re.findall(r"^@task\(.*\)\ndef (\w+)", "\n".join(CODE), re.MULTILINE)
-NAME = "docs_waiting_page"
 
 
 @pytest.fixture(scope="module")
 def examples() -> Iterator[dict[str, Any]]:
-    """All blocks in one module, as they follow each other."""
-    module = ModuleType(NAME)
-    sys.modules[NAME] = module  # where @task looks for the types of answers
-    for number, block in enumerate(CODE):
-        exec(compile(block, f"{NAME}, block {number + 1}", "exec"), vars(module))
-    yield vars(module)
-    del sys.modules[NAME]
+    with run_as_module(CODE, "docs_waiting_page") as values:
+        yield values
 
 
 @pytest.mark.parametrize("name", TESTS)

@@ -22,7 +22,7 @@ from chalicelib.service.waits import look
 from chalicelib.tasks import Unanswered, Upload
 from chalicelib.testing import OWNER, Bench
 from tests.unit.harness import delivered
-from tests.unit.service.test_steps import asking, publishes, submitted, waiting
+from tests.unit.service.waiting import asking, publishes, submitted, waiting
 
 YES, NO = {"approved": True}, {"approved": False}
 

@@ -22,12 +22,12 @@ from overtime.command.work import (
     Common,
     Work,
     concluded,
-    confirmed,
     downloaded,
     percent,
     refuse_unfinished,
     show_job,
     submitted,
+    sure,
     waited,
     when,
 )
@@ -241,11 +241,8 @@ def erase(job: str, /, *, yes: bool = False, common: Common = COMMON) -> int:
     yes
         Do not ask.
     """
-    if not yes:
-        if not sys.stdin.isatty():
-            raise Usage("No terminal to confirm on. Pass --yes to erase the job.")
-        if not confirmed(f"Erase job {job} with all its data?"):
-            return NOT_ASKED
+    if not sure(f"Erase job {job} with all its data?", "erase the job", yes=yes):
+        return NOT_ASKED
     with common.client() as client:
         client.job(job).erase()
     return DONE

@@ -9,9 +9,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from overtime.command import screen
-from overtime.command.config import Usage
 from overtime.command.params import find_task, params_of
-from overtime.command.work import DONE, NOT_ASKED, Common, confirmed
+from overtime.command.work import DONE, NOT_ASKED, Common, sure
 from overtime.models import Schedule
 from overtime.schedules import Overlap
 
@@ -95,11 +94,8 @@ def delete(name: str, /, *, yes: bool = False, common: Common = COMMON) -> int:
     yes
         Do not ask.
     """
-    if not yes:
-        if not sys.stdin.isatty():
-            raise Usage("No terminal to confirm on. Pass --yes to delete the schedule.")
-        if not confirmed(f"Delete the schedule {name}?"):
-            return NOT_ASKED
+    if not sure(f"Delete the schedule {name}?", "delete the schedule", yes=yes):
+        return NOT_ASKED
     with common.client() as client:
         client.schedules.delete(name)
     return DONE

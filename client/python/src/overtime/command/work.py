@@ -163,6 +163,13 @@ def when(job: Job) -> str:
     return f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def sure(question: str, action: str, *, yes: bool) -> bool:
+    """Whether to do what cannot be undone. Raises Usage without `yes` and without a terminal."""
+    if not yes and not sys.stdin.isatty():
+        raise Usage(f"No terminal to confirm on. Pass --yes to {action}.")
+    return yes or confirmed(question)
+
+
 def confirmed(question: str) -> bool:
     sys.stderr.write(f"{screen.clean(question.strip())} [y/N] ")
     sys.stderr.flush()
