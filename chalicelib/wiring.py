@@ -199,11 +199,10 @@ def authenticator(settings: Settings) -> Authenticator:
 def _session() -> Session:
     import botocore.session
 
-    from chalicelib.aws.models import FOLDER, TrimmedModels
+    from chalicelib.aws.models import Models
 
     session = botocore.session.get_session()
-    if FOLDER.is_dir():  # in a bundle
-        session.register_component("data_loader", TrimmedModels())
+    session.register_component("data_loader", Models())
     return session
 
 

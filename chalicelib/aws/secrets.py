@@ -14,9 +14,10 @@ from chalicelib.domain.seals import REREAD_AFTER, StageSecret
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
 
-STAGE_SECRET = key("stage", "secret")
-ANSWER_SECRET = key("answers", "secret")
+STAGE_SECRET = key("stage", "secrets")
+ANSWER_SECRET = key("answers", "secrets")
 FIRST = "value"  # never changes: ids are derived from it
 
 
@@ -52,7 +53,7 @@ class Secrets:
             "before_until": after.before_until,
         }
         unchanged = "attribute_not_exists(#newest)" if over.newest is None else "#newest = :over"
-        told = {} if over.newest is None else {":over": {"B": over.newest}}
+        told = {} if over.newest is None else {":over": _attribute(over.newest)}
         with unavailable("jobs table"):
             try:
                 self.client().update_item(
@@ -62,7 +63,7 @@ class Secrets:
                     ConditionExpression=f"#first = :first AND {unchanged}",
                     ExpressionAttributeNames={"#first": FIRST, **{f"#{n}": n for n in values}},
                     ExpressionAttributeValues={
-                        ":first": {"B": over.for_ids},
+                        ":first": _attribute(over.for_ids),
                         **{f":{name}": _attribute(value) for name, value in values.items()},
                         **told,
                     },
@@ -98,24 +99,29 @@ class Secrets:
                 Key=self.place,
                 UpdateExpression="SET #first = if_not_exists(#first, :fresh)",
                 ExpressionAttributeNames={"#first": FIRST},
-                ExpressionAttributeValues={":fresh": {"B": self.new_id()}},
+                ExpressionAttributeValues={":fresh": _attribute(self.new_id())},
                 ReturnValues="ALL_NEW",
             )
         return _secret(answer["Attributes"])
 
 
 def _secret(item: Item) -> StageSecret:
-    first = bytes(item[FIRST]["B"])
+    first = _bytes(item[FIRST])
     if "newest" not in item:
         return StageSecret(first)
     return StageSecret(
         first,
-        bytes(item["newest"]["B"]),
+        _bytes(item["newest"]),
         int(item["newest_from"]["N"]),
-        bytes(item["before"]["B"]),
+        _bytes(item["before"]),
         int(item["before_until"]["N"]),
     )
 
 
-def _attribute(value: bytes | int | None) -> Any:
-    return {"N": str(value)} if isinstance(value, int) else {"B": value}
+def _attribute(value: bytes | int | None) -> Attribute:
+    """Text for bytes: Overtime's clients pass on no binary values (chalicelib/aws/models.py)."""
+    return {"N": str(value)} if isinstance(value, int) else {"S": (value or b"").hex()}
+
+
+def _bytes(attribute: Attribute) -> bytes:
+    return bytes.fromhex(attribute["S"])

@@ -20,6 +20,7 @@ from chalicelib.aws import signing_secrets as table_of_secrets
 from chalicelib.aws.items import Shards
 from chalicelib.aws.jobs_queue import JobsQueue
 from chalicelib.aws.jobs_table import JobsTable
+from chalicelib.aws.models import Models
 from chalicelib.aws.payloads import Payloads
 from chalicelib.aws.schedules_table import SchedulesTable
 from chalicelib.aws.secrets import Secrets
@@ -57,7 +58,9 @@ DYNAMODB = ["moto", "ministack", *(["endpoint"] if named.URL else [])]
 
 
 def client(service: str, endpoint: str | None = None) -> Any:
-    return botocore.session.get_session().create_client(
+    session = botocore.session.get_session()
+    session.register_component("data_loader", Models())  # as the service's own
+    return session.create_client(
         service,
         region_name="us-east-1",
         endpoint_url=endpoint,

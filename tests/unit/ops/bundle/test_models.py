@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from chalicelib.aws import models
 from ops.bundle.models import OPERATIONS, write_models
 from tests.aws import ROOT
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-5", "cn-north-1", "us-gov-west-1")
-TYPE_NAMES = ("service-2", "endpoint-rule-set-1")
+ITEMS = (
+    "AttributeMap",
+    "ExpressionAttributeValueMap",
+    "ItemCollectionKeyAttributeMap",
+    "Key",
+    "MapAttributeValue",
+    "PutItemInputAttributeMap",
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def trimmed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(models, "FOLDER", folder)
-    return session(models.TrimmedModels())
+    return session(models.Models())
 
 
 def session(loader: Any = None) -> Any:
@@ -89,6 +100,8 @@ def described(shape: Any, above: tuple[str, ...] = ()) -> Any:
     """All that serializing and parsing go by; of a shape within itself its name."""
     if shape is None or shape.name in above:
         return shape and shape.name
+    if shape.name in ITEMS:
+        return "an item"  # passed on whole
     inside = (*above, shape.name)
     found: dict[str, Any] = {
         "type": shape.type_name,
@@ -123,6 +136,23 @@ def test_pages_are_known_and_what_is_not_trimmed_comes_from_botocore(trimmed: An
     assert client(trimmed, "dynamodb").can_paginate("query")
     assert client(trimmed, "s3").can_paginate("list_objects_v2")
     assert hasattr(client(trimmed, "sns"), "publish")
+
+
+def test_an_item_is_sent_and_returned_as_it_is() -> None:
+    """Whichever model is read: a checkout and `chalice deploy` have botocore's."""
+    every = {"S": "s", "N": "1.50", "BOOL": True, "NULL": True, "SS": ["s"], "L": [{"M": {}}]}
+    item = {name: {name: value} for name, value in every.items()}
+    dynamodb = client(session(models.Models()), "dynamodb")
+    sent = []
+
+    def answer(request: Any, **_: Any) -> Any:
+        sent.append(json.loads(request.body)["Item"])
+        body = [json.dumps({"Attributes": item}).encode()]
+        return AWSResponse(request.url, 200, HTTPHeaders(), SimpleNamespace(stream=lambda: body))
+
+    dynamodb.meta.events.register("before-send.dynamodb", answer)
+    assert dynamodb.put_item(TableName="t", Item=item)["Attributes"] == item
+    assert sent == [item]
 
 
 def test_a_checkout_has_no_trimmed_models() -> None:
