@@ -66,8 +66,7 @@ def build(stage: Stage) -> Bundle:
         _pack(code, archive)
     for slow in heavy_imports():
         print(f"  {slow}. {DEFER}")
-    (out / "template.json").write_text(json.dumps(template, indent=1))
-    lint(out / "template.json")
+    _keep(json.dumps(template, indent=1), out / "template.json")
     return Bundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), template)
 
 
@@ -118,6 +117,17 @@ def _compile(code: Path) -> None:
     )
     if ran.returncode != 0:
         raise Refusal(f"A source does not compile:\n{ran.stdout}{ran.stderr}")
+
+
+def _keep(template: str, file: Path) -> None:
+    """Writes a template that cfn-lint accepts. One that stands there already was accepted before:
+    most deployments change the code alone, and need not wait for it again."""
+    if file.is_file() and file.read_text() == template:
+        return
+    unchecked = file.with_suffix(".unchecked.json")
+    unchecked.write_text(template)
+    lint(unchecked)
+    unchecked.replace(file)
 
 
 def _pack(code: Path, archive: Path) -> None:

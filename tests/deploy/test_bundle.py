@@ -7,11 +7,13 @@ import importlib.util
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.bundle import build
 from ops.bundle.models import OPERATIONS
 from ops.bundle.trial_import import HERE, lint
 from ops.cli.stage import Refusal
@@ -291,6 +293,25 @@ def test_what_cfn_lint_finds_is_told(tmp_path: Path) -> None:
     (tmp_path / "template.json").write_text(json.dumps(wrong))
     with pytest.raises(Refusal, match="'No' was unexpected"):
         lint(tmp_path / "template.json")
+
+
+def test_a_template_is_linted_until_it_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linted: list[str] = []
+
+    def linting(file: Path) -> None:
+        linted.append(file.read_text())
+        if "wrong" in linted[-1]:
+            raise Refusal("It has errors.")
+
+    monkeypatch.setattr(build, "lint", linting)
+    kept = tmp_path / "template.json"
+    for template in ("right", "right", "wrong", "wrong", "right"):
+        with suppress(Refusal):
+            build._keep(template, kept)
+    assert linted == ["right", "wrong", "wrong"]
+    assert kept.read_text() == "right"
 
 
 def test_what_chalice_itself_refuses_is_shown(quick: Project) -> None:
