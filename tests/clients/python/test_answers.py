@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 import msgspec
@@ -14,11 +12,9 @@ import pytest
 
 from overtime import AsyncClient, Client, errors
 from overtime.client import JobHandle
-from overtime.command import screen
 from overtime.command.main import run_app
 from overtime.decisions import Decisions, Tracked
 from overtime.exchange import Exchange
-from overtime.models import Job
 from overtime.steps import Answer, Broken, Send, Sleep
 from tests.aws import ROOT
 from tests.clients.running import running
@@ -106,24 +102,14 @@ def test_the_command_line_shows_a_question_and_answers_it(
     with Client(url) as client:
         handle = asking(client)
     assert run_app(["status", handle.id]) == 0
-    assert "asks\tpublish: Publish 12 pages?\n" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "asks\tpublish: Publish 12 pages?\n" in shown
+    assert 'answer\t{"approved": boolean, "by"?: string}\n' in shown
     assert run_app(["answer", handle.id, "publish", "yes"]) == 2
     assert "'\"yes\"'" in capsys.readouterr().err
     assert run_app(["answer", handle.id, "publish", '{"approved": true, "by": "Bob"}']) == 0
     assert run_app(["wait", handle.id]) == 0
     assert capsys.readouterr().out == '"published for Bob"\n'
-
-
-def test_a_terminal_shows_once_how_to_answer(monkeypatch: pytest.MonkeyPatch):
-    terminal = StringIO()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    question = {"step": "publish", "prompt": "Publish?", "schema": {}, "url": ""}
-    times = {"created_at": "2026-11-28T08:00:00Z", "updated_at": "2026-11-28T08:00:00Z"}
-    shown = {"id": "j1", "task": "album", "status": "queued", "waits_for": {"answers": [question]}}
-    live = screen.Live(shown=True)
-    for _ in range(2):
-        live.progress(msgspec.convert({**shown, **times}, Job, strict=False))
-    assert terminal.getvalue().count("overtime answer j1 publish JSON") == 1
 
 
 @pytest.mark.parametrize("value", [{"approved": True}, "yes", 0, False, None])

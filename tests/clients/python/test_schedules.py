@@ -103,7 +103,7 @@ def test_the_command_line_does_all_of_it(client: Client, overtime: Shell):
     assert overtime("schedules", "--json") == 0
     assert json.loads(overtime.out)[0]["params"] == NIGHTLY[2]
     assert overtime("schedules", "pause", "nightly") == 0
-    assert "next:       paused" in overtime.out
+    assert "next\tpaused" in overtime.out
     assert overtime("schedules", "resume", "nightly") == 0
     assert overtime("schedules", "show", "nightly", "--json") == 0
     assert not json.loads(overtime.out)["paused"]

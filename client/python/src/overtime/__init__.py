@@ -25,6 +25,7 @@ from overtime.errors import (
 )
 from overtime.models import (
     Artifact,
+    Children,
     Event,
     Job,
     JobError,
@@ -41,6 +42,7 @@ __all__ = [
     "Artifact",
     "AsyncClient",
     "AsyncJobHandle",
+    "Children",
     "Client",
     "Event",
     "Job",

@@ -64,6 +64,9 @@ class AsyncJobHandle(Handle["AsyncClient"]):
     async def answer(self, step: str, value: Any) -> None:
         await self._client.driver.run(self._decide.answer(self._tracked, step, value))
 
+    def children(self, status: Status | None = None, page: int = 100) -> AsyncIterator[Job]:
+        return self._client._listed(self._children, query_of(status=status, limit=page))
+
     async def erase(self) -> None:
         await self._client.driver.run(self._decide.erase(self._tracked))
 
@@ -129,12 +132,14 @@ class AsyncClient(Base):
     def job(self, id: str) -> AsyncJobHandle:
         return AsyncJobHandle(self, Tracked(id))
 
-    async def jobs(
+    def jobs(
         self, status: Status | None = None, task: str | None = None, page: int = 20
     ) -> AsyncIterator[Job]:
-        query: str | None = query_of(status=status, task=task, limit=page)
+        return self._listed("/jobs", query_of(status=status, task=task, limit=page))
+
+    async def _listed(self, path: str, query: str | None) -> AsyncIterator[Job]:
         while query is not None:
-            jobs, query = await self.driver.run(self.decisions.jobs(query))
+            jobs, query = await self.driver.run(self.decisions.jobs(path, query))
             for job in jobs:
                 yield job
 

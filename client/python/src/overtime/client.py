@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
+from urllib.parse import quote
 
 from overtime.decisions import Decisions, OnEvent, OnProgress, Tail, Tracked, query_of
 from overtime.drive import SyncDriver
@@ -58,6 +59,10 @@ class Handle(Generic[C]):
     def job(self) -> Job | None:
         """As it was last seen. None for `client.job(id)` before its first request."""
         return self._tracked.job
+
+    @property
+    def _children(self) -> str:
+        return f"/jobs/{quote(self.id, safe='')}/children"
 
     def _seen(self, tracked: Tracked) -> Job:
         assert tracked.job is not None
@@ -145,6 +150,10 @@ class JobHandle(Handle["Client"]):
         params may be, and any JSON. Raises Refused where it does not fit, or comes too late."""
         self._client.driver.run(self._decide.answer(self._tracked, step, value))
 
+    def children(self, status: Status | None = None, page: int = 100) -> Iterator[Job]:
+        """The job's children, in the order of their items, without params and results."""
+        return self._client._listed(self._children, query_of(status=status, limit=page))
+
     def erase(self) -> None:
         """Deletes the finished job with all that belongs to it."""
         self._client.driver.run(self._decide.erase(self._tracked))
@@ -219,9 +228,11 @@ class Client(Base):
         self, status: Status | None = None, task: str | None = None, page: int = 20
     ) -> Iterator[Job]:
         """Your jobs, newest first, without params and results."""
-        query: str | None = query_of(status=status, task=task, limit=page)
+        return self._listed("/jobs", query_of(status=status, task=task, limit=page))
+
+    def _listed(self, path: str, query: str | None) -> Iterator[Job]:
         while query is not None:
-            jobs, query = self.driver.run(self.decisions.jobs(query))
+            jobs, query = self.driver.run(self.decisions.jobs(path, query))
             yield from jobs
 
     def tasks(self) -> list[Task]:

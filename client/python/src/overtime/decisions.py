@@ -190,9 +190,9 @@ class Decisions:
                 return fresh
             tail.query, tail.seen = urlsplit(page.next).query, []
 
-    def jobs(self, query: str) -> Steps[tuple[list[Job], str | None]]:
+    def jobs(self, path: str, query: str) -> Steps[tuple[list[Job], str | None]]:
         """A page, and the query of the next one."""
-        answer = yield from self.http.call("GET", f"/jobs?{query}")
+        answer = yield from self.http.call("GET", f"{path}?{query}")
         page = self.http.decoded(answer, JobPage)
         return page.jobs, urlsplit(page.next).query if page.next else None
 

@@ -46,9 +46,21 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WaitsFor(msgspec.Struct, frozen=True):
+    children: int | None = None
+    """How many have to end."""
     answers: list[Question] = []
     until: datetime | None = None
     """When a sleeping job goes on."""
+
+
+class Children(msgspec.Struct, frozen=True):
+    """How many of a job's children there are. `total` grows while the job submits them."""
+
+    total: int
+    live: int
+    succeeded: int
+    failed: int
+    canceled: int
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +71,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     wait_reason: str | None = None
     waits_for: WaitsFor | None = None
+    parent: str | None = None
+    """The id of the job whose child this one is."""
+    children: Children | None = None
+    """None in lists, and without children."""
     progress: Progress | None = None
     params: Any = None
     """None where they are over 4 KiB, and in lists."""

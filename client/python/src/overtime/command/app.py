@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from getpass import getpass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from overtime.client import LOCAL, Client
 from overtime.command import screen
@@ -21,20 +23,21 @@ from overtime.command.work import (
     NOT_ASKED,
     Common,
     Work,
+    checked,
     concluded,
     downloaded,
-    percent,
+    page_of,
     refuse_unfinished,
+    show_children,
     show_job,
+    show_jobs,
     submitted,
     sure,
     waited,
-    when,
 )
 from overtime.models import Event
 from overtime.version import __version__
 
-STATUSES = ("queued", "running", "succeeded", "failed", "canceled")
 app = App(
     name="overtime",
     help="Submit slow work, watch it, fetch what it made.",
@@ -49,6 +52,7 @@ app.command(schedules)
 COMMON = Common()
 WORK = Work()
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"])]
+Limit = Annotated[int, Parameter(validator=Number(gte=1))]
 
 
 @app.command
@@ -105,20 +109,26 @@ def status(job: str, /, *, common: Common = COMMON) -> int:
 
 @app.command(name="list")
 def list_jobs(
-    *, status: str | None = None, task: str | None = None, limit: int = 20, common: Common = COMMON
+    *,
+    status: str | None = None,
+    task: str | None = None,
+    limit: Limit = 20,
+    common: Common = COMMON,
 ) -> int:
     """List your jobs, newest first."""
-    if status is not None and status not in STATUSES:
-        raise Usage(f"There is no status {status!r}. {meant(status, STATUSES)}")
     with common.client() as client:
-        found = client.jobs(status, task, page=min(max(limit, 1), 100))  # type: ignore[arg-type]
-        jobs = [job for job, _ in zip(found, range(limit), strict=False)]
-    if common.json:
-        screen.show_json(jobs)
-    else:
-        rows = ((job.id, job.task, job.status, percent(job), when(job)) for job in jobs)
-        screen.show_table(("JOB", "TASK", "STATUS", "DONE", "CREATED"), rows)
-    return DONE
+        found = client.jobs(checked(status), task, page_of(limit, status))
+        return show_jobs(islice(found, limit), common)
+
+
+@app.command
+def children(
+    job: str, /, *, status: str | None = None, limit: Limit = 20, common: Common = COMMON
+) -> int:
+    """List a job's children, in the order of their items."""
+    with common.client() as client:
+        found = client.job(job).children(checked(status), page_of(limit, status))
+        return show_children(islice(found, limit), common)
 
 
 @app.command

@@ -18,6 +18,11 @@ from overtime.command.work import DONE, ENDED_BADLY, LEFT, NOT_ASKED
 from overtime.errors import JobEnded, NotOvertime, OvertimeError, Refused, TimedOut, Unreachable
 
 HELP = "See: overtime --help"
+NOT_FOUND = {
+    "no such job": "To see your jobs with their whole ids: overtime list",
+    "no such schedule": "To see yours: overtime schedules",
+    "asks nothing": "To see what it asks: overtime status JOB",
+}
 
 
 def run_app(arguments: list[str]) -> int:
@@ -58,7 +63,7 @@ def advice(error: OvertimeError) -> str:
         case Refused(status=401 | 403):
             return "To give a token: overtime login URL, or OVERTIME_TOKEN=…"
         case Refused(status=404):
-            return "To see your jobs with their whole ids: overtime list"
+            return next((hint for said, hint in NOT_FOUND.items() if said in str(error)), "")
         case Refused(slug="job-not-finished"):
             return "To stop it first: overtime cancel JOB"
         case TimedOut():

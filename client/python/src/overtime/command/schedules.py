@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import Annotated
 
@@ -118,9 +117,8 @@ def _show(one: Schedule, common: Common) -> int:
         "task": one.task,
         "cron": f"{one.cron} ({one.timezone})",
         "next": "paused" if one.paused else ", ".join(map(_local, one.next)) or "never",
-        "latest job": one.last_job or "none yet",
+        "last job": one.last_job or "none yet",
         "missed": str(one.missed),
     }
-    for name, value in facts.items():
-        sys.stdout.write(f"{name + ':':12}{screen.clean(value)}\n")
+    screen.show_facts(facts.items())
     return DONE

@@ -7,9 +7,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,9 +28,10 @@ from rich.table import Table
 from rich.text import Text
 
 from overtime.command.params import is_upload, kinds, members
-from overtime.models import Event, Job, Question, Task
+from overtime.models import Children, Event, Job, Question, Task
 
 STYLES = {"succeeded": "green", "failed": "red", "canceled": "yellow", "running": "cyan"}
+UNBROKEN = 32  # characters of a cell that are kept on one line, such as an id's
 
 
 def clean(text: object) -> str:
@@ -62,10 +65,45 @@ def show_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         for row in rows:
             sys.stdout.write("\t".join(clean(cell) for cell in row) + "\n")
         return
-    table = Table(*heads, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(clean(cell), style=STYLES.get(str(cell), "")) for cell in row))
-    Console().print(table)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    shown = [[clean(cell) for cell in row] for row in rows]
+    least = 0
+    for head, *column in zip(heads, *shown, strict=True):
+        width = min(max(map(cell_len, (head, *column))), UNBROKEN)
+        table.add_column(head, min_width=width, overflow="fold")
+        least += width + 2
+    for row in shown:
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+    Console(width=max(Console().width, least)).print(table)  # the terminal breaks what is longer
+
+
+def show_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """A line for each that is not empty. The terminal breaks long lines, so they can be copied."""
+    rows = [(name, clean(value)) for name, value in facts if value]
+    if not sys.stdout.isatty():
+        return show_table((), rows)
+    for name, value in rows:
+        line = Text.assemble((f"{name:11}", "bold"), (value, STYLES.get(value, "")))
+        Console().print(line, soft_wrap=True)
+    return None
+
+
+def local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def counted(children: Children) -> str:
+    """Such as `1,000: 311 live, 687 succeeded, 2 failed`."""
+    counts = msgspec.structs.asdict(children)
+    parts = [f"{count:,} {name}" for name, count in counts.items() if count and name != "total"]
+    return f"{children.total:,}: {', '.join(parts)}"
+
+
+def facts_of(job: Job, question: Question) -> Iterator[tuple[str, str]]:
+    yield "asks", ": ".join(filter(None, (question.step, question.prompt)))
+    yield "answer", kind_of(question.schema, question.schema)
+    yield "expires", local(question.expires_at) if question.expires_at else ""
+    yield "to answer", f"overtime answer {job.id} {question.step} JSON"
 
 
 def show_task(task: Task) -> None:
@@ -86,15 +124,23 @@ def show_task(task: Task) -> None:
     )
 
 
-def kind_of(schema: Any, root: Any) -> str:
+def kind_of(schema: Any, root: Any, depth: int = 3) -> str:
+    """In words; an object as `{"approved": boolean, "by"?: string}`, as deep as `depth`."""
     words = []
     for kind in kinds(schema, root):
         if "enum" in kind:
             words.append("|".join(map(str, kind["enum"])))
         elif is_upload(kind):
             words.append("file")
-        elif kind.get("type") == "array":
-            words.append(f"list of {kind_of(kind.get('items') or {}, root)}")
+        elif kind.get("type") == "array" and depth:
+            words.append(f"list of {kind_of(kind.get('items') or {}, root, depth - 1)}")
+        elif "properties" in kind and depth:
+            required = kind.get("required", ())
+            inside = (
+                f'"{name}"{"" if name in required else "?"}: {kind_of(one, root, depth - 1)}'
+                for name, one in kind["properties"].items()
+            )
+            words.append(f"{{{', '.join(inside)}}}")
         else:
             words.append(str(kind.get("type", "JSON")))
     return " or ".join(dict.fromkeys(words)) or "JSON"
@@ -116,9 +162,10 @@ class Size(ProgressColumn):
 
 
 class Live:
-    """An upload's bar, then the job's, with log lines above; nothing where `shown` is False."""
+    """An upload's bar, then the job's, with log lines above, if `shown`; questions also in a pipe,
+    where the job would wait for ever."""
 
-    def __init__(self, shown: bool) -> None:
+    def __init__(self, shown: bool, told: bool = True) -> None:
         message = TextColumn("{task.description}", markup=False)
         columns = (message, BarColumn(30), TaskProgressColumn(), TimeElapsedColumn(), Size())
         self.console = Console(stderr=True, highlight=False)
@@ -126,7 +173,7 @@ class Live:
         self.uploads: dict[str, Any] = {}
         self.asked: set[tuple[str, object]] = set()
         self.bar: Any = None
-        self.shown = shown
+        self.shown, self.told = shown, told
 
     @contextmanager
     def on(self) -> Iterator[Live]:
@@ -143,9 +190,13 @@ class Live:
             self.bar = self.bars.add_task("", total=100)
         message = job.progress.message if job.progress else ""
         waiting = f"queued: {job.wait_reason}" if job.wait_reason else job.status
+        if until := (job.waits_for and job.waits_for.until) or job.next_attempt_at:
+            waiting, message = f"{waiting} until {local(until)}", ""
         for one in job.waits_for.answers if job.waits_for else ():
             waiting, message = f"asks {one.step}: {one.prompt}", ""
             self.ask(job, one)
+        if job.children and job.children.failed and not job.finished:
+            message += f" ({job.children.failed:,} failed)"
         percent = (
             100.0 if job.status == "succeeded" else job.progress.percent if job.progress else 0
         )
@@ -157,10 +208,10 @@ class Live:
 
     def ask(self, job: Job, question: Question) -> None:
         """Once for each question."""
-        if self.shown and (key := (question.step, question.expires_at)) not in self.asked:
+        if self.told and (key := (question.step, question.expires_at)) not in self.asked:
             self.asked.add(key)
-            hint = f"To answer: overtime answer {job.id} {question.step} JSON"
-            self.console.print(Text(clean(f"{question.prompt} ({hint})")))
+            for name, value in facts_of(job, question):
+                self.console.print(Text(f"{name:11}{clean(value)}"), soft_wrap=True)
 
     def event(self, event: Event) -> None:
         if self.shown and (event.type == "log" or event.error):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import msgspec
 from cyclopts import Parameter
@@ -14,9 +15,9 @@ from cyclopts import Parameter
 from overtime.client import Client, JobHandle
 from overtime.command import screen
 from overtime.command.config import Service, Usage, chosen
-from overtime.command.params import files_of, find_task, members, params_of, takes_several
+from overtime.command.params import files_of, find_task, meant, members, params_of, takes_several
 from overtime.errors import Refused
-from overtime.models import Artifact, Job, Task
+from overtime.models import Artifact, Job, Status, Task
 
 DONE, ENDED_BADLY, NOT_ASKED, LEFT = 0, 1, 2, 130
 
@@ -31,7 +32,7 @@ class Common:
     json: bool = False
     "Answer in JSON."
     quiet: bool = False
-    "No bars and no log lines."
+    "No bars, log lines and questions."
 
     @property
     def service(self) -> Service:
@@ -43,7 +44,8 @@ class Common:
 
     @property
     def live(self) -> screen.Live:
-        return screen.Live(sys.stderr.isatty() and not (self.json or self.quiet))
+        shown = sys.stderr.isatty() and not (self.json or self.quiet)
+        return screen.Live(shown, told=not self.quiet)
 
 
 @Parameter(name="*")
@@ -111,8 +113,11 @@ def concluded(handle: JobHandle, output: Path | None, common: Common) -> int:
         return DONE
     if common.json:
         screen.show_json(as_object(job))
-    why = f": {job.error.title}: {job.error.detail}" if job.error else ""
-    screen.say(f"job {job.id} {job.status}{why}", f"To run it again: overtime retry {job.id}")
+    why = error_of(job)
+    screen.say(
+        f"job {job.id} {job.status}" + (why and f": {why}"),
+        f"To run it again: overtime retry {job.id}",
+    )
     return ENDED_BADLY
 
 
@@ -140,27 +145,57 @@ def as_object(job: Job) -> Any:
 def show_job(job: Job, common: Common) -> None:
     if common.json:
         return screen.show_json(as_object(job))
-    error = f"{job.error.title}: {job.error.detail}" if job.error else ""
-    message = job.progress.message if job.progress else job.wait_reason or ""
-    waits = job.waits_for
-    asks = [f"{one.step}: {one.prompt}" for one in waits.answers] if waits else []
-    sleeps = f"{waits.until.astimezone():%Y-%m-%d %H:%M:%S}" if waits and waits.until else ""
+    questions = job.waits_for.answers if job.waits_for else []
+    until = (job.waits_for and job.waits_for.until) or job.next_attempt_at
     rows = [
-        ("job", job.id), ("task", job.task), ("status", job.status), ("done", percent(job)),
-        ("message", message), ("asks", "; ".join(asks)), ("goes on", sleeps),
-         ("attempt", f"{job.attempt} of {job.max_attempts}"),
-        ("created", when(job)), ("error", error),
+        ("job", job.id), ("task", job.task), ("parent", job.parent or ""), ("status", job.status),
+        ("waits for", job.wait_reason or ""), ("until", screen.local(until) if until else ""),
+        *(row for one in questions for row in screen.facts_of(job, one)),
+        ("children", screen.counted(job.children) if job.children else ""),
+        ("done", percent(job)), ("message", job.progress.message if job.progress else ""),
+        ("attempt", f"{job.attempt} of {job.max_attempts}"),
+        ("created", screen.local(job.created_at)), ("error", error_of(job)),
         ("files", ", ".join(one.name for one in job.artifacts)),
     ]  # fmt: skip
-    return screen.show_table(("", ""), [row for row in rows if row[1]])
+    return screen.show_facts(rows)
+
+
+def show_jobs(found: Iterable[Job], common: Common) -> int:
+    if common.json:
+        screen.show_json(list(found))
+        return DONE
+    rows = (
+        (one.id, one.task, one.status, percent(one), screen.local(one.created_at)) for one in found
+    )
+    screen.show_table(("JOB", "TASK", "STATUS", "DONE", "CREATED"), rows)
+    return DONE
+
+
+def show_children(found: Iterable[Job], common: Common) -> int:
+    if common.json:
+        return show_jobs(found, common)
+    rows = ((one.id, one.task, one.status, percent(one), error_of(one)) for one in found)
+    screen.show_table(("JOB", "TASK", "STATUS", "DONE", "ERROR"), rows)
+    return DONE
+
+
+def checked(status: str | None) -> Status | None:
+    if status is not None and status not in get_args(Status):
+        raise Usage(f"There is no status {status!r}. {meant(status, get_args(Status))}")
+    return cast("Status | None", status)
+
+
+def page_of(limit: int, status: str | None) -> int:
+    """The size of a list's pages. With a status, these hold fewer jobs than they could."""
+    return 100 if status else min(limit, 100)
+
+
+def error_of(job: Job) -> str:
+    return f"{job.error.title}: {job.error.detail}" if job.error else ""
 
 
 def percent(job: Job) -> str:
     return f"{job.progress.percent:.0f} %" if job.progress else ""
-
-
-def when(job: Job) -> str:
-    return f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def sure(question: str, action: str, *, yes: bool) -> bool:
