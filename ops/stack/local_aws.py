@@ -64,7 +64,8 @@ def finish(stage: Stage, template: Template, url: str, api_id: str) -> str:
     for logical_id in template_functions(template):
         name = template["Resources"][logical_id]["Properties"]["FunctionName"]
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]
-        chosen = {**variables["Variables"], "PUBLIC_URL": api_url}
+        base = stage.environment.get("PUBLIC_URL") or api_url
+        chosen = {**variables["Variables"], "PUBLIC_URL": base}
         functions.update_function_configuration(
             FunctionName=name, Environment={"Variables": chosen}
         )

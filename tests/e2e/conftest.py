@@ -18,11 +18,13 @@ from tests.e2e.local_aws import EnforcingAws
 from tests.e2e.third_party import ThirdParty
 from tests.e2e.waiting import until
 from tests.flights import write
+from tests.issuer import AUDIENCE, Issuer, running
 
 ROWS = 30_000  # 2.9 MB
 HEAVY_TIMEOUT = 12  # seconds
 SLOW_SECONDS = 20  # that the source of the long job needs: over two invocations and a bit
 LAST = "test_healing.py"
+DOMAIN = "jobs.localhost"  # the local AWS answers at 127.0.0.1 and below .localhost
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,31 @@ def user_stage(aws: EnforcingAws, tmp_path_factory: pytest.TempPathFactory) -> D
     shutil.copy(steps.__file__, home / "chalicelib" / "tasks")
     deployed = Deployed(aws, "e2eb", home)
     loosen(deployed)
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def issuer(aws: EnforcingAws) -> Iterator[Issuer]:
+    with running((aws.certificate, aws.key)) as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="session")
+def jwt_stage(
+    aws: EnforcingAws, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
+) -> Deployed:
+    """A stage whose clients have tokens of an issuer, under a domain of its own."""
+    project = Project(tmp_path_factory.mktemp("jwt") / "project")
+    chosen = {
+        "AUTH": "jwt",
+        "JWT_ISSUER": issuer.url,
+        "JWT_AUDIENCE": AUDIENCE,
+        "PUBLIC_URL": f"https://{DOMAIN}",
+    }
+    project.configure(stages={"e2ejwt": {"environment_variables": chosen}})
+    deployed = Deployed(aws, "e2ejwt", project.folder)
+    deployed.answer_at(DOMAIN)
+    loosen(deployed, SSL_CERT_FILE=str(aws.certificate))
     return deployed
 
 

@@ -37,9 +37,13 @@ class Answer:
 
 
 class Client:
-    def __init__(self, url: str, certificate: Path, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, certificate: Path, token: str | None = None, host: str | None = None
+    ) -> None:
+        """`host`: the domain by which it calls, if that is not the URL's."""
         self.url = url
         self.token = token
+        self.host = host
         self.certificate = certificate
         self._pool = urllib3.PoolManager(ca_certs=str(certificate), retries=False)
 
@@ -49,6 +53,8 @@ class Client:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token is not None:
             sent.setdefault("Authorization", f"Bearer {self.token}")
+        if self.host is not None:
+            sent["Host"] = self.host
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()

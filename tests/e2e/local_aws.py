@@ -28,7 +28,7 @@ class EnforcingAws:
     """One MiniStack process. It ends when this process does, however that ends."""
 
     def __init__(self, folder: Path) -> None:
-        self.certificate, key = make_certificate(folder)
+        self.certificate, self.key = make_certificate(folder)
         self.log = folder / "ministack.log"
         port = _free_port()
         self.url = f"https://{HOST}:{port}"
@@ -40,7 +40,7 @@ class EnforcingAws:
             "SERVICES": SERVICES,
             "USE_SSL": "1",
             "MINISTACK_SSL_CERT": str(self.certificate),
-            "MINISTACK_SSL_KEY": str(key),
+            "MINISTACK_SSL_KEY": str(self.key),
             "TMPDIR": str(folder / "tmp"),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
