@@ -90,7 +90,7 @@ function Schedule({ schedule, again }) {
     ${next.length > 0 ? html`<${Moments} ...${{ name, next, timezone }} />` : html`<p class="quiet">${paused ? "It is paused: no job starts." : "No moment comes."}</p>`}
     <details><summary>Params</summary><${Json} value=${params} label=${`Params of ${name}`} /></details>
     ${asking && html`<${Confirm} title=${`Delete the schedule ${name}?`} action="Delete" onAnswer=${answered}
-      detail="The job that waits for its next moment is canceled. Jobs that have started go on." />`}`;
+      detail="A job of it that has not started will not start. Jobs that have started go on." />`}`;
 }
 
 /** The next moments as clocks here and in the schedule's zone show them. */

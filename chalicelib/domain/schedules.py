@@ -91,7 +91,6 @@ class ScheduleRecord:
     last_at: int | None = None  # the latest moment that was submitted
     last_job: str | None = None
     under_way: str | None = None  # the job that runs, or ran last; only with `skip`
-    stopped_through: int | None = None  # a pause stopped jobs of moments up to this one
     missed: int = 0  # moments without a job, because the stage stood still
 
     @property
@@ -123,17 +122,13 @@ class ScheduleRecord:
         be guessed."""
         return hashlib.sha256(f"{PREFIX}{self.uid} {moment}".encode()).hexdigest()[:32]
 
-    def stops(self, moment: int) -> bool:
-        """Whether the job of this moment may no longer start: also after the schedule goes on, if
-        the job waited when it was paused."""
-        return self.paused or moment <= (self.stopped_through or 0)
-
-    def coming(self, count: int) -> list[int]:
-        """The next moments."""
-        if self.next_at is None:
+    def coming(self, count: int, now: int) -> list[int]:
+        """The next moments. The jobs of some wait already: an edit since has not changed these."""
+        if self.paused:
             return []
-        after = moments(self.cron, self.timezone, self.next_at)
-        return [self.next_at, *islice(after, count - 1)]
+        known = {one for one in (self.last_at, self.next_at) if one is not None and one > now}
+        by_the_clock = islice(moments(self.cron, self.timezone, now), count)
+        return sorted(known.union(by_the_clock))[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +175,6 @@ def edited(record: ScheduleRecord, plan: Plan, stamp: Stamp) -> ScheduleRecord:
         version=stamp.nonce,
         updated_at=stamp.now,
         next_at=next_at,
-        stopped_through=record.last_at if plan.paused else record.stopped_through,
         **_planned(plan),
     )
 

@@ -147,7 +147,7 @@ def surface(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
     def put_schedule(schedule: str) -> Response:
         """Create or change a schedule.
 
-        A change counts from the next moment on. Pausing cancels the job that waits.
+        A change counts from the next moment on. While it is paused, no job starts.
         """
         call = routes.call()
         plan = call.body(ScheduleBody).plan
@@ -175,7 +175,7 @@ def surface(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
 
     @route(DELETE_SCHEDULE)
     def delete_schedule(schedule: str) -> Response:
-        """Delete a schedule, and cancel its job that waits. Its other jobs stay."""
+        """Delete a schedule. A job of it that has not started will not start."""
         call = routes.call()
         schedules().delete(call.owner, schedule, _is_unchanged(call))
         return Response("", status_code=204)
@@ -214,7 +214,7 @@ def _view(call: Call, record: ScheduleRecord) -> ScheduleView:
         overlap=record.overlap.value,
         paused=record.paused,
         declared=record.declared,
-        next=[rfc3339(moment) for moment in record.coming(MOMENTS_SHOWN)],
+        next=[rfc3339(moment) for moment in record.coming(MOMENTS_SHOWN, call.now())],
         last_job=record.last_job,
         missed=record.missed,
         created_at=rfc3339(record.created_at),

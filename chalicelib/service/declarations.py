@@ -10,7 +10,6 @@ from chalicelib.domain.declared import Declared, declared, mistakes, plan
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.schedules import Build, Plan, ScheduleRecord, schedule_id
 from chalicelib.ports.system import System
-from chalicelib.service.moments import call_off
 from chalicelib.service.transition import DECISIONS_AT_MOST, stamp
 
 logger = logging.getLogger(__name__)
@@ -73,6 +72,5 @@ def _store(system: System, owner: str, name: str, wanted: Plan) -> None:
 def _remove(system: System, record: ScheduleRecord | None) -> None:
     while record is not None and record.declared:
         if system.schedules.delete(record):
-            call_off(system, record)
             return
         record = next(iter(system.schedules.read_many([record.id])), None)

@@ -1,4 +1,4 @@
-"""The moments of a schedule: submit their jobs ahead of time, call them off, let them run.
+"""The moments of a schedule: submit their jobs ahead of time, and let them run or not.
 
 A job is submitted first, and the schedule moves on after it. Both are harmless twice: a moment has
 one id for its job, and the schedule moves on from the moment that was submitted only.
@@ -7,12 +7,11 @@ one id for its job, and the schedule moves on from the moment that was submitted
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 
-from chalicelib.domain import schedules, verbs, waiting_verbs
-from chalicelib.domain.errors import ConditionFailed, NotFound, Unavailable
-from chalicelib.domain.job import LIVE, JobRecord, Problem, ScheduleRef, Status
+from chalicelib.domain import schedules, waiting_verbs
+from chalicelib.domain.errors import ConditionFailed, Unavailable
+from chalicelib.domain.job import LIVE, JobRecord, Problem, ScheduleRef
 from chalicelib.domain.schedules import Overlap, ScheduleRecord
 from chalicelib.domain.transitions import Stamp
 from chalicelib.domain.writes import Verb, Write
@@ -43,12 +42,7 @@ def submit_due(system: System, schedule: ScheduleRecord) -> str:
         if moment is not None and not _submit(system, schedule, moment):
             return WITHOUT_TASK  # it stays due
         if not system.schedules.replace(schedule, after):
-            # An edit came first, or another sweeper. An edit that stops the schedule has looked for
-            # the job that waits: perhaps before it was submitted.
-            current = next(iter(system.schedules.read_many([schedule.id])), None)
-            if current is None or current.uid != schedule.uid or current.paused:
-                call_off(system, after)
-            return "nothing"
+            return "nothing"  # an edit came first, or another sweeper
         schedule = after
     return "schedule"
 
@@ -73,25 +67,9 @@ def _submit(system: System, schedule: ScheduleRecord, moment: int) -> bool:
     return True
 
 
-def call_off(system: System, schedule: ScheduleRecord) -> None:
-    """Cancel the schedule's job that waits: the latest one, or one that a sweeper is submitting.
-    One that has started goes on."""
-    ids = {schedule.last_job}
-    if schedule.next_at is not None:
-        ids.add(schedule.job_id(schedule.next_at))
-    for record in system.jobs.read_many(sorted(one for one in ids if one is not None)):
-        with bound(**log_fields(record)), suppress(NotFound):
-            carry_out(system, record, _cancel_if_it_waits)
-
-
-def _cancel_if_it_waits(record: JobRecord, stamp: Stamp) -> Write | None:
-    waits = record.status is Status.QUEUED and record.started_at is None and not record.generation
-    return verbs.cancel(record, stamp) if waits else None
-
-
 def may_run(system: System, claimed: JobRecord) -> bool:
-    """Whether a job that this worker has claimed may run: its schedule still stands, and
-    the previous job is not under way. Otherwise it has ended canceled. A client's retry may."""
+    """Whether a job that this worker has claimed may run: its schedule exists and is not paused,
+    and the previous job is not under way. Otherwise it has ended canceled. A client's retry may."""
     if claimed.schedule is None or claimed.generation:
         return True
     why = _refusal(system, claimed, claimed.schedule)
@@ -108,10 +86,13 @@ def may_run(system: System, claimed: JobRecord) -> bool:
 
 def _refusal(system: System, record: JobRecord, by: ScheduleRef) -> Problem | None:
     starts = record.started_at == record.updated_at  # it was never claimed before
+    claimed_at = record.started_at or 0  # for the first time; that worker may have died here
     for _ in range(DECISIONS_AT_MOST):
         schedule = system.schedules.read(record.owner, by.name)
-        if schedule is None or schedule.uid != by.uid or schedule.stops(record.run_at or 0):
+        if schedule is None or schedule.uid != by.uid:
             return STOPPED if starts else None
+        if schedule.paused and (starts or schedule.updated_at <= claimed_at):
+            return STOPPED
         if schedule.overlap is Overlap.ALLOW or schedule.under_way == record.id:
             return None
         previous = system.jobs.read(schedule.under_way) if schedule.under_way else None

@@ -18,7 +18,6 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.schedules import NAME, NAME_RULE, PARAMS_AT_MOST, Plan, ScheduleRecord
 from chalicelib.domain.values import decode_json
 from chalicelib.ports.system import System
-from chalicelib.service.moments import call_off
 from chalicelib.service.submit import Submission, check, task_named
 from chalicelib.service.transition import DECISIONS_AT_MOST, stamp
 
@@ -52,7 +51,7 @@ class Schedules:
         self, owner: str, name: str, plan: Plan, unchanged: Unchanged
     ) -> tuple[ScheduleRecord, bool]:
         """Create or edit a schedule; also returns whether it is new. Raises InvalidRequest,
-        ScheduleChanged and ScheduleDeclared. Pausing cancels the job that waits."""
+        ScheduleChanged and ScheduleDeclared."""
         system = self.system
         self._check(owner, name, plan)
         for _ in range(DECISIONS_AT_MOST):
@@ -66,18 +65,15 @@ class Schedules:
             else:
                 after = schedules.edited(before, plan, stamp(system))
             if after is before or system.schedules.replace(before, after):
-                if before is not None and after.paused:
-                    call_off(system, before)
                 return after, before is None
         raise Unavailable("The schedule changes too fast for this request: try again.")
 
     def delete(self, owner: str, name: str, unchanged: Unchanged) -> None:
-        """Also cancels the job that waits. Raises ScheduleChanged and ScheduleDeclared."""
+        """Raises ScheduleChanged and ScheduleDeclared."""
         for _ in range(DECISIONS_AT_MOST):
             record = self.get(owner, name)
             _refuse(record, unchanged)
             if self.system.schedules.delete(record):
-                call_off(self.system, record)
                 return
         raise Unavailable("The schedule changes too fast for this request: try again.")
 

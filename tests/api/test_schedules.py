@@ -68,12 +68,17 @@ def test_a_schedule_submits_its_job_and_shows_it(service: Service) -> None:
     assert service.job(job_id)["result"] == {"text": "again", "number": 0}
 
 
-def test_pausing_cancels_the_job_that_waits(service: Service) -> None:
+def test_no_job_starts_while_its_schedule_is_paused(service: Service) -> None:
     put(service, cron="1 8 * * *", timezone="UTC")
     service.sweep()
+    shown = service.get(PATH).json_body
+    assert shown["next"][0] == "2027-01-15T08:01:00.000Z", "its job is submitted already"
     paused = put(service, cron="1 8 * * *", timezone="UTC", paused=True).json_body
     assert (paused["paused"], paused["next"]) == (True, [])
-    assert service.job(paused["last_job"])["status"] == "canceled"
+    service.clock.sleep(60)
+    service.run(shown["last_job"])
+    job = service.job(shown["last_job"])
+    assert (job["status"], job["error"]["code"]) == ("canceled", "schedule-stopped")
 
 
 def test_a_deleted_schedule_is_gone_and_its_jobs_stay(service: Service) -> None:
@@ -83,6 +88,9 @@ def test_a_deleted_schedule_is_gone_and_its_jobs_stay(service: Service) -> None:
     assert service.delete(PATH).status_code == 204
     assert is_problem(service.get(PATH), 404, "not-found")
     assert is_problem(service.delete(PATH), 404, "not-found")
+    assert service.job(job_id)["status"] == "queued"
+    service.clock.sleep(60)
+    service.run(job_id)
     assert service.job(job_id)["status"] == "canceled"
 
 

@@ -6,10 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.job import LIVE, MINUTE, JobRecord, Status
+from chalicelib.domain.job import LIVE, MINUTE, JobRecord
 from chalicelib.domain.schedules import Overlap, ScheduleRecord
 from chalicelib.domain.transitions import DISPATCH_AHEAD
 from chalicelib.domain.writes import Verb, Write
+from chalicelib.service.moments import STOPPED
 from tests.simulation.promises import require
 from tests.simulation.scheduler import Process
 
@@ -28,7 +29,9 @@ class Clockwork:
     jobs: dict[tuple[str, int], str] = field(default_factory=dict)  # by uid and moment
     crons: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     versions: set[str] = field(default_factory=set)  # that an edit has replaced
-    stopped: set[str] = field(default_factory=set)  # uids, also of those that went on later
+    resumed: dict[str, int] = field(default_factory=dict)  # the latest step, by uid
+    claimed: dict[str | None, int] = field(default_factory=dict)  # step, by token
+    paused_under: dict[str, str] = field(default_factory=dict)  # version at a job's first claim
     came_too_late: set[str | None] = field(default_factory=set)  # tokens of claims
     under_way: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     begun: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -56,8 +59,6 @@ class Clockwork:
     def replaced(self, before: ScheduleRecord | None, after: ScheduleRecord) -> None:
         uid = after.uid
         self.crons[uid].add(after.cron)
-        if after.paused:
-            self.stopped.add(uid)
         require(after.version not in self.versions, "no edit of a schedule is lost", after.version)
         if before is None or before.uid != uid:
             return
@@ -67,6 +68,8 @@ class Clockwork:
             self._advances(before, after)
         else:
             self.versions.add(before.version)
+            if before.paused and not after.paused:
+                self.resumed[uid] = self.world.scheduler.steps
             self._edits(before, after)
 
     def _names(self, before: ScheduleRecord, after: ScheduleRecord) -> None:
@@ -112,15 +115,32 @@ class Clockwork:
             f"{before.last_at} is over, and {after.next_at} comes",
         )
 
-    def deleted(self, record: ScheduleRecord) -> None:
-        self.stopped.add(record.uid)
-
     def written(self, before: JobRecord, write: Write, after: JobRecord) -> None:
-        first = write.verb == Verb.CLAIM and before.started_at is None and not after.generation
-        if after.schedule is not None and first:
-            now_is = self.world.schedules.read(after.owner, after.schedule.name)
-            if now_is is None or now_is.uid != after.schedule.uid or now_is.paused:
-                self.came_too_late.add(after.lease_token)
+        if after.schedule is None or after.generation:
+            return
+        now_is = self.world.schedules.read(after.owner, after.schedule.name)
+        if now_is is not None and now_is.uid != after.schedule.uid:
+            now_is = None
+        if write.verb == Verb.CLAIM:
+            self.claimed[after.lease_token] = self.world.scheduler.steps
+            self._claimed(after, now_is, first=before.started_at is None)
+        if write.verb == Verb.ABANDON and after.error == STOPPED and now_is is not None:
+            resumed, claimed = self.resumed.get(now_is.uid, 0), self.claimed[before.lease_token]
+            require(
+                now_is.paused or resumed > claimed,
+                "a schedule that goes on before a moment loses nothing",
+                f"{after.id} did not start",
+            )
+
+    def _claimed(self, job: JobRecord, now_is: ScheduleRecord | None, *, first: bool) -> None:
+        if first and (now_is is None or now_is.paused):
+            self.came_too_late.add(job.lease_token)
+        if now_is is None or not now_is.paused:
+            return
+        if first and now_is.updated_at <= (job.started_at or 0):  # by their clocks
+            self.paused_under[job.id] = now_is.version
+        elif self.paused_under.get(job.id) == now_is.version:
+            self.came_too_late.add(job.lease_token)  # its first worker died
 
     def begins(self, record: JobRecord) -> None:
         """The task's own code."""
@@ -128,12 +148,13 @@ class Clockwork:
             return
         uid, id = record.schedule.uid, record.id
         require(
-            record.lease_token not in self.came_too_late,
+            record.lease_token not in self.came_too_late
+            or self.resumed.get(uid, 0) > self.claimed[record.lease_token],
             "a schedule that has stopped starts no job",
             f"{id} runs",
         )
         now_is = self.world.schedules.read(record.owner, record.schedule.name)
-        if uid in self.stopped or now_is is None or now_is.overlap is Overlap.ALLOW:
+        if now_is is None or now_is.uid != uid or now_is.overlap is Overlap.ALLOW:
             return
         records = self.world.jobs.records
         others = [one for one in self.begun[uid] - {id} if records[one].status in LIVE]
@@ -145,16 +166,6 @@ class Clockwork:
         self.begun[uid].add(id)
 
     # ── what clients see ──
-
-    def paused(self, record: ScheduleRecord) -> None:
-        """A client has its answer."""
-        job = self.world.jobs.records.get(record.last_job or "")
-        waits = job is not None and job.status is Status.QUEUED and job.started_at is None
-        require(
-            not waits or (job is not None and job.generation > 0),
-            "a pause cancels the job that waits",
-            f"{record.last_job} waits",
-        )
 
     def in_time(self, record: ScheduleRecord) -> None:
         """Some minutes after the last fault."""

@@ -36,9 +36,7 @@ def _planner(world: World, name: str) -> None:
 
     def put(changed: Plan) -> None:
         with contextlib.suppress(ClientError, Unavailable):
-            record, _ = schedules.put(OWNER, name, changed, lambda _: True)
-            if changed.paused:
-                world.clockwork.paused(record)
+            schedules.put(OWNER, name, changed, lambda _: True)
 
     def live() -> None:
         put(plan)

@@ -66,12 +66,6 @@ SCHEDULES = (
         "        next_at=_first(record.plan, moment + 86_400_000),\n",
     ),
     Mutant(
-        "a pause that leaves the job that waits",
-        "service/schedules.py",
-        "                if before is not None and after.paused:\n",
-        "                if False:\n",
-    ),
-    Mutant(
         "a claimed job that does not look at its schedule",
         "service/moments.py",
         "    if claimed.schedule is None or claimed.generation:\n",
@@ -80,8 +74,20 @@ SCHEDULES = (
     Mutant(
         "a claimed job that overlooks a pause",
         "service/moments.py",
-        " or schedule.stops(record.run_at or 0):\n",
-        ":\n",
+        "        if schedule.paused and (starts or schedule.updated_at <= claimed_at):\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "a job that starts under a pause because its first worker died",
+        "service/moments.py",
+        " and (starts or schedule.updated_at <= claimed_at):\n",
+        " and starts:\n",
+    ),
+    Mutant(
+        "a pause that stops the job that waits, also if it is over",
+        "service/moments.py",
+        "        if schedule.paused and (starts or",
+        "        if (schedule.paused or schedule.updated_at > record.created_at) and (starts or",
     ),
     Mutant(
         "a job that runs beside the one that is under way",

@@ -173,7 +173,6 @@ class Schedules:
         def effect() -> bool:
             deleted = self._schedules.delete(record)
             if deleted:
-                self._world.clockwork.deleted(record)
                 self._world.overtake(self._process, record.id)
             return deleted
 

@@ -17,6 +17,7 @@ from chalicelib.service.sweeper import sweep
 from chalicelib.tasks import Job, task
 from chalicelib.testing import Bench
 from tests.lines import lines
+from tests.unit.service.scheduling import delivered, jobs
 
 
 @dataclass
@@ -74,12 +75,14 @@ def test_a_build_that_declares_something_else_changes_and_removes(bench: Bench) 
     assert (after.uid, after.cron) == (before.uid, "45 2 * * *")
 
 
-def test_a_build_without_schedules_removes_them_and_the_job_that_waits(bench: Bench) -> None:
+def test_a_build_without_schedules_removes_them_and_their_jobs_do_not_start(bench: Bench) -> None:
     deploy(bench, Schedule("* * * * *", owner="reports"))
     sweep(bench.system, bench.clock.time + MINUTE)
     deploy(bench)
     assert stored(bench) == {}
-    assert {job.status for job in bench.jobs.records.values()} == {Status.CANCELED}
+    bench.clock.time += 2 * MINUTE
+    ends = {delivered(bench, job).status for job in jobs(bench)}
+    assert ends == {Status.CANCELED}
 
 
 def test_what_was_stored_and_is_declared_again_stays_as_it_is(bench: Bench) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain import schedules
+from chalicelib.domain import schedules, verbs
 from chalicelib.domain.errors import InvalidRequest, NotFound, ScheduleChanged, ScheduleDeclared
-from chalicelib.domain.job import HOUR, Status
+from chalicelib.domain.job import HOUR, MINUTE, Status, WaitReason
 from chalicelib.domain.transitions import Stamp
 from chalicelib.service.schedules import SCHEDULES_AT_MOST, Schedules
 from chalicelib.tasks import Job, task
@@ -60,12 +60,16 @@ def test_the_same_again_changes_nothing(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("stop", ["pause", "delete"])
-def test_pausing_and_deleting_cancel_the_job_that_waits(bench: Bench, stop: str) -> None:
+def test_a_job_whose_schedule_is_paused_or_deleted_does_not_start(bench: Bench, stop: str) -> None:
     put(bench)
     swept(bench, at(8, 29))
     _stop(bench, stop)
+    bench.clock.time = at(8, 30)
     [job] = jobs(bench)
-    assert job.status is Status.CANCELED
+    done = delivered(bench, job)
+    assert done.status is Status.CANCELED
+    assert done.error is not None
+    assert done.error.type == "/problems/schedule-stopped"
     swept(bench, at(11, 0))
     assert len(jobs(bench)) == 1
 
@@ -78,35 +82,31 @@ def _stop(bench: Bench, how: str) -> None:
 
 
 @pytest.mark.parametrize("stop", ["pause", "delete"])
-@pytest.mark.parametrize("dies", [False, True])
 @pytest.mark.parametrize("hour", [8, 11])
 def test_a_job_that_is_submitted_while_its_schedule_stops_does_not_run(
-    bench: Bench, stop: str, dies: bool, hour: int
+    bench: Bench, stop: str, hour: int
 ) -> None:
-    """Whichever comes second sees the other; where the sweeper dies before it looks, the claim."""
     store, _ = racing(bench), put(bench)
-
-    def stopped() -> None:
-        waiting = dict(bench.jobs.records)
-        bench.jobs.records.clear()  # as if submitted after the look of whoever stopped it
-        _stop(bench, stop)
-        bench.jobs.records.update(waiting)
-        if dies:
-            raise KeyboardInterrupt
-
-    store.meanwhile = stopped
-    try:
-        swept(bench, at(hour, 29))  # at 11, it makes up for the latest of three
-    except KeyboardInterrupt:
-        bench.clock.time = at(hour, 30)
-        [job] = jobs(bench)
-        assert job.status is Status.QUEUED
-        delivered(bench, job)
+    store.meanwhile = lambda: _stop(bench, stop)
+    swept(bench, at(hour, 29))  # at 11, it makes up for the latest of three
+    bench.clock.time = at(hour, 30)
     [job] = jobs(bench)
-    assert job.status is Status.CANCELED
-    if dies:
-        assert job.error is not None
-        assert job.error.type == "/problems/schedule-stopped"
+    assert delivered(bench, job).status is Status.CANCELED
+
+
+def test_a_job_does_not_start_under_a_pause_also_if_a_worker_died_as_it_took_it(
+    bench: Bench,
+) -> None:
+    put(bench)
+    swept(bench, at(8, 29))
+    put(bench, paused=True)
+    bench.clock.time = at(8, 30)
+    [job] = jobs(bench)
+    bench.system.jobs.apply(job.id, verbs.claim(0, "dead", bench.clock.time + MINUTE, at(8, 30)))
+    swept(bench, at(8, 32))
+    rescued = bench.jobs.records[job.id]
+    assert rescued.wait_reason is WaitReason.RESCUED
+    assert delivered(bench, rescued).status is Status.CANCELED
 
 
 def test_pausing_leaves_a_job_that_has_started(bench: Bench) -> None:
@@ -127,21 +127,47 @@ def test_pausing_leaves_a_job_that_has_started(bench: Bench) -> None:
 
 def test_a_paused_schedule_goes_on_with_the_next_moment(bench: Bench) -> None:
     put(bench, paused=True)
-    assert stored(bench).coming(5) == []
     bench.clock.time = at(11, 0)
     put(bench)
-    assert stored(bench).coming(1) == [at(11, 30)]
+    assert stored(bench).coming(1, at(11, 0)) == [at(11, 30)]
     assert stored(bench).missed == 0
 
 
-def test_a_schedule_that_is_resumed_at_once_does_not_repeat_its_moment(bench: Bench) -> None:
+@pytest.mark.parametrize("submitted", [True, False])
+def test_a_schedule_that_is_resumed_before_a_moment_loses_nothing(
+    bench: Bench, submitted: bool
+) -> None:
     put(bench)
-    swept(bench, at(8, 29))
+    swept(bench, at(8, 29) if submitted else at(8, 28))
     put(bench, paused=True)
+    swept(bench, at(8, 29, 20))
     put(bench)
     swept(bench, at(8, 29, 30))
-    assert [job.status for job in jobs(bench)] == [Status.CANCELED]
-    assert stored(bench).coming(1) == [at(9, 30)]
+    assert moments(bench) == [at(8, 30)]
+    assert stored(bench).next_at == at(9, 30)
+    bench.clock.time = at(8, 30)
+    [job] = jobs(bench)
+    assert delivered(bench, job).status is Status.SUCCEEDED
+
+
+def test_the_next_moments_are_shown_until_they_come(bench: Bench) -> None:
+    """Also once their jobs are submitted, and if an edit does not change these any more."""
+    put(bench, EVERY_MINUTE)
+    swept(bench, at(8, 0, 30))
+    assert moments(bench) == [at(8, 1), at(8, 2)]
+    expected = [at(8, minute) for minute in range(1, 6)]
+    assert stored(bench).coming(5, at(8, 0, 59)) == expected
+    assert stored(bench).coming(5, at(8, 1)) == [*expected[1:], at(8, 6)]
+    bench.clock.time = at(8, 1)
+    put(bench)
+    assert stored(bench).coming(3, at(8, 1)) == [at(8, 2), at(8, 30), at(9, 30)]
+    put(bench, paused=True)
+    assert stored(bench).coming(3, at(8, 1)) == []
+
+
+def test_moments_that_are_made_up_for_are_not_shown_as_next(bench: Bench) -> None:
+    put(bench)
+    assert stored(bench).coming(1, at(11, 0)) == [at(11, 30)]
 
 
 def test_a_schedule_of_the_same_name_is_another_one(bench: Bench) -> None:
@@ -150,7 +176,9 @@ def test_a_schedule_of_the_same_name_is_another_one(bench: Bench) -> None:
     _stop(bench, "delete")
     put(bench)
     swept(bench, at(8, 29, 30))
-    assert [job.status for job in jobs(bench)] == [Status.CANCELED, Status.QUEUED]
+    bench.clock.time = at(8, 30)
+    ends = [delivered(bench, job).status for job in jobs(bench)]
+    assert sorted(ends) == [Status.CANCELED, Status.SUCCEEDED]
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────────

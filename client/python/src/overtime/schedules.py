@@ -92,15 +92,15 @@ class Schedules:
         return self.driver.run(self.plans.put(name, cron, task, params, timezone, overlap))
 
     def pause(self, name: str) -> Schedule:
-        """Cancels the job that waits, too."""
+        """No job of it starts until it is resumed."""
         return self.driver.run(self.plans.pause(name, True))
 
     def resume(self, name: str) -> Schedule:
-        """From the next moment on."""
+        """From the next moment on; a moment that passed meanwhile is not made up for."""
         return self.driver.run(self.plans.pause(name, False))
 
     def delete(self, name: str) -> None:
-        """Cancels the job that waits, too; the others stay."""
+        """A job of it that has not started will not start; the others stay."""
         self.driver.run(self.plans.delete(name))
 
 

@@ -72,21 +72,21 @@ def set_schedule(
 
 @schedules.command
 def pause(name: str, /, *, common: Common = COMMON) -> int:
-    """Stop a schedule, and cancel its job that waits."""
+    """Stop a schedule: no job of it starts until it is resumed."""
     with common.client() as client:
         return _show(client.schedules.pause(name), common)
 
 
 @schedules.command
 def resume(name: str, /, *, common: Common = COMMON) -> int:
-    """Let a paused schedule go on, from the next moment on."""
+    """Let a paused schedule go on. If its next moment is still to come, nothing is lost."""
     with common.client() as client:
         return _show(client.schedules.resume(name), common)
 
 
 @schedules.command
 def delete(name: str, /, *, yes: bool = False, common: Common = COMMON) -> int:
-    """Delete a schedule, and cancel its job that waits. Its other jobs stay.
+    """Delete a schedule. A job of it that has not started will not start. Its other jobs stay.
 
     Parameters
     ----------
