@@ -85,9 +85,9 @@ def item_of(record: JobRecord, shards: Shards) -> Item:
 
 
 def record_of(item: Item) -> JobRecord:
-    return JobRecord(
-        **{name: _value(name, attribute) for name, attribute in item.items() if name in _TYPES}
-    )
+    """Converted whole: for each attribute alone it takes twice as long."""
+    values = {name: _value(name, one) for name, one in item.items() if name in _TYPES}
+    return msgspec.convert(values, JobRecord)
 
 
 def ttl(milliseconds: int) -> Attribute:
@@ -132,12 +132,12 @@ def _without_defaults(entry: Entry) -> dict[str, Any]:
 
 def _value(name: str, attribute: Attribute) -> Any:
     if name in _AS_JSON:
-        return msgspec.json.decode(attribute["S"], type=_TYPES[name])
+        return msgspec.json.decode(attribute["S"])
     if name == "history":
-        return tuple(msgspec.json.decode(one["S"], type=Entry) for one in attribute["L"])
+        return [msgspec.json.decode(one["S"]) for one in attribute["L"]]
     if name == "due":
-        return DuePartition(attribute["S"].partition("#")[0])
-    return msgspec.convert(value_of(attribute), _TYPES[name])
+        return attribute["S"].partition("#")[0]
+    return value_of(attribute)
 
 
 @dataclass
