@@ -54,7 +54,7 @@ def claim(state: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Refusal(
-            f"Another run uses {state}; stop it, or choose another folder: make run STATE=.local-2"
+            f"Another run uses {state}. Stop it, or repeat the command with STATE=.local-2."
         ) from None
     (state / ".gitignore").write_text("*\n")
     return lock

@@ -1,6 +1,8 @@
 """`make mcp-demo`: a scripted agent drives a job by /mcp, and prints what goes over the wire.
 
-It starts what `make run` starts, unless that is on already, and stops it afterwards.
+It starts what `make run` starts, unless that is on already, and stops it afterwards. The agent asks
+for a report on a CSV that this program serves within SECONDS, so that the job takes longer than a
+call is held, on a machine of any speed.
 """
 
 from __future__ import annotations
@@ -8,14 +10,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from local.child import say
 from local.demo import FOLDER, service
-from local.settings import Refusal, read_settings, running
+from local.settings import HOST, Refusal, Settings, read_settings, running
 
 VERSION = "2026-07-28"
 DECLARED = {
@@ -24,8 +31,10 @@ DECLARED = {
         "extensions": {"io.modelcontextprotocol/tasks": {}}
     },
 }
-SHOWN_AT_MOST = 700  # characters of a message
-ROWS = 100_000
+SHOWN_AT_MOST = 600  # characters of a message
+WIDTH = 112
+FLIGHTS = b"carrier,delay\n" + b"AA,12\nUA,7\nDL,-3\n" * 10_000
+SECONDS, PIECES = 4, 20
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -40,7 +49,7 @@ class Agent:
         self.id += 1
         message = {"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}
         say(f"\n→ POST /mcp   Mcp-Method: {method}" + (f"   Mcp-Name: {name}" if name else ""))
-        show(message)  # without `_meta`, which is the same in each
+        show(message)
         message["params"] = {**params, "_meta": DECLARED}
         headers = {
             "Content-Type": "application/json",
@@ -54,8 +63,8 @@ class Agent:
         answer = json.loads(body)
         say(f"← {status}")
         show(answer)
-        if "error" in answer:
-            raise Refusal(answer["error"]["message"])
+        if "result" not in answer:
+            raise Refusal(answer["error"]["message"] if "error" in answer else answer["detail"])
         return answer["result"]
 
 
@@ -64,22 +73,55 @@ def main() -> int:
         settings = running()
     except Refusal:
         settings = read_settings()
+    token = token_for(settings)
+    say(f"An agent calls {settings.url}/mcp, on this machine. No `_meta` is shown.")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with service(settings) as url:
-        agent = Agent(url, os.environ.get("OVERTIME_TOKEN"))
+    with service(settings) as url, flights() as source:
+        agent = Agent(url, token)
         tools = agent.ask("tools/list")["tools"]
         say(f"\nThe tools: {', '.join(tool['name'] for tool in tools)}.")
-        flights = b"carrier,delay\n" + b"AA,12\nUA,7\nDL,-3\n" * ROWS
-        upload = run(agent, "create_upload", size=len(flights), content_type="text/csv")
-        put = upload["structuredContent"]["upload"]
-        status, _ = call("PUT", put["url"], flights, put["headers"])
-        say(f"\n→ PUT {len(flights):,} bytes to the upload's URL\n← {status}")
         wanted = {"group_by": ["carrier"], "metrics": ["count", "mean(delay)"]}
-        done = run(agent, "report", source=upload["structuredContent"]["id"], **wanted)
+        done = run(agent, "report", source=source, **wanted)
         say(f"\nThe report: {json.dumps(done['structuredContent'])}")
-        wrong = run(agent, "report", **{**wanted, "group_by": "carrier"})
+        wrong = run(agent, "report", source=source, **{**wanted, "group_by": "carrier"})
         say(f"\nWhat the model reads of a call that does not fit:\n{wrong['content'][0]['text']}")
     return 0
+
+
+def token_for(settings: Settings) -> str | None:
+    if settings.mode == "open":
+        return None
+    if not (token := os.environ.get("OVERTIME_TOKEN")):
+        raise Refusal(
+            f"The service runs with AUTH={settings.mode}, so the agent needs a token. Pass it as"
+            " OVERTIME_TOKEN. With AUTH=tokens: make token STAGE=local OWNER=me"
+        )
+    return token
+
+
+@contextmanager
+def flights() -> Iterator[str]:
+    """The URL of a CSV, of which a piece comes now and then."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(FLIGHTS)))
+            self.end_headers()
+            size = len(FLIGHTS) // PIECES + 1
+            for start in range(0, len(FLIGHTS), size):
+                self.wfile.write(FLIGHTS[start : start + size])
+                time.sleep(SECONDS / PIECES)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer((HOST, 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{HOST}:{server.server_port}/flights.csv"
+    finally:
+        server.shutdown()
 
 
 def run(agent: Agent, tool: str, /, **arguments: Any) -> Any:
@@ -103,9 +145,17 @@ def call(method: str, url: str, body: bytes, headers: dict[str, str]) -> tuple[i
 
 
 def show(message: Any) -> None:
-    text = json.dumps(message, ensure_ascii=False)
+    text = json.dumps(without_meta(message), ensure_ascii=False)
     cut = len(text) - SHOWN_AT_MOST
-    say(f"  {text}" if cut <= 0 else f"  {text[:SHOWN_AT_MOST]}… ({cut:,} characters more)")
+    text = text if cut <= 0 else f"{text[:SHOWN_AT_MOST]}… ({cut:,} characters more)"
+    lines = textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+    say("  " + "\n   ".join(lines))
+
+
+def without_meta(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_meta(one) for name, one in value.items() if name != "_meta"}
+    return [without_meta(one) for one in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -125,10 +125,10 @@ def require_free_port(variable: str, port: int) -> None:
             probe.bind((HOST, port))
         except PermissionError:
             raise Refusal(
-                f"Port {port} needs a privileged user; choose another: make run {variable}=8080"
+                f"Port {port} needs a privileged user. Repeat the command with {variable}=8080."
             ) from None
         except OSError:
             raise Refusal(
-                f"Port {port} is taken by another program;"
-                f" choose another: make run {variable}={port + 10 if port < 65526 else 8080}"
+                f"Port {port} is taken by another program. Repeat the command with"
+                f" {variable}={port + 10 if port < 65526 else 8080}."
             ) from None

@@ -47,7 +47,7 @@ def test_what_is_no_port_is_refused_naming_the_variable(name: str, value: str) -
 def test_a_port_that_is_taken_is_refused_with_another_to_choose() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(Refusal, match=f"Port {port} is taken .* make run WS_PORT="):
+        with pytest.raises(Refusal, match=f"Port {port} is taken .* with WS_PORT="):
             require_free_port("WS_PORT", port)
 
 
