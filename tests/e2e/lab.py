@@ -119,10 +119,8 @@ class Lab:
         """Items and objects of a job."""
         return self.stage.items(job["id"]) + self.stage.objects(f"jobs/{job['id']}/")
 
-    def left_behind(self) -> tuple[dict[str, Any], str]:
-        """A job with a subscriber whose connection has ended, which nobody noticed; and that
-        connection's id."""
-        job = self.submit()
+    def left_behind(self, job: dict[str, Any]) -> str:
+        """The id of a connection that subscribed to the job and has ended, unnoticed."""
         with listening(self.client) as subscriptions:
             subscribed(subscriptions, job, self.patience)
             (key,) = self.subscribers(job)
@@ -131,7 +129,7 @@ class Lab:
         until(lambda: self.forgot(job, connection), 10)
         for item in kept:
             self.stage.client("dynamodb").put_item(TableName=self.stage.table, Item=item)
-        return job, connection
+        return connection
 
     def subscribers(self, job: dict[str, Any]) -> list[str]:
         return [one for one in self.stage.items(job["id"]) if one.startswith("sub#")]

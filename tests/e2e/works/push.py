@@ -18,6 +18,7 @@ from tests.e2e.lab import (
     subscribed,
 )
 from tests.e2e.waiting import until
+from tests.e2e.works.workers import orphaned
 from tests.websocket import refusal
 
 
@@ -67,9 +68,24 @@ def pushing_a_deadline(lab: Lab) -> tuple[dict[str, Any], Act]:
     return job, change
 
 
+pushing_to_a_child = pushing(orphaned)
+
+
+def forgetting_of_a_child(lab: Lab) -> Act:
+    child, cancel = orphaned(lab)
+    connection = lab.left_behind(child)
+
+    def act() -> None:
+        cancel()
+        expect(lab.forgot(child, connection), True)
+
+    return act
+
+
 def forgetting(lane: str) -> Work:
     def prepare(lab: Lab) -> Act:
-        job, connection = lab.left_behind()
+        job = lab.submit()
+        connection = lab.left_behind(job)
 
         def act() -> None:
             lab.deliver(job, lane)
@@ -81,7 +97,8 @@ def forgetting(lane: str) -> Work:
 
 
 def forgetting_while_answering(lab: Lab) -> Act:
-    job, connection = lab.left_behind()
+    job = lab.submit()
+    connection = lab.left_behind(job)
     message = encode({"action": "subscribe", "job": job["id"]})
 
     def act() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from tests.e2e.lab import (
     SECRET,
@@ -142,7 +143,17 @@ def mapping(lane: str, children: str | None = None) -> Work:
 
 
 def canceling_children(lab: Lab) -> Act:
-    """Of a canceled parent. The child waits for one of its own."""
+    child, cancel = orphaned(lab)
+
+    def act() -> None:
+        cancel()
+        expect(lab.client.job(child)["status"], "canceled")
+
+    return act
+
+
+def orphaned(lab: Lab) -> tuple[dict[str, Any], Act]:
+    """A child, which waits for one of its own, and what cancels it: its parent is canceled."""
     job = lab.submit("map", inner=["map"])
     lab.deliver(job)
     [child] = lab.client.get(f"/jobs/{job['id']}/children")["jobs"]
@@ -151,8 +162,7 @@ def canceling_children(lab: Lab) -> Act:
     expect(lab.client.call("POST", f"/jobs/{job['id']}/cancel").status, 200)
     message = lab.stage.read_message("webhooks", "job")
 
-    def act() -> None:
+    def cancel() -> None:
         lab.stage.invoke("webhooks_worker", delivery(message))
-        expect(lab.client.job(child)["status"], "canceled")
 
-    return act
+    return child, cancel
