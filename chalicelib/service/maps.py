@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 TEN = 10  # children that a thread stores before it sends their messages: as many as SQS takes
 AT_ONCE = 200  # children between two moments when the task can be interrupted
+AHEAD = 10_000  # uploads that are looked for at once: a minute
 CHUNK = 1_000  # children between two writes of the parent's record
 NOTE_EVERY = 2 * SECOND  # at the latest: a worker that dies has then stored little in vain
 
@@ -50,6 +51,7 @@ class Maps:
     ) -> Sequence[Child]:
         with arguments_of("map"):
             self.steps.reach(step, steps.MAP)
+            self.steps.require_first(step)
             if on_failure not in ("keep", "raise"):
                 raise ValueError(f"on_failure is {on_failure!r}; it must be 'keep' or 'raise'")
             its = Items(step, self._registered(task), items)
@@ -88,11 +90,14 @@ class Maps:
         texts = enumerate(its.texts())
         while portion := list(itertools.islice(texts, AT_ONCE)):
             start, count = count, count + len(portion)
-            if current is None or current.generation != self.record.generation:
+            begins = current is None or current.generation != self.record.generation
+            if current is not None and not begins and count <= current.stored:
+                its.pass_over()
+                continue
+            self._require_uploads(its, count)
+            if current is None or begins:
                 self.steps.require_in_order(its.step)
                 current = self._open(its, current, wakes)
-            if count <= current.stored:
-                continue
             late = self.system.clock.now() - noted_at >= NOTE_EVERY and start > current.stored
             if late or start - current.stored >= CHUNK or count > current.reach:
                 room = min(start + CHUNK, children.room_for(self.record, current))
@@ -107,6 +112,15 @@ class Maps:
             self._note_size(current, count)
             self._note(replace(current, stored=count, total=count, reach=count, digest=its.digest))
         return count
+
+    def _require_uploads(self, its: Items, count: int) -> None:
+        """Those of the items before `count`, and as many of others that were read: so that an
+        upload that is missing is found before any child is stored, if there are not too many."""
+        looked_for = 0
+        while (index := its.needs_upload) is not None and (index < count or looked_for < AHEAD):
+            with self.steps.interrupts.shielded():
+                its.require_uploads(self.system, self.record.owner, AT_ONCE)
+            looked_for += AT_ONCE
 
     def _open(self, its: Items, before: OpenMap | None, wakes: bool) -> OpenMap:
         step, generation = its.step, self.record.generation

@@ -53,7 +53,7 @@ class Steps:
         self._inside_once = 0
         self._once: set[str] = set()
         self._reached: dict[str, str] = {}  # the kinds of the waiting steps so far
-        self._waited: set[str] = set()  # those of `sleep` and `ask`
+        self._waited: set[str] = set()  # those of `map`, `sleep` and `ask`
 
     def once(self, step: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         with arguments_of("once"):
@@ -83,7 +83,7 @@ class Steps:
     def sleep(self, step: str, seconds: float) -> None:
         with arguments_of("sleep"):
             self.reach(step, SLEEP)
-            self._wait_once(step)
+            self.require_first(step)
             length = _milliseconds("seconds", seconds)
         with self.interrupts.shielded():
             opened = read_fact(self.system, self.record, steps.opened(step), Opened)
@@ -101,7 +101,7 @@ class Steps:
         with arguments_of("ask"):
             require("prompt", prompt, str)
             kind, question, end = self._asked(step, timeout)
-            self._wait_once(step)
+            self.require_first(step)
         if end is None:
             text, generation = printable(prompt)[:PROMPT_AT_MOST], self.record.generation
             about = (question.opened.until, text, question.round)
@@ -168,11 +168,13 @@ class Steps:
         if len(self._reached) > WAITING_AT_MOST:
             raise ValueError(f"a job has at most {WAITING_AT_MOST} waiting steps")
 
-    def _wait_once(self, step: str) -> None:
+    def require_first(self, step: str) -> None:
         """A second wait under the same name would find the outcome of the first: a loop would not
         wait, or never end."""
         if step in self._waited:
-            raise ValueError(f"{step!r} waits twice: give each wait a name of its own")
+            raise ValueError(
+                f"{step!r} is reached twice in one run: give each wait a name of its own"
+            )
         self._waited.add(step)
 
     def _open(self, step: str, kind: str, round: int, length: int) -> Opened:

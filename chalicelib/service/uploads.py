@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from itertools import compress
+from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.domain.errors import FieldError, InvalidRequest, refuse_any
@@ -15,9 +14,9 @@ from chalicelib.domain.values import strings_in
 from chalicelib.ports.system import System
 
 UPLOAD_SECONDS = 3_600
-LOOKED_FOR_AT_ONCE = 8  # botocore keeps 10 connections per client
 # A whole string of JSON text, its quotes included: an escaped quote follows a backslash.
 _NAMED = re.compile(rf'(?<!\\)"({UPLOAD_ID.pattern})"')
+MISSING = "There is no such upload: POST /uploads, then PUT the bytes to its url."
 UPLOADS_AT_MOST = 500  # of one job's params: each is a call to S3, and the API has 29 seconds
 
 
@@ -41,36 +40,34 @@ def origins(system: System) -> list[str]:
 def check(system: System, owner: str, value: Any, text: str, at: str = "/params") -> None:
     """Raises InvalidRequest unless every upload that the value names exists and is this owner's.
     `text` is the value as JSON, which is faster to search; `at` its place in the request."""
-    named = set(_NAMED.findall(text))
+    named = named_in(text)
     if len(named) > UPLOADS_AT_MOST:
         detail = f"The request names {len(named)} uploads; {UPLOADS_AT_MOST} are allowed."
         raise InvalidRequest(detail, errors=(FieldError(at, detail),))
-    missing = set(_missing(system, owner, sorted(named)))
+    gone = missing(system, owner, named)
     refuse_any(
         "The request names uploads that do not exist.",
         (
-            FieldError(
-                place, "There is no such upload: POST /uploads, then PUT the bytes to its url."
-            )
-            for place, one in (strings_in(value, at) if missing else ())
-            if one in missing
+            FieldError(place, MISSING)
+            for place, one in (strings_in(value, at) if gone else ())
+            if one in gone
         ),
     )
 
 
-def _missing(system: System, owner: str, named: Sequence[str]) -> Iterator[str]:
-    """Those that do not exist. A call to S3 takes 20 to 50 ms, and a submit has 29 seconds, so
-    several run at once."""
+def named_in(text: str) -> set[str]:
+    """The uploads that a value names; `text` is the value as JSON."""
+    return set(_NAMED.findall(text))
 
-    def is_missing(upload_id: str) -> bool:
-        return system.payloads.size(upload_key(owner, upload_id)) is None
 
-    if len(named) <= 1:
-        return compress(named, map(is_missing, named))
-    from concurrent.futures import ThreadPoolExecutor  # few submits need it
+def missing(system: System, owner: str, named: Iterable[str]) -> set[str]:
+    """Those that do not exist, or are another owner's. A call to S3 takes 20 to 50 ms, and a submit
+    has 29 seconds, so several run at once."""
 
-    with ThreadPoolExecutor(LOOKED_FOR_AT_ONCE) as pool:
-        return compress(named, list(pool.map(is_missing, named)))
+    def absent(upload_id: str) -> str | None:
+        return upload_id if system.payloads.size(upload_key(owner, upload_id)) is None else None
+
+    return {one for one in system.in_parallel(absent, sorted(named)) if one is not None}
 
 
 def upload_key(owner: str, upload_id: str) -> str:

@@ -160,7 +160,7 @@ def test_a_task_that_asks_the_same_again_fails_where_it_would_never_end() -> Non
     bench.answer("publish", {"approved": False})
     done = bench.run(asking(work), {})
     assert done.error is not None
-    assert "'publish' waits twice" in done.error.detail
+    assert "'publish' is reached twice" in done.error.detail
 
 
 def test_an_answer_that_comes_after_its_time_is_refused_and_closes_the_question() -> None:

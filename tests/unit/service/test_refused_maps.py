@@ -10,7 +10,9 @@ import pytest
 from chalicelib.domain import children
 from chalicelib.domain.handle import Job
 from chalicelib.domain.task import task
-from chalicelib.testing import Bench
+from chalicelib.service import maps
+from chalicelib.service.uploads import upload_key
+from chalicelib.testing import OWNER, Bench
 from tests.unit.service.mapping import of_kind, page, pages, tried
 
 
@@ -56,6 +58,64 @@ def test_an_item_of_an_iterator_that_does_not_fit_is_named_when_it_is_read() -> 
     items: list[Any] = [{"number": 1}, {"number": "two"}]
     said = refused(lambda job: job.map("pages", page, iter(items)))
     assert said.startswith("job.map: item 1 of 'pages' does not fit")
+
+
+@task("copy")
+def copy(job: Job, params: dict[str, Any]) -> None:
+    pass
+
+
+@pytest.mark.parametrize(("items", "at_once"), [(list, 1), (iter, 200)])
+@pytest.mark.parametrize("owner", [None, "eve"])
+def test_an_item_that_names_no_upload_of_the_owner_is_named_before_any_child_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+    items: Callable[[list[Any]], Any],
+    at_once: int,
+    owner: str | None,
+) -> None:
+    monkeypatch.setattr(maps, "AT_ONCE", at_once)
+    bench = Bench(tasks=[copy])
+    there, gone = bench.upload(b"a"), f"upload:{'0' * 32}"
+    if owner is not None:
+        bench.payloads.put(upload_key(owner, gone), b"of another owner", "text/csv")
+    found = [{"source": there}, {"sources": [there, gone]}, {"source": gone}]
+    said = refused(lambda job: job.map("copies", copy, items(found)), bench)
+    assert said.startswith(f"job.map: item 1 of 'copies' names {gone}. There is no such upload")
+    assert of_kind(bench, "copy") == []
+
+
+@pytest.mark.parametrize("ahead", [10_000, 0])
+def test_each_upload_is_looked_for_once_and_items_without_any_cost_nothing(
+    monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    monkeypatch.setattr(maps, "AHEAD", ahead)
+    monkeypatch.setattr(maps, "AT_ONCE", 2)
+    bench = Bench(tasks=[copy, page])
+    size, asked = bench.payloads.size, list[str]()
+
+    def counted(key: str) -> int | None:
+        asked.append(key)
+        return size(key)
+
+    monkeypatch.setattr(bench.payloads, "size", counted)
+    uploads = [bench.upload(b"a") for _ in range(5)]
+
+    def book(job: Job) -> int:
+        job.map("pages", page, pages(3))
+        return len(job.map("copies", copy, [{"sources": [one, uploads[0]]} for one in uploads]))
+
+    assert tried(book, bench).result == 5
+    assert sorted(asked) == sorted(upload_key(OWNER, one) for one in uploads)
+
+
+def test_a_second_map_under_one_name_is_refused_in_the_run_that_comes_to_it() -> None:
+    def book(job: Job) -> None:
+        for _ in range(2):
+            job.map("pages", page, pages(2))
+
+    assert refused(book) == (
+        "job.map: 'pages' is reached twice in one run: give each wait a name of its own"
+    )
 
 
 def test_other_items_than_in_the_first_run_are_refused() -> None:

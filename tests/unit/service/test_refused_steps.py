@@ -100,7 +100,7 @@ REFUSED = {
     "'publish' is a sleep already": names_twice,
     "'nap' is a `once` already": names_a_once_again,
     "'nap' is a sleep already": names_a_sleep_again,
-    "'nap' waits twice": sleeps_twice,
+    "'nap' is reached twice": sleeps_twice,
     "at most 1000 waiting steps": too_many,
     "cannot name a waiting step": lambda job: job.sleep("Nap time", 1),
     "seconds is str": lambda job: job.sleep("nap", "long"),
