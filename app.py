@@ -187,14 +187,15 @@ def retry_job(job_id: str) -> Response:
     """
     call = current_call()
     is_unchanged = partial(answers.is_unchanged, call)
-    job = service.control.retry(system(), call.owner, job_id, is_unchanged)
+    job = service.control.retry(system(), call.owner, job_id, is_unchanged, base=call.base)
     return answers.show_job(call, job, 202)
 
 
 @route(operations.ERASE_JOB)
 def erase_job(job_id: str) -> Response:
     """Delete a finished job with its params, result, artifacts and events."""
-    service.erase.erase(system(), current_call().owner, job_id)
+    call = current_call()
+    service.erase.erase(system(), call.owner, job_id, base=call.base)
     return Response("", status_code=204)
 
 

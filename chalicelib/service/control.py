@@ -38,10 +38,10 @@ def cancel(system: System, owner: str, job_id: str) -> JobRecord:
     return carry_out(system, get(system, owner, job_id), decide)
 
 
-def refuse_child(record: JobRecord, verb: str) -> None:
+def refuse_child(record: JobRecord, verb: str, base: str) -> None:
     """Raises JobHasParent: parents and children are retried and erased together."""
-    if record.parent is not None:
-        raise JobHasParent(f"This job is a child of /jobs/{record.parent.id}: {verb} that job.")
+    if (parent := record.parent) is not None:
+        raise JobHasParent(f"This job is a child of {base}/jobs/{parent.id}: {verb} that job.")
 
 
 def called_off(record: JobRecord, stamp: Stamp) -> Write | None:
@@ -60,14 +60,17 @@ def retry(
     owner: str,
     job_id: str,
     unchanged: Callable[[JobRecord], bool] = lambda _: True,
+    *,
+    base: str = "",
 ) -> JobRecord:
     """Queue a failed or canceled job again. `unchanged` says whether the record is still as the
-    client saw it. Raises JobNotRetryable, JobHasParent, JobChanged."""
+    client saw it. `base` is what the API's URLs begin with. Raises JobNotRetryable, JobHasParent,
+    JobChanged."""
 
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         if record.status is Status.ERASING:
             raise NotFound("There is no such job.")
-        refuse_child(record, "retry")
+        refuse_child(record, "retry", base)
         if not unchanged(record):
             raise JobChanged("The job has changed since the state that If-Match names: read it.")
         if record.status not in (Status.FAILED, Status.CANCELED):

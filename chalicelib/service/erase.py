@@ -28,8 +28,9 @@ OBJECTS_A_VISIT = 5_000
 ITEMS_A_VISIT = 2_500
 
 
-def erase(system: System, owner: str, job_id: str) -> None:
-    """Erase a finished job and all its payloads. Raises JobNotFinished, JobHasParent.
+def erase(system: System, owner: str, job_id: str, *, base: str = "") -> None:
+    """Erase a finished job and all its payloads. `base` is what the API's URLs begin with. Raises
+    JobNotFinished, JobHasParent.
 
     When this returns, nothing of the job can be read, and all of it is deleted, with two
     exceptions: a webhook that is being delivered is canceled first, and a very large job is
@@ -39,7 +40,7 @@ def erase(system: System, owner: str, job_id: str) -> None:
     def decide(record: JobRecord, stamp: Stamp) -> Write | None:
         if record.status is Status.ERASING:
             return None
-        refuse_child(record, "delete")
+        refuse_child(record, "delete", base)
         if not record.finished:
             raise JobNotFinished(f"The job is {record.status}: cancel it first.")
         return verbs.erase(record, stamp)

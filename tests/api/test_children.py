@@ -104,7 +104,7 @@ def test_a_child_can_be_canceled_and_neither_retried_nor_deleted(service: Servic
         service.delete(f"/jobs/{child['id']}"),
     ):
         assert is_problem(answer, 409, "job-has-parent")
-        assert f"/jobs/{job_id}" in answer.json_body["detail"]
+        assert f" {BASE}/jobs/{job_id}: " in answer.json_body["detail"]
     service.work("heavy")
     service.work()
     assert service.job(job_id)["result"] == [None, "b"]
