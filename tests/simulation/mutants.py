@@ -1,9 +1,9 @@
 """The proof that the simulation catches the deliberate defects of defects.py.
 
-    python -m tests.simulation.mutants [NAME …]
+    python -m tests.simulation.mutants [SCENARIOS] [NAME …]
 
 Each defect is planted in a copy of the package. The simulation then runs on the copy until a
-promise is broken.
+promise is broken: five searches, each from seeds of its own, of SCENARIOS at most.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tests.aws import ROOT
@@ -25,53 +26,55 @@ from tests.simulation.promises import checks
 from tests.simulation.question_defects import QUESTIONS
 from tests.simulation.schedule_defects import SCHEDULES
 
-SAMPLES = 5  # searches a defect, each from seeds of its own
-SCENARIOS_AT_MOST = 4_000  # of one search
+SEARCHES = 5
+SCENARIOS = 4_000  # of one search
+
+Found = list[tuple[int, str]]
+"""Of each search that found the defect: after how many scenarios, and the broken promise."""
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    at_most = int(arguments.pop(0)) if arguments[:1] and arguments[0].isdigit() else SCENARIOS
     chosen = [
         mutant
         for mutant in (*MUTANTS, *FAMILIES, *SCHEDULES, *QUESTIONS)
-        if not names or mutant.name in names
+        if not arguments or mutant.name in arguments
     ]
+    always, broken = 0, set[str]()
+    print("| defect | scenarios until caught (median) | searches | by the promise |")
+    print("|---|---|---|---|")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(scenarios_until_caught, chosen))
-    survivors = 0
-    print("| defect | caught after (median scenarios) | by the promise |\n|---|---|---|")
-    for mutant, (counts, promise) in zip(chosen, found, strict=True):
-        caught = f"{statistics.median(counts):.0f}" if counts else f"not in {SCENARIOS_AT_MOST}"
-        survivors += not counts
-        print(f"| {mutant.name} | {caught} | {promise} |")
-    print(f"\n{len(chosen) - survivors} of {len(chosen)} defects caught.")
-    unbroken = set(checks().values()).difference(promise for _, promise in found)
-    print(f"Promises that none of them broke: {sorted(unbroken)}")
+        searched = pool.map(partial(searches, at_most=at_most), chosen)
+        for mutant, found in zip(chosen, searched, strict=True):
+            counts = [count for count, _ in found]
+            promises = [promise for _, promise in found]
+            always += len(found) == SEARCHES
+            broken.update(promises)
+            median = f"{statistics.median(counts):.0f}" if counts else f"not in {at_most}"
+            promise = statistics.mode(promises) if promises else ""
+            line = f"{mutant.name} | {median} | {len(found)} of {SEARCHES} | {promise}"
+            print(f"| {line} |", flush=True)
+    print(f"\n{always} of {len(chosen)} defects caught by every search.")
+    print(f"Promises that none of them broke: {sorted(set(checks().values()) - broken)}")
     return 0
 
 
-def scenarios_until_caught(mutant: Mutant) -> tuple[list[int], str]:
-    """For each sample how many scenarios it took; none at all if one sample found nothing."""
+def searches(mutant: Mutant, at_most: int) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in ("chalicelib", "tests"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / ".chalice", copy / ".chalice")
         apply(mutant, copy / "chalicelib")
-        script = [sys.executable, "-m", "tests.simulation.mutants", "--search"]
-        counts, promise = [], ""
-        for sample in range(SAMPLES):
-            answer = subprocess.run(
-                [*script, str(1_000_000 * (sample + 1))],
-                cwd=copy,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            count, _, promise = answer.stdout.strip().rpartition("\n")[2].partition(" ")
-            if int(count) == 0:
-                return [], ""
-            counts.append(int(count))
-        return counts, promise
+        answer = subprocess.run(
+            [sys.executable, "-m", "tests.simulation.mutants", "--search", str(at_most)],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    lines = [line.partition(" ") for line in answer.stdout.splitlines()[-SEARCHES:]]
+    return [(int(count), promise) for count, _, promise in lines if int(count)]
 
 
 def apply(mutant: Mutant, package: Path) -> None:
@@ -97,8 +100,8 @@ def search(seeds: Iterable[int]) -> tuple[int, str]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--search"]:
-        first = int(sys.argv[2])
-        count, promise = search(range(first, first + SCENARIOS_AT_MOST))
-        print(count, promise)
+        for number in range(1, SEARCHES + 1):
+            first = 1_000_000 * number
+            print(*search(range(first, first + int(sys.argv[2]))))
     else:
         sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Violation(KeyboardInterrupt):  # which no code under test swallows
 
 def require(condition: object, promise: str, detail: str) -> None:
     caller = sys._getframe(1)
-    checked.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
+    checked.add((caller.f_code.co_filename.rpartition(os.sep)[2], caller.f_lineno))
     if not condition:
         raise Violation(f"{promise}: {detail}")
 
