@@ -35,7 +35,7 @@ from chalicelib.memory.stores import MemorySecrets, MemorySigningSecrets
 from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import System
 from chalicelib.service.webhook_task import send_webhook
-from chalicelib.testing import VirtualClock
+from chalicelib.testing.steps import VirtualClock
 
 Answer = HTTPResponse
 BASE = ENVIRONMENT["PUBLIC_URL"]

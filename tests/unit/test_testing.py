@@ -3,9 +3,12 @@ test_interrupts.py for the same by real signals."""
 
 from __future__ import annotations
 
-from chalicelib.domain.errors import Interrupted, InvocationEnding
+import pytest
+
+from chalicelib.domain.errors import Interrupted, InvocationEnding, PermanentError
 from chalicelib.domain.handle import Job
-from chalicelib.domain.task import task
+from chalicelib.domain.task import Task, task
+from chalicelib.tasks import Schedule
 from chalicelib.testing import Bench
 
 
@@ -59,3 +62,118 @@ def test_a_task_that_swallows_it_is_told_again_before_its_next_call_does_anythin
 
     done = Bench().run(deaf, {}, cancel_after=1)
     assert (done.status, len(told), done.artifacts) == ("canceled", 1, {})
+
+
+# ── schedules ──
+
+
+def scheduled(*schedules: Schedule, sleeps: float = 0) -> Task:
+    @task("tick", schedules=schedules)
+    def tick(job: Job) -> None:
+        job.sleep("a-while", sleeps)
+
+    return tick
+
+
+def moments(bench: Bench, tried: Task, days: float) -> list[str | None]:
+    return [done.run_at for done in bench.run_schedules(tried, days=days)]
+
+
+def test_a_scheduled_task_runs_at_its_moments_in_its_zone_also_where_the_clocks_change() -> None:
+    berlin = scheduled(Schedule("30 2 * * *", timezone="Europe/Berlin"))
+    bench = Bench(now="2027-03-26T12:00:00+01:00")
+    assert moments(bench, berlin, 3) == [
+        "2027-03-27T01:30:00.000Z",
+        "2027-03-28T01:00:00.000Z",  # the clocks skip half past two
+        "2027-03-29T00:30:00.000Z",
+    ]
+    assert moments(bench, berlin, 1) == ["2027-03-30T00:30:00.000Z"]
+
+
+def test_two_schedules_that_coincide_both_run_at_their_moment() -> None:
+    began = []
+
+    @task("twice", schedules=[Schedule("0 9 * * *"), Schedule("*/30 9 * * *")])
+    def twice(job: Job) -> None:
+        began.append(bench.clock.now() - start)
+
+    bench = Bench(now="2027-01-15T08:00:00Z")
+    start = bench.clock.now()
+    assert [done.status for done in bench.run_schedules(twice, days=1)] == ["succeeded"] * 3
+    assert [at // 1_000 for at in began] == [3_600, 3_600, 5_400]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "statuses"),
+    [
+        ("skip", ["succeeded", "canceled", "succeeded", "canceled"]),
+        ("allow", ["succeeded"] * 4),
+    ],
+)
+def test_a_scheduled_task_that_still_waits_at_its_next_moment_overlaps(
+    overlap: str, statuses: list[str]
+) -> None:
+    slow = scheduled(Schedule("0 8-11 * * *", overlap=overlap), sleeps=5_400)  # type: ignore[arg-type]
+    found = Bench(now="2027-01-15T07:00:00Z").run_schedules(slow, days=1)
+    assert [done.status for done in found] == statuses
+
+
+def test_a_job_is_returned_by_the_call_in_which_it_finishes() -> None:
+    slow, bench = scheduled(Schedule("0 8 * * *"), sleeps=3_600), Bench(now="2027-01-15T07:30:00Z")
+    assert moments(bench, slow, 1 / 24) == []
+    assert moments(bench, slow, 1 / 24) == ["2027-01-15T08:00:00.000Z"]
+    assert moments(bench, slow, 1 / 24) == []
+
+
+def test_a_service_that_stood_still_makes_up_for_the_latest_moment() -> None:
+    hourly, bench = scheduled(Schedule("0 * * * *")), Bench(now="2027-01-15T07:30:00Z")
+    assert moments(bench, hourly, 1 / 24) == ["2027-01-15T08:00:00.000Z"]
+    bench.clock.sleep(3 * 3_600)
+    assert moments(bench, hourly, 1 / 24) == [
+        "2027-01-15T11:00:00.000Z",
+        "2027-01-15T12:00:00.000Z",
+    ]
+
+
+def test_a_schedule_submits_nothing_while_a_job_of_its_task_is_tried() -> None:
+    slow = scheduled(Schedule("* * * * *"), sleeps=86_000)
+    bench = Bench()
+    assert bench.run(slow, {}).status == "succeeded"
+    assert len(bench.jobs.records) == 1
+
+
+def test_a_schedule_that_cannot_be_used_is_refused() -> None:
+    never = scheduled(Schedule("0 0 31 2 *", timezone="Europe/Berlin"))
+    with pytest.raises(ValueError, match=r"'tick' cannot be used.*never happens"):
+        Bench().run_schedules(never, days=1)
+
+
+def test_a_bench_needs_the_offset_of_its_start() -> None:
+    with pytest.raises(ValueError, match="write 2027-01-15T08:00:00Z"):
+        Bench(now="2027-01-15T08:00:00")
+
+
+# ── a test that fails because its task did ──
+
+
+def test_the_report_of_a_failed_test_shows_the_tasks_error_and_where_it_arose(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @task("sums", max_attempts=1)
+    def sums(job: Job) -> int:
+        return int("no number")
+
+    assert Bench().run(sums, {}).status == "failed"
+    assert "ValueError: invalid literal for int()" in caplog.text
+    assert 'return int("no number")' in caplog.text
+
+
+def test_the_report_of_a_failed_test_shows_an_error_that_its_task_raised_on_purpose(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @task("refuses")
+    def refuses(job: Job) -> None:
+        raise PermanentError("There is no such flight.")
+
+    assert Bench().run(refuses, {}).status == "failed"
+    assert "There is no such flight." in caplog.text

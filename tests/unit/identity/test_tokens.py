@@ -15,7 +15,7 @@ from chalicelib.domain.job import MINUTE
 from chalicelib.domain.token import Token
 from chalicelib.identity.tokens import Tokens
 from chalicelib.memory.identity import MemoryTokens
-from chalicelib.testing import VirtualClock
+from chalicelib.testing.steps import VirtualClock
 
 
 @dataclass

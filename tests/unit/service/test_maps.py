@@ -170,7 +170,7 @@ def test_a_look_at_a_due_parent_finds_the_children_that_its_ledgers_miss() -> No
     bench = Bench(tasks=[page])
     held = unnoticed(bench, 7)
     while not bench.jobs.records[held.id].finished:
-        bench._go_on(bench.jobs.records[held.id])
+        bench._go_on(*bench._next())
     assert bench.jobs.records[held.id].status == "succeeded"
     assert bench.clock.time - held.updated_at < 5 * MINUTE
 
@@ -182,7 +182,7 @@ def test_each_look_reads_further_children(monkeypatch: pytest.MonkeyPatch) -> No
     for live in of_kind(bench, "page")[:3]:  # as many as a look reads
         bench.jobs.records[live.id] = replace(live, status=Status.RUNNING)
     for _ in range(12):
-        bench._go_on(bench.jobs.records[held.id])
+        bench._go_on(*bench._next())
     [ledger] = bench.system.ledgers.read(children.ledgers_of(held, "pages", 0, 7))
     assert ledger.places == {3, 4, 5, 6}
 
@@ -251,7 +251,7 @@ def test_a_retry_runs_failed_children_again_and_keeps_the_others() -> None:
     [record] = of_kind(bench, "book")
     control.retry(bench.system, OWNER, record.id)
     while not bench.jobs.records[record.id].finished:
-        bench._go_on(bench.jobs.records[record.id])
+        bench._go_on(*bench._next())
     after = bench.jobs.records[record.id]
     assert after.result is not None
     assert after.result.text == "[0,1,2]"

@@ -12,26 +12,29 @@ heartbeat stores new output. Nothing really waits.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import random
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from chalicelib.domain.errors import InvocationEnding
-from chalicelib.domain.job import HOUR, SECOND, Hint, JobRecord, Problem, Stored
+from chalicelib.domain.job import DAY, HOUR, SECOND, Hint, JobRecord, Problem, Stored
 from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.task import Task
 from chalicelib.domain.values import encode
-from chalicelib.domain.writes import Write
+from chalicelib.http.fields import rfc3339
 from chalicelib.http.webhooks import webhook_body
 from chalicelib.memory.outbound import MemoryWeb
 from chalicelib.memory.schedules import MemorySchedules
 from chalicelib.memory.stores import (
     MemoryHeldRequests,
-    MemoryJobs,
     MemoryLedgers,
     MemoryPayloads,
     MemoryQueue,
@@ -39,18 +42,17 @@ from chalicelib.memory.stores import (
     MemorySigningSecrets,
     MemoryTaskSecrets,
 )
-from chalicelib.ports.runtime import Beats
 from chalicelib.ports.system import Rules, System
-from chalicelib.runtime.interrupts import PendingInterrupt
 from chalicelib.runtime.parallel import in_order
 from chalicelib.service import answers, control
 from chalicelib.service.cascade import cancel_children
-from chalicelib.service.heartbeat import Heartbeat
+from chalicelib.service.declarations import refused
 from chalicelib.service.stash import fetch
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.sweeper import sweep
 from chalicelib.service.uploads import upload_key
 from chalicelib.service.worker import process_messages
+from chalicelib.testing.steps import Crash, Steps, VirtualClock, Watched, failures_explained
 
 OWNER = "bench"
 
@@ -67,19 +69,7 @@ class Done:
     logs: list[str]
     artifacts: dict[str, bytes]
     checkpoints: list[Any]
-
-
-@dataclass
-class VirtualClock:
-    """Implements ports.Clock; sleeping advances it."""
-
-    time: int = 1_800_000_000_000
-
-    def now(self) -> int:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += round(seconds * SECOND)
+    run_at: str | None  # the moment of a scheduled job, in UTC, as in the API
 
 
 class Bench:
@@ -89,19 +79,25 @@ class Bench:
         *,
         secrets: Mapping[str, str] | None = None,
         tasks: Iterable[Task] = (),
+        now: str = "2027-01-15T08:00:00Z",
     ) -> None:
         """`secrets`: the values that `job.secret` returns, by name. `tasks`: those that the tried
-        one runs by `job.map`."""
+        one runs by `job.map`. `now`: when the bench's clock starts, with its offset from UTC."""
+        if (start := datetime.fromisoformat(now)).tzinfo is None:
+            raise ValueError(f"now is {now!r}, without an offset from UTC: write {now}Z")
         seeded = random.Random(seed)
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(round(start.timestamp() * SECOND))
         self.payloads = MemoryPayloads()
-        self.jobs = _Watched(payloads=self.payloads)
+        self.jobs = Watched(payloads=self.payloads)
         self.queue = MemoryQueue()
         self.web = MemoryWeb()
-        self.tasks = {one.name: one for one in (*tasks, cancel_children)}
+        self.tasks = {one.name: _unscheduled(one) for one in (*tasks, cancel_children)}
         self._replies: dict[str, Any] = {}
+        self._sent: dict[str, list[tuple[int, int, Hint]]] = {}  # a heap a lane, by visible_at
+        self._numbers = itertools.count()
+        self._shown: set[str] = set()  # ids of scheduled jobs
         task_secrets = MemoryTaskSecrets(secrets or {})
-        self._steps = _Steps(self)
+        self._steps = Steps(self.clock, self._cancel)
         self.system = System(
             jobs=self.jobs,
             ledgers=MemoryLedgers(),
@@ -122,7 +118,7 @@ class Bench:
             interrupts=lambda: self._steps,
             beating=self._steps.beating,
             webhook_body=webhook_body,
-            rules=Rules(public_url="https://overtime.test"),
+            rules=Rules(public_url="https://overtime.test", schedule_owner=OWNER),
         )
 
     def upload(self, data: bytes) -> str:
@@ -155,34 +151,69 @@ class Bench:
         All three count steps: `end_invocations_after` ends every invocation then, as Lambda's time
         limit does; `crash_after` kills the worker then, once; `cancel_after` cancels the job then.
         """
-        self.tasks[task.name] = task
+        self.tasks[task.name] = _unscheduled(task)
         accepted = submit(self.system, Submission(owner=OWNER, task=task.name, params=params))
         job_id = accepted.job.id
         self._steps.plan(job_id, end_invocations_after, crash_after, cancel_after)
-        self.jobs.job_id, self.jobs.progress, self.jobs.checkpoints = job_id, [], []
         while not self.jobs.records[job_id].finished:
-            self._go_on(self.jobs.records[job_id])
+            self._go_on(*self._next())
         return self._done(self.jobs.records[job_id])
 
-    def _go_on(self, record: JobRecord) -> None:
-        if record.suspended and record.wait is not None and record.wait.step in self._replies:
-            step = record.wait.step
-            answers.answer(self.system, OWNER, record.id, step, self._replies[step])
-            record = self.jobs.records[record.id]
-        waiting = [messages for messages in self.queue.lanes.values() if messages]
-        if not waiting:
-            due = (one.due_at for one in self.jobs.records.values() if one.due_at is not None)
-            self.clock.time = max(self.clock.time, min(due)) + 1
+    def run_schedules(self, task: Task, *, days: float) -> list[Done]:
+        """Let so many days pass, in which the task's schedules submit its jobs. Returns what has
+        finished since the last call, by `run_at`. `bench.clock.sleep(seconds)` between two calls is
+        a time in which the whole service stands still. The bench has one worker: two jobs of a
+        schedule overlap while one waits, in `job.sleep` for example."""
+        self.tasks[task.name] = task
+        if mistakes := refused(self.system):
+            raise ValueError(" ".join(mistakes))
+        self._steps.plan("", None, None, None)
+        until = self.clock.time + round(days * DAY)
+        self._go_on(self.clock.time, None)  # the first sweep stores what the task declares
+        while (upcoming := self._next())[0] <= until:
+            self._go_on(*upcoming)
+        self.clock.time = max(self.clock.time, until)
+        mine = (one for one in self.jobs.records.values() if one.task == task.name and one.schedule)
+        found = [one for one in mine if one.finished and one.id not in self._shown]
+        self._shown.update(one.id for one in found)
+        return [self._done(one) for one in sorted(found, key=lambda one: one.run_at or 0)]
+
+    def _next(self) -> tuple[int, str | None]:
+        """When something happens next, and the lane whose message is visible then; a sweep if
+        None."""
+        now = self.clock.time
+        for lane, messages in self.queue.lanes.items():
+            for one in messages:
+                visible_at = now + one.delay_seconds * SECOND
+                entry = (visible_at, next(self._numbers), Hint(one.job, one.generation))
+                heapq.heappush(self._sent.setdefault(lane, []), entry)
+            messages.clear()
+        visible = [(max(now, heap[0][0]), lane) for lane, heap in self._sent.items() if heap]
+        at, first = min(visible, key=itemgetter(0), default=(sys.maxsize, None))
+        if at > now:
+            due = [one.due_at for one in self.jobs.records.values()]
+            due += [one.due_at for one in self.jobs.schedules.values()]
+            sweep_at = 1 + min((one for one in due if one is not None), default=sys.maxsize)
+            if sweep_at < at:
+                return sweep_at, None
+        return at, first
+
+    def _go_on(self, at: int, lane: str | None) -> None:
+        self.clock.time = max(self.clock.time, at)
+        if lane is None:
             sweep(self.system, self.clock.time + HOUR)
-            return
-        message = waiting[0].pop(0)
-        self.clock.sleep(message.delay_seconds)
-        self._steps.begin_invocation()
-        try:
-            hint = encode(Hint(message.job, message.generation))
-            process_messages(self.system, [hint], self.clock.time + 24 * HOUR)
-        except _Crash:
-            pass
+        else:
+            _, _, hint = heapq.heappop(self._sent[lane])
+            self._steps.begin_invocation()
+            with failures_explained(), suppress(Crash):
+                process_messages(self.system, [encode(hint)], self.clock.time + 24 * HOUR)
+        for record in list(self.jobs.records.values()) if self._replies else ():
+            if record.suspended and record.wait is not None and record.wait.step in self._replies:
+                step = record.wait.step
+                answers.answer(self.system, record.owner, record.id, step, self._replies[step])
+
+    def _cancel(self, job_id: str) -> None:
+        control.cancel(self.system, OWNER, job_id)
 
     def _done(self, record: JobRecord) -> Done:
         lines = self.jobs.lines(record, "", 10_000)
@@ -191,85 +222,17 @@ class Bench:
             result=self._json(record.result),
             error=record.error,
             attempts=record.attempt,
-            progress=self.jobs.progress,
+            progress=self.jobs.progress[record.id],
             logs=[line.message for line in lines],
             artifacts={one.name: self.payloads.get(one.key) for one in record.artifacts},
-            checkpoints=self.jobs.checkpoints,
+            checkpoints=self.jobs.checkpoints[record.id],
+            run_at=None if record.run_at is None else rfc3339(record.run_at),
         )
 
     def _json(self, stored: Stored | None) -> Any:
         return None if stored is None else msgspec.json.decode(fetch(self.system, stored))
 
 
-@dataclass
-class _Watched(MemoryJobs):
-    """Keeps all progress and checkpoints that were written, in order."""
-
-    progress: list[tuple[float, str]] = field(default_factory=list)
-    checkpoints: list[Any] = field(default_factory=list)
-    payloads: MemoryPayloads = field(default_factory=MemoryPayloads)
-    job_id: str = ""  # not one of its children
-
-    def apply(self, job_id: str, write: Write) -> JobRecord:
-        after = super().apply(job_id, write)
-        if job_id != self.job_id:
-            return after
-        if progress := write.put.get("progress"):
-            self.progress.append((progress.percent, progress.message))
-        if checkpoint := write.put.get("checkpoint"):
-            text = checkpoint.text or self.payloads.get(checkpoint.key)  # before it is replaced
-            self.checkpoints.append(msgspec.json.decode(text))
-        return after
-
-
-class _Crash(KeyboardInterrupt):
-    """The worker was killed: the service's code catches it nowhere and writes nothing more. Like
-    Ctrl-C, it is not an outcome of the task."""
-
-
-class _Steps(PendingInterrupt):
-    """Implements ports.Interrupts by counting the task's calls instead of by signals."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__()
-        self._bench = bench
-        self._heartbeat: Beats | None = None
-        self.plan("", None, None, None)
-
-    def plan(self, job_id: str, end: int | None, crash: int | None, cancel: int | None) -> None:
-        self._job_id, self._end, self._crash, self._cancel = job_id, end, crash, cancel
-        self._total = 0
-
-    def begin_invocation(self) -> None:
-        self._taken, self.pending = 0, None
-
-    @contextmanager
-    def beating(self, heartbeat: Beats) -> Iterator[None]:
-        assert isinstance(heartbeat, Heartbeat)
-        self._heartbeat, self._planned = heartbeat, self._job_id in ("", heartbeat.run.id)
-        yield
-        self._heartbeat = None
-
-    @contextmanager
-    def shielded(self) -> Iterator[None]:
-        self.raise_pending()
-        yield
-        self.check()
-
-    def check(self) -> None:
-        if not self._armed or self._heartbeat is None:
-            return
-        self._bench.clock.sleep(1)
-        if not self._planned:  # a child
-            self._heartbeat.beat()
-            self.raise_pending()
-            return
-        self._total, self._taken = self._total + 1, self._taken + 1
-        if self._total == self._crash:
-            raise _Crash
-        if self._total == self._cancel:
-            control.cancel(self._bench.system, OWNER, self._job_id)
-        self._heartbeat.beat()
-        if self._end is not None and self._taken >= self._end:
-            self.interrupt(InvocationEnding("The bench ends this invocation."))
-        self.raise_pending()
+def _unscheduled(task: Task) -> Task:
+    """Its schedules submit jobs in `run_schedules` only."""
+    return replace(task, schedules=())
