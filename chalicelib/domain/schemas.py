@@ -51,7 +51,8 @@ def self_contained(value_type: Any, *, closed: bool = False) -> dict[str, Any]:
 
 def _readable(schema: Any, closed: bool) -> Any:
     """The schema with patterns that every library reads. `closed` adds
-    `additionalProperties: false` to every object whose members are named."""
+    `additionalProperties: false` to every object whose members are named. An object whose members
+    are free says so: else generators of clients make types of it that take no member."""
     if isinstance(schema, list):
         return [_readable(one, closed) for one in schema]
     if not isinstance(schema, dict):
@@ -63,6 +64,9 @@ def _readable(schema: Any, closed: bool) -> Any:
             del readable["pattern"]
             rule = f"It must match the Python regular expression {pattern}"
             readable["description"] = " ".join(filter(None, [schema.get("description"), rule]))
-    if closed and schema.get("type") == "object" and "properties" in schema:
-        readable["additionalProperties"] = False
+    if schema.get("type") == "object":
+        if "properties" not in schema:
+            readable.setdefault("additionalProperties", True)
+        elif closed:
+            readable["additionalProperties"] = False
     return readable

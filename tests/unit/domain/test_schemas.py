@@ -52,6 +52,14 @@ def test_a_schema_that_is_not_closed_leaves_room_for_members_to_come() -> None:
 
 
 @pytest.mark.parametrize(
+    ("free", "members"),
+    [(dict, True), (dict[str, Any], True), (dict[str, int], {"type": "integer"})],
+)
+def test_an_object_with_free_members_says_so(free: Any, members: Any) -> None:
+    assert schema_of(free)["additionalProperties"] == members
+
+
+@pytest.mark.parametrize(
     "result", [list[Model], dict[str, Inner], Inner | None, tuple[Model, Shape]]
 )
 def test_models_are_described_inside_other_types_too(result: Any) -> None:
