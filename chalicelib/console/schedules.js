@@ -4,7 +4,7 @@ import { Refused } from "./overtime.js";
 import { Confirm, Failure, Json, Loading, Title } from "./parts.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { initial, replaceFiles, resolve } from "./schema.js";
-import { call, client, read, useLoaded } from "./session.js";
+import { client, useLoaded } from "./session.js";
 import { Program, scheduleSnippets } from "./snippets.js";
 
 const PAUSE = 15_000; // ms between reads of the list
@@ -12,23 +12,13 @@ const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const PLAN = ["cron", "timezone", "task", "params", "overlap", "paused"]; // what PUT takes
 const pathOf = (name) => `/schedules/${encodeURIComponent(name)}`;
 
-async function readTagged(name, options) {
-  const response = await call("GET", pathOf(name), options);
-  return { schedule: await response.json(), tag: response.headers.get("ETag") };
-}
-
 async function readAll(signal) {
   const schedules = [];
-  for (let query = "?limit=100"; query; ) {
-    const page = await read(`/schedules${query}`, { signal });
-    schedules.push(...page.schedules);
-    query = page.next && new URL(page.next).search;
-  }
+  for await (const one of client.schedules.list({ limit: 100, signal })) schedules.push(one);
   return schedules;
 }
 
 const planOf = (schedule) => Object.fromEntries(PLAN.map((name) => [name, schedule[name]]));
-const put = (name, plan, tag) => call("PUT", pathOf(name), { body: plan, headers: tag ? { "If-Match": tag } : {} });
 
 export function SchedulesPage() {
   const [loaded, error, again] = useLoaded(readAll, []);
@@ -60,13 +50,10 @@ function Schedule({ schedule, again }) {
     await action().then(again, setError);
     setBusy(false);
   };
-  const pause = () => act(async () => {
-    const { schedule: present, tag } = await readTagged(name);
-    await put(name, { ...planOf(present), paused: !paused }, tag);
-  });
+  const pause = () => act(async () => client.schedules.put(name, { ...(await client.schedules.get(name)), paused: !paused }));
   const answered = (yes) => {
     setAsking(false);
-    if (yes) act(() => call("DELETE", pathOf(name)).then(() => document.querySelector("h1").focus())); // its card goes
+    if (yes) act(() => client.schedules.delete(name).then(() => document.querySelector("h1").focus())); // its card goes
   };
   const facts = [
     ["Task", html`<code>${task}</code>`],
@@ -105,7 +92,7 @@ function Moments({ name, next, timezone }) {
 /** The form of one schedule: a new one without a name. */
 export function ScheduleForm({ name }) {
   const [tasks, tasksError, again] = useLoaded((signal) => client.tasks({ signal }), []);
-  const [found, error, readAgain] = useLoaded(async (signal) => (name ? readTagged(name, { signal }) : {}), [name]);
+  const [found, error, readAgain] = useLoaded(async (signal) => (name ? client.schedules.get(name, { signal }) : {}), [name]);
   const isWaiting = !(tasks || tasksError) || !(found || error);
   return html`<div class="stack">
     <p class="bar"><a href="#/schedules">Schedules</a></p>
@@ -113,8 +100,8 @@ export function ScheduleForm({ name }) {
     <${Failure} error=${tasksError} again=${again} />
     <${Failure} error=${error} again=${readAgain} />
     ${isWaiting && html`<${Loading} what="the schedule" />`}
-    ${found?.schedule?.declared && html`<p class="note">The code declares this schedule, and alone changes it.</p>`}
-    ${tasks && found && !found.schedule?.declared && html`<${Plan} key=${found.tag} ...${{ name, tasks, found, readAgain }} />`}
+    ${found?.declared && html`<p class="note">The code declares this schedule, and alone changes it.</p>`}
+    ${tasks && found && !found.declared && html`<${Plan} key=${found.etag} ...${{ name, tasks, schedule: found, readAgain }} />`}
   </div>`;
 }
 
@@ -135,7 +122,7 @@ function planSchema(tasks, given) {
   };
 }
 
-function Plan({ name, tasks, found: { schedule = {}, tag }, readAgain }) {
+function Plan({ name, tasks, schedule, readAgain }) {
   const [plan, setPlan] = useState(() => (name ? planOf(schedule) : { name: "", cron: "", timezone: HERE, overlap: "skip", paused: false }));
   const [{ busy, error }, setState] = useState({});
   const form = useRef();
@@ -154,7 +141,7 @@ function Plan({ name, tasks, found: { schedule = {}, tag }, readAgain }) {
     try {
       if (!name && await isTaken(typed)) throw taken(typed);
       const params = await replaceFiles(plan.params, (file) => client.upload(file));
-      await put(shown, { ...body, params }, tag);
+      await client.schedules.put(shown, { ...body, params, etag: schedule.etag });
       location.hash = "#/schedules";
     } catch (failure) {
       setState({ error: failure });
@@ -177,7 +164,7 @@ function taken(name) {
   return new Refused({ title: "The name is taken", detail, status: 409, errors: [{ pointer: "/name", detail }] });
 }
 
-const isTaken = (name) => readTagged(name).then(() => true, (error) => {
+const isTaken = (name) => client.schedules.get(name).then(() => true, (error) => {
   if (error.status === 404) return false;
   throw error;
 });

@@ -56,7 +56,8 @@ class Schedules:
         self._check(owner, name, plan)
         for _ in range(DECISIONS_AT_MOST):
             before = system.schedules.read(owner, name)
-            _refuse(before, unchanged)
+            # An edit that is repeated because its answer was lost has been made: RFC 9110, 13.1.1.
+            _refuse(before, lambda one: unchanged(one) or (one is not None and one.plan == plan))
             if before is None:
                 self._check_number(owner)
                 after = schedules.created(owner, name, plan, stamp(system))

@@ -24,8 +24,12 @@ export interface Job {
   status: Status;
   /** Why a queued job waits. */
   wait_reason: string | null;
-  /** What it waits for: an answer to one of these questions, or a time. */
-  waits_for: { answers?: Question[]; until?: string } | null;
+  /** What it waits for: so many children, an answer to one of these questions, or a time. */
+  waits_for: { children?: number; answers?: Question[]; until?: string } | null;
+  /** The id of the job whose child this one is. */
+  parent: string | null;
+  /** null without children. Lists and push leave it out. */
+  children?: { total: number; live: number; succeeded: number; failed: number; canceled: number } | null;
   progress: { percent: number; message: string } | null;
   /** null in lists, and when over 4 KiB. */
   params: unknown;
@@ -80,6 +84,54 @@ export interface Task {
   timeout: number;
   /** JSON Schemas of the answers that it may ask for, by step. */
   asks: Record<string, Record<string, unknown>>;
+}
+
+/** What a schedule does: it submits a job of `task` at each moment of `cron`, on the clock of `timezone`. */
+export interface SchedulePlan {
+  /** Minute, hour, day of the month, month, day of the week: `30 2 * * *`. */
+  cron: string;
+  /** An IANA name. Default: `UTC`. */
+  timezone?: string;
+  task: string;
+  params?: object;
+  /** What happens to a job whose predecessor still runs: it is canceled (the default), or runs too. */
+  overlap?: "skip" | "allow";
+  paused?: boolean;
+}
+
+/** A schedule, as the service shows it. */
+export interface Schedule extends Required<SchedulePlan> {
+  name: string;
+  /** By the service's code: it cannot be changed by a client. */
+  declared: boolean;
+  /** The next moments, at most five. */
+  next: string[];
+  /** The id of the latest job. */
+  last_job: string | null;
+  /** Moments without a job: the stage stood still. */
+  missed: number;
+  created_at: string;
+  updated_at: string;
+  links: Record<string, string>;
+}
+
+/** A schedule that was read alone has the tag of its state. */
+export interface TaggedSchedule extends Schedule {
+  etag: string;
+}
+
+/** `client.schedules`. */
+export interface Schedules {
+  /** Yours, by name. `limit` is the size of a page. */
+  list(options?: Abortable & { limit?: number }): AsyncGenerator<Schedule, void, undefined>;
+  get(name: string, options?: Abortable): Promise<TaggedSchedule>;
+  /**
+   * Creates the schedule, or replaces it. With the `etag` of a schedule that was read, it is refused with
+   * 412 if the schedule has been changed since: `put(name, { ...schedule, paused: true })`.
+   */
+  put(name: string, plan: (SchedulePlan | Schedule) & { etag?: string }, options?: Abortable): Promise<TaggedSchedule>;
+  /** Cancels the job that waits, too. With an `etag` only if the schedule has not been changed since. */
+  delete(name: string, options?: Abortable & { etag?: string }): Promise<void>;
 }
 
 /** A file that a job attached. */
@@ -148,6 +200,7 @@ export class Client {
   /** `url` is the stage's, as `https://jobs.example.com`. Throws TypeError where it is none. */
   constructor(url: string | URL, options?: ClientOptions);
   readonly url: string;
+  readonly schedules: Schedules;
   /**
    * Uploads the files, then submits the job. An error carries the `idempotencyKey`: if you cannot
    * know whether the job was stored, submit the same params with this key once more.
@@ -187,6 +240,8 @@ export class JobHandle {
   artifacts(options?: Abortable): Promise<Artifact[]>;
   /** The history, oldest first. With `follow` it goes on until the job is finished. */
   events(options?: Abortable & { follow?: boolean }): AsyncGenerator<JobEvent, void, undefined>;
+  /** Its children, in the order of their items, without params and results. */
+  children(filter?: Abortable & { status?: Status; limit?: number }): AsyncGenerator<Job, void, undefined>;
   cancel(options?: Abortable): Promise<Job>;
   /** Runs a failed or canceled job again. */
   retry(options?: Abortable): Promise<Job>;

@@ -104,6 +104,15 @@ def test_an_edit_of_what_somebody_has_edited_is_refused(service: Service) -> Non
     assert is_problem(put(service, "other", if_match="*"), 412, "schedule-changed")
 
 
+def test_an_edit_that_has_been_made_may_be_repeated_under_the_tag_that_it_had(
+    service: Service,
+) -> None:
+    tag = put(service).headers["ETag"]
+    made = put(service, cron="0 3 * * *", if_match=tag)
+    again = put(service, cron="0 3 * * *", if_match=tag)
+    assert (again.status_code, again.headers["ETag"]) == (200, made.headers["ETag"])
+
+
 def test_schedules_are_listed_by_name_page_by_page(service: Service) -> None:
     names = [f"n-{number}" for number in range(5)]
     for name in reversed(names):

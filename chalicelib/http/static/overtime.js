@@ -37,8 +37,7 @@ export class Refused extends OvertimeError {
 
 export class JobNotSucceeded extends OvertimeError {
   constructor(job) {
-    const message = `Job ${job.id} (${job.task}) ${job.status}: ${job.error?.message ?? "no result."}`;
-    super(message, { problem: job.error });
+    super(`Job ${job.id} (${job.task}) ${job.status}: ${job.error?.message ?? "no result."}`, { problem: job.error });
     this.job = job;
   }
 }
@@ -59,6 +58,7 @@ export class Client {
     this._now = options.now ?? Date.now;
     this._random = options.random ?? Math.random;
     this._sleep = options.sleep ?? sleep;
+    this.schedules = new Schedules(this);
     this._push = new Push(this, options.push !== false && (options.WebSocket ?? globalThis.WebSocket));
   }
 
@@ -85,46 +85,38 @@ export class Client {
     }
   }
 
-  async run(task, params, options = {}) {
-    return (await this.submit(task, params, options)).result(options);
-  }
-
   async upload(file, { onProgress, signal } = {}) {
     if (!(file instanceof Blob)) throw new TypeError(`A file must be a File or a Blob, not ${file}.`);
     const body = { filename: (file["name"] ?? "").slice(-255), content_type: file.type, size: file.size };
     const { id, upload } = (await this._ask("POST", "/uploads", { body, signal })).json;
     const { "Content-Length": _, ...headers } = upload.headers; // only the browser may set it
     onProgress?.(0, file.size);
-    await this._send("PUT", upload.url, {
-      ...{ headers, body: file, signal, stream: true },
-      done: [412], // `If-None-Match: *` refuses to write it again: it is there
-      send: onProgress && globalThis.XMLHttpRequest ? putWithProgress(onProgress) : this._fetch,
-    });
+    const send = onProgress && globalThis.XMLHttpRequest ? putWithProgress(onProgress) : this._fetch;
+    const options = { headers, body: file, signal, stream: true, send, done: [412] }; // 412: it is there already
+    await this._send("PUT", upload.url, options);
     onProgress?.(file.size, file.size);
     return id;
   }
 
-  job(id) {
-    return new JobHandle(this, id);
-  }
+  async run(task, params, options = {}) { return (await this.submit(task, params, options)).result(options); }
+  job(id) { return new JobHandle(this, id); }
+  jobs(filter = {}) { return this._pages("/jobs", "jobs", filter); }
+  async tasks({ signal } = {}) { return (await this._ask("GET", "/tasks", { signal })).json.tasks; }
 
-  async *jobs({ status, task, limit, signal } = {}) {
+  async *_pages(path, member, { signal, ...filter }) {
     for (let cursor; ; ) {
-      const { json } = await this._ask("GET", `/jobs${query({ status, task, limit, cursor })}`, { signal });
-      yield* json.jobs;
+      const { json } = await this._ask("GET", path + query({ ...filter, cursor }), { signal });
+      yield* json[member];
       if (!(cursor = cursorOf(json.next))) return;
     }
   }
 
-  async tasks({ signal } = {}) {
-    return (await this._ask("GET", "/tasks", { signal })).json.tasks;
-  }
-
   /** Calls the API. `json` is undefined after a 204, a 304 and a status in `done`. */
-  async _ask(method, path, { body, headers = {}, signal, done } = {}) {
+  async _ask(method, path, { body, headers, ifMatch, signal, done } = {}) {
     const text = JSON.stringify(body); // undefined without a body
-    const sent = text ? { ...headers, "Content-Type": "application/json" } : headers;
-    const answer = await this._send(method, this.url + path, { headers: sent, body: text, signal, done });
+    const fields = { ...headers, ...(text && { "Content-Type": "application/json" }) };
+    if (ifMatch) fields["If-Match"] = ifMatch;
+    const answer = await this._send(method, this.url + path, { headers: fields, body: text, signal, done });
     if (answer.json !== undefined || answer.status === 204 || answer.status >= 300) return answer;
     throw refusal(method, this.url + path, answer);
   }
@@ -143,8 +135,7 @@ export class Client {
       let failure, pause = this._backoff(failures);
       try {
         const limits = [signal, stream ? null : AbortSignal.timeout(ANSWER_WITHIN)].filter(Boolean);
-        const request = { method, headers: fields, body, signal: AbortSignal.any(limits) };
-        const response = await send(url, request);
+        const response = await send(url, { method, headers: fields, body, signal: AbortSignal.any(limits) });
         if (stream && response.ok) return response;
         const answer = await read(response);
         this._reached = true; // the URL is right
@@ -166,9 +157,7 @@ export class Client {
   }
 
   /** Full jitter: clients that failed together do not come back together. */
-  _backoff(failures) {
-    return this._random() * Math.min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** failures);
-  }
+  _backoff(failures) { return this._random() * Math.min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** failures); }
 }
 
 export class JobHandle {
@@ -242,8 +231,7 @@ export class JobHandle {
   async *events({ follow = false, signal } = {}) {
     let shown = new Set(); // of the last page, which grows
     for (let cursor, finished = !follow; ; ) {
-      const path = `${this._path}/events${query({ limit: 100, cursor })}`;
-      const { json } = await this.client._ask("GET", path, { signal });
+      const { json } = await this.client._ask("GET", this._path + "/events" + query({ limit: 100, cursor }), { signal });
       const page = new Set();
       for (const event of json.events) {
         let key = JSON.stringify(event);
@@ -260,22 +248,17 @@ export class JobHandle {
     }
   }
 
-  async cancel({ signal } = {}) {
-    return this._post("/cancel", { signal });
-  }
+  children(filter = {}) { return this.client._pages(`${this._path}/children`, "jobs", filter); }
+  async cancel({ signal } = {}) { return this._post("/cancel", { signal }); }
+  async erase({ signal } = {}) { await this.client._ask("DELETE", this._path, { signal, done: [404] }); }
 
   async retry({ signal } = {}) {
     await this._read(signal);
-    const headers = this._etag ? { "If-Match": this._etag } : {};
-    return this._post("/retry", { headers, signal, done: [409, 412] });
+    return this._post("/retry", { ifMatch: this._etag, signal, done: [409, 412] });
   }
 
   async answer(step, body, { signal } = {}) {
     await this.client._ask("POST", `${this._path}/answers/${encodeURIComponent(step)}`, { body, signal });
-  }
-
-  async erase({ signal } = {}) {
-    await this.client._ask("DELETE", this._path, { signal, done: [404] });
   }
 
   async _post(path, options) {
@@ -310,6 +293,25 @@ export class JobHandle {
     this._etag = answer?.etag ?? null;
     if (!known || looksOf(job) !== looksOf(known)) this.job = job;
     return true;
+  }
+}
+
+/** `client.schedules`: a schedule that was read has the `etag` under which it can be changed. */
+class Schedules {
+  constructor(client) { this._client = client; }
+  list(options = {}) { return this._client._pages("/schedules", "schedules", options); }
+  async get(name, { signal } = {}) { return this._ask("GET", name, { signal }); }
+  async delete(name, { etag, signal } = {}) { await this._ask("DELETE", name, { etag, signal, done: [404] }); }
+
+  async put(name, plan, { signal } = {}) {
+    const { etag, name: _, declared, next, last_job, missed, created_at, updated_at, links, ...body } = plan;
+    return this._ask("PUT", name, { body, etag, signal });
+  }
+
+  async _ask(method, name, { etag: ifMatch, ...options } = {}) {
+    const path = `/schedules/${encodeURIComponent(name)}`;
+    const { json, etag } = await this._client._ask(method, path, { ...options, ifMatch });
+    return { ...json, etag };
   }
 }
 
@@ -436,15 +438,13 @@ function query(parts) {
 /** The service may name itself by another URL than the one that this client calls. */
 const cursorOf = (next) => (next ? new URL(next).searchParams.get("cursor") : undefined);
 
-const randomKey = () => // randomUUID wants https
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const randomKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-"); // randomUUID wants https
 
 /** Resolves after so many ms. Rejects with the signal's reason. */
-function sleep(ms, signal) {
-  return new Promise((resolve, reject) => {
+const sleep = (ms, signal) =>
+  new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const abort = () => (clearTimeout(timer), reject(signal.reason));
     const timer = setTimeout(() => (signal?.removeEventListener("abort", abort), resolve()), ms);
     signal?.addEventListener("abort", abort, { once: true });
   });
-}

@@ -14,8 +14,12 @@ import {
   type Job,
   type JobEvent,
   type Problem,
+  type Schedule,
+  type SchedulePlan,
+  type Schedules,
   type Status,
   type SubmitOptions,
+  type TaggedSchedule,
   type Task,
   type UploadProgress,
   type WaitOptions,
@@ -64,12 +68,25 @@ export async function everything(file: File): Promise<number> {
   for await (const job of client.jobs({ status: "failed", task: "report", limit: 100 })) console.log(job.id);
   const tasks: Task[] = await client.tasks();
   console.log(tasks.map((task) => task.params["$defs"]), last.result);
+  for await (const one of handle.children({ status: "failed", limit: 100 })) console.log(one.parent === handle.id);
+  console.log(last.children?.failed, last.waits_for?.children);
   const known = client.job(handle.id);
   await known.cancel();
   await known.retry();
   await known.refresh();
   await known.erase();
   return rows + again.rows;
+}
+
+export async function nightly(schedules: Schedules): Promise<string[]> {
+  const plan: SchedulePlan = { cron: "30 2 * * *", timezone: "Europe/Berlin", task: "fetch", params: {} };
+  await schedules.put("nightly", plan);
+  const read: TaggedSchedule = await schedules.get("nightly");
+  const { etag } = await schedules.put("nightly", { ...read, paused: true });
+  await schedules.delete("nightly", { etag });
+  const all: Schedule[] = [];
+  for await (const one of schedules.list({ limit: 100 })) all.push(one);
+  return all.flatMap((one) => one.next);
 }
 
 function show(event: JobEvent): void {
@@ -87,5 +104,7 @@ export function explain(error: unknown): string {
 
 // @ts-expect-error: handles come from a client
 export const made = new JobHandle();
+// @ts-expect-error: a schedule needs a task
+export const plan: SchedulePlan = { cron: "30 2 * * *" };
 // @ts-expect-error: there is no such status
 export const jobs = new Client("https://jobs.example.com").jobs({ status: "done" });

@@ -125,6 +125,34 @@ test("a job that fails says why", async () => {
   await assert.rejects(run, (error) => error instanceof JobFailed && error.problem.detail.length > 10);
 });
 
+test("children are listed in the order of their items, and counted", async () => {
+  const client = new Client(SERVICE);
+  const sources = [CSV, new File(["origin\nJFK\n"], "other.csv"), CSV];
+  const handle = await client.submit("report_many", { ...REPORT, metrics: ["count"] }, { files: { sources } });
+  const { children, params } = await handle.wait();
+  assert.deepEqual([children.total, children.failed], [3, 1]);
+  const found = await collect(handle.children({ limit: 2 }));
+  const items = await Promise.all(found.map((one) => client.job(one.id).refresh()));
+  assert.deepEqual(items.map((one) => one.params.source), params.sources);
+  assert.deepEqual(found.map((one) => one.parent), Array(3).fill(handle.id));
+  assert.deepEqual((await collect(handle.children({ status: "failed" }))).map((one) => one.id), [found[1].id]);
+});
+
+test("a schedule is set, changed only as it was read, listed and deleted", async () => {
+  const { schedules } = new Client(SERVICE);
+  const plan = { cron: "30 2 * * *", timezone: "Europe/Berlin", task: "fetch", params: FETCH };
+  const made = await schedules.put("nightly", plan);
+  assert.equal(made.next.length, 5);
+  const paused = await schedules.put("nightly", { ...made, paused: true });
+  assert.deepEqual([paused.paused, paused.cron, paused.next], [true, plan.cron, []]);
+  await assert.rejects(schedules.put("nightly", { ...made, cron: "0 4 * * *" }), { status: 412 });
+  await assert.rejects(schedules.delete("nightly", { etag: made.etag }), { status: 412 });
+  assert.deepEqual((await collect(schedules.list({ limit: 1 }))).map((one) => one.name), ["nightly"]);
+  await assert.rejects(schedules.put("nightly", { ...plan, timezon: "UTC" }), /timezon/);
+  await schedules.delete("nightly", { etag: paused.etag });
+  await assert.rejects(schedules.get("nightly"), { status: 404 });
+});
+
 test("what is wrong is named, with what there is", async () => {
   const client = new Client(SERVICE);
   await assert.rejects(client.submit("reprot"), (error) => {

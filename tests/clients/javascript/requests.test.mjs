@@ -278,3 +278,46 @@ for (const value of [{ approved: true }, "yes", 0, false, null]) {
     assert.deepEqual(asked, [sent, sent]);
   });
 }
+
+test("children are listed page by page", async () => {
+  const service = new Service();
+  const page = (name, next) => () => json({ jobs: [{ id: name }], next });
+  service.faults = [page("a", "http://other.example/jobs/j1/children?cursor=1"), page("b", null)];
+  const jobs = await collect(service.client().job("j1").children({ status: "failed", limit: 1 }));
+  assert.deepEqual(jobs.map((job) => job.id), ["a", "b"]);
+  assert.equal(service.requests[1].path, "/jobs/j1/children?status=failed&limit=1&cursor=1");
+});
+
+const PLAN = { cron: "30 2 * * *", timezone: "UTC", task: "fetch", params: {}, overlap: "skip", paused: false };
+const SEEN = { declared: false, next: [], last_job: null, missed: 0, created_at: "", updated_at: "", links: {} };
+const schedule = (etag) => () => json({ name: "a/b", ...PLAN, ...SEEN }, 200, { ETag: etag });
+
+test("a schedule that was read is replaced under its tag, by what a client may set", async () => {
+  const service = new Service();
+  service.faults = [schedule('"1"'), schedule('"2"'), lost, () => new Response(null, { status: 204 })];
+  const { schedules } = service.client();
+  const read = await schedules.get("a/b");
+  assert.equal(read.etag, '"1"');
+  const { etag } = await schedules.put("a/b", { ...read, paused: true });
+  assert.equal(await schedules.delete("a/b", { etag }), undefined);
+  const sent = service.requests.map(({ method, path, headers }) => [method, path, headers.get("If-Match")]);
+  const path = "/schedules/a%2Fb";
+  assert.deepEqual(sent, [["GET", path, null], ["PUT", path, '"1"'], ["DELETE", path, '"2"'], ["DELETE", path, '"2"']]);
+  assert.deepEqual(JSON.parse(service.requests[1].body), { ...PLAN, paused: true });
+});
+
+test("a schedule is set without a tag, and what is misspelt is left to the service to refuse", async () => {
+  const service = new Service();
+  service.faults = [schedule('"1"')];
+  await service.client().schedules.put("n", { cron: "* * * * *", task: "fetch", timezon: "UTC" });
+  const [{ headers, body }] = service.requests;
+  assert.equal(headers.get("If-Match"), null);
+  assert.deepEqual(JSON.parse(body), { cron: "* * * * *", task: "fetch", timezon: "UTC" });
+});
+
+test("a delete of a schedule whose answer was lost is done; one of an unknown schedule is refused", async () => {
+  const service = new Service();
+  service.faults = [lost];
+  await service.client().schedules.delete("n");
+  await assert.rejects(service.client().schedules.delete("n"), { status: 404 });
+});
