@@ -28,13 +28,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
 
-def faults(cron: str, zone: str) -> Iterator[FieldError]:
-    """What is wrong with an expression and the name of a zone."""
+def faults(cron: str | None, zone: str) -> Iterator[FieldError]:
+    """What is wrong with an expression, if there is one, and the name of a zone."""
     if zone not in _zones():
         alike = difflib.get_close_matches(zone, _zones(), 3)
         near = f" Did you mean {' or '.join(alike)}?" if alike else " Use an IANA name."
         yield FieldError("/timezone", f"There is no time zone {zone!r}.{near}")
-    fault = _fault(cron)
+    fault = None if cron is None else _fault(cron)
     if fault is not None:
         yield FieldError("/cron", fault)
 

@@ -17,6 +17,7 @@ from chalicelib.domain.transitions import DISPATCH_AHEAD, Stamp
 PREFIX = "schedule#"  # of ids; those of jobs are hex digits
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 NAME_RULE = "use 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+NOT_VALID = "The schedule is not valid; see `errors`."
 CRON_AT_MOST = 200  # characters
 PARAMS_AT_MOST = 4 * 1024  # bytes: every moment writes the whole schedule
 MISSED_AT_ONCE = 10_000  # moments that one write passes over; counting them takes 0.1 s

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from chalice.app import Blueprint, Response
 
-from chalicelib.domain.schedules import CRON_AT_MOST, Overlap, Plan, ScheduleRecord
+from chalicelib.domain import misfits
+from chalicelib.domain.errors import FieldError, refuse_any
+from chalicelib.domain.schedules import CRON_AT_MOST, NOT_VALID, Overlap, Plan, ScheduleRecord
 from chalicelib.domain.values import encode
 from chalicelib.http import answers
 from chalicelib.http.fields import Id, TaskName, Time, Url, job_url, rfc3339
@@ -99,6 +103,8 @@ class Schedules(Protocol):
         self, owner: str, name: str, plan: Plan, unchanged: Callable[[ScheduleRecord | None], bool]
     ) -> tuple[ScheduleRecord, bool]: ...
 
+    def faults(self, owner: str, given: Mapping[str, Any]) -> Iterator[FieldError]: ...
+
     def delete(
         self, owner: str, name: str, unchanged: Callable[[ScheduleRecord | None], bool]
     ) -> None: ...
@@ -150,7 +156,7 @@ def surface(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
         A change counts from the next moment on. While it is paused, no job starts.
         """
         call = routes.call()
-        plan = call.body(ScheduleBody).plan
+        plan = call.body(ScheduleBody, partial(_refuse, schedules(), call.owner)).plan
         record, new = schedules().put(call.owner, schedule, plan, _is_unchanged(call))
         answer = _shown(call, record, 201 if new else 200)
         if new:
@@ -181,6 +187,15 @@ def surface(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
         return Response("", status_code=204)
 
     return blueprint
+
+
+def _refuse(schedules: Schedules, owner: str, value: Any) -> None:
+    """A body that does not fit, with all its faults: also those of the members that do fit."""
+    found = [*misfits.faults(ScheduleBody, value, "")]
+    wrong = {fault.pointer for fault in found}
+    given = value if isinstance(value, dict) else {}
+    fitting = {name: one for name, one in given.items() if f"/{name}" not in wrong}
+    refuse_any(NOT_VALID, chain(found, schedules.faults(owner, fitting)))
 
 
 def _is_unchanged(call: Call) -> Callable[[ScheduleRecord | None], bool]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.domain import cron, schedules
 from chalicelib.domain.errors import (
@@ -15,8 +16,15 @@ from chalicelib.domain.errors import (
     Unavailable,
     refuse_any,
 )
-from chalicelib.domain.schedules import NAME, NAME_RULE, PARAMS_AT_MOST, Plan, ScheduleRecord
-from chalicelib.domain.values import decode_json
+from chalicelib.domain.schedules import (
+    NAME,
+    NAME_RULE,
+    NOT_VALID,
+    PARAMS_AT_MOST,
+    Plan,
+    ScheduleRecord,
+)
+from chalicelib.domain.values import decode_json, encode
 from chalicelib.ports.system import System
 from chalicelib.service.submit import Submission, check, task_named
 from chalicelib.service.transition import DECISIONS_AT_MOST, stamp
@@ -53,7 +61,10 @@ class Schedules:
         """Create or edit a schedule; also returns whether it is new. Raises InvalidRequest,
         ScheduleChanged and ScheduleDeclared."""
         system = self.system
-        self._check(owner, name, plan)
+        if not NAME.fullmatch(name):
+            raise InvalidRequest(f"{name!r} cannot name a schedule: {NAME_RULE}.")
+        given = {"cron": plan.cron, "timezone": plan.timezone, "task": plan.task}
+        refuse_any(NOT_VALID, self.faults(owner, {**given, "params": decode_json(plan.params)}))
         for _ in range(DECISIONS_AT_MOST):
             before = system.schedules.read(owner, name)
             # An edit that is repeated because its answer was lost has been made: RFC 9110, 13.1.1.
@@ -78,18 +89,23 @@ class Schedules:
                 return
         raise Unavailable("The schedule changes too fast for this request: try again.")
 
-    def _check(self, owner: str, name: str, plan: Plan) -> None:
-        if not NAME.fullmatch(name):
-            raise InvalidRequest(f"{name!r} cannot name a schedule: {NAME_RULE}.")
-        task = task_named(self.system, plan.task)
-        refuse_any(
-            "The schedule is not valid; see `errors`.", cron.faults(plan.cron, plan.timezone)
-        )
-        if (size := len(plan.params.encode())) > PARAMS_AT_MOST:
-            detail = f"The params have {size:,} bytes; a schedule's may have {PARAMS_AT_MOST:,}."
-            raise InvalidRequest(detail, errors=(FieldError("/params", detail),))
-        asked = Submission(owner=owner, task=plan.task, params=decode_json(plan.params))
-        check(self.system, asked, task, plan.params)
+    def faults(self, owner: str, given: Mapping[str, Any]) -> Iterator[FieldError]:
+        """What is wrong with these members of a plan. Each has its type; any may be missing."""
+        yield from cron.faults(given.get("cron"), given.get("timezone", "UTC"))
+        params = given.get("params", {})
+        text = encode(params)
+        if (size := len(text.encode())) > PARAMS_AT_MOST:
+            yield FieldError(
+                "/params",
+                f"The params have {size:,} bytes; a schedule's may have {PARAMS_AT_MOST:,}.",
+            )
+        if "task" in given:
+            try:
+                task = task_named(self.system, given["task"])
+                asked = Submission(owner=owner, task=task.name, params=params)
+                check(self.system, asked, task, text)
+            except InvalidRequest as error:
+                yield from error.errors or (FieldError("/params", error.detail),)
 
     def _check_number(self, owner: str) -> None:
         if len(self.system.schedules.owned(owner, None, SCHEDULES_AT_MOST)) == SCHEDULES_AT_MOST:

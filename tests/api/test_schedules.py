@@ -154,9 +154,29 @@ def test_a_member_that_does_not_fit_is_named(
     assert service.nothing_is_stored()
 
 
-def test_a_wrong_expression_and_a_wrong_zone_are_both_told(service: Service) -> None:
-    answer = put(service, cron="x * * * *", timezone="Mars/Olympus")
-    assert pointers(answer) == ["/timezone", "/cron"]
+WRONG = {"cron": "x * * * *", "timezone": "Mars/Olympus", "params": {"text": 5}}
+
+
+@pytest.mark.parametrize(
+    ("members", "at"),
+    [
+        (WRONG, ["/timezone", "/cron", "/params/text"]),
+        ({**WRONG, "task": "none-such"}, ["/timezone", "/cron", "/task"]),
+        (
+            {**WRONG, "overlap": "maybe", "also": 1},
+            ["/overlap", "/also", "/timezone", "/cron", "/params/text"],
+        ),
+        ({**WRONG, "cron": 5}, ["/cron", "/timezone", "/params/text"]),
+        ({**WRONG, "task": 5}, ["/task", "/timezone", "/cron"]),
+        ({"params": {"text": 5, "more": "x" * 4_200}}, ["/params", "/params/text", "/params/more"]),
+    ],
+)
+def test_all_faults_of_a_schedule_are_named_at_once(
+    service: Service, members: dict[str, Any], at: list[str]
+) -> None:
+    answer = put(service, **members)
+    assert is_problem(answer, 422, "invalid-request")
+    assert pointers(answer) == at
 
 
 @pytest.mark.parametrize("name", ["Nightly", "-a", "a b", "x" * 65, "a%23b"])
