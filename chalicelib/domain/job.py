@@ -189,7 +189,7 @@ class JobRecord:
     retention: int  # milliseconds that the record is kept once finished
     webhook: Webhook | None = None
     parent: Parent | None = None  # the parent's next generation replaces it
-    base: str | None = None  # what the API's URLs begin with, for tasks that ask
+    base: str | None = None  # what the API's URLs begin with, where any task asks
     schedule: ScheduleRef | None = None
 
     # Where it stands.

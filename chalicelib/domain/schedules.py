@@ -91,6 +91,7 @@ class ScheduleRecord:
     next_at: int | None = None  # the moment to submit next; None: paused, or none will come
     last_at: int | None = None  # the latest moment that was submitted
     last_job: str | None = None
+    base: str | None = None  # what the API's URLs began with at the last edit by a client
     under_way: str | None = None  # the job that runs, or ran last; only with `skip`
     missed: int = 0  # moments without a job, because the stage stood still
 

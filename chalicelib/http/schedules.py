@@ -100,7 +100,12 @@ class Schedules(Protocol):
     ) -> tuple[Sequence[ScheduleRecord], str | None]: ...
 
     def put(
-        self, owner: str, name: str, plan: Plan, unchanged: Callable[[ScheduleRecord | None], bool]
+        self,
+        owner: str,
+        name: str,
+        plan: Plan,
+        unchanged: Callable[[ScheduleRecord | None], bool],
+        base: str | None,
     ) -> tuple[ScheduleRecord, bool]: ...
 
     def faults(self, owner: str, given: Mapping[str, Any]) -> Iterator[FieldError]: ...
@@ -157,7 +162,7 @@ def surface(routes: Routes, schedules: Callable[[], Schedules]) -> Blueprint:
         """
         call = routes.call()
         plan = call.body(ScheduleBody, partial(_refuse, schedules(), call.owner)).plan
-        record, new = schedules().put(call.owner, schedule, plan, _is_unchanged(call))
+        record, new = schedules().put(call.owner, schedule, plan, _is_unchanged(call), call.base)
         answer = _shown(call, record, 201 if new else 200)
         if new:
             answer.headers["Location"] = _url(call, record)

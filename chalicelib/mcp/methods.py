@@ -107,9 +107,8 @@ def _run(system: System, call: Call, message: Message, name: str, arguments: Jso
     if key is not None and not (isinstance(key, str) and 1 <= len(key) <= KEY_AT_MOST):
         said = f"In _meta, {IDEMPOTENCY_KEY} must be text of 1 to {KEY_AT_MOST} characters."
         raise RpcError(INVALID_PARAMS, said)
-    job = submit(
-        system, Submission(owner=call.owner, task=task.name, params=arguments, key=key)
-    ).job
+    wanted = Submission(owner=call.owner, task=task.name, params=arguments, key=key, base=call.base)
+    job = submit(system, wanted).job
     held = HELD_WITH_TASKS if message.has_tasks else HELD
     job, _ = read.until_finished(system, job, call.until(held), _says_all)
     url_of = functools.partial(read.download_url, system)

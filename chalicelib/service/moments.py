@@ -53,7 +53,9 @@ def _submit(system: System, schedule: ScheduleRecord, moment: int) -> bool:
     if task is None:
         logger.error(WITHOUT_TASK, extra={"text": schedule.task})
         return False
-    asked = Submission(owner=schedule.owner, task=task.name, params=None, run_at=moment)
+    asked = Submission(
+        owner=schedule.owner, task=task.name, params=None, run_at=moment, base=schedule.base
+    )
     record = replace(
         new_record(system, asked, task, schedule.params, schedule.job_id(moment), ""),
         schedule=schedule.ref,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.domain import cron, schedules
@@ -56,10 +56,10 @@ class Schedules:
         return page, page[-1].name if len(found) > limit else None
 
     def put(
-        self, owner: str, name: str, plan: Plan, unchanged: Unchanged
+        self, owner: str, name: str, plan: Plan, unchanged: Unchanged, base: str | None = None
     ) -> tuple[ScheduleRecord, bool]:
-        """Create or edit a schedule; also returns whether it is new. Raises InvalidRequest,
-        ScheduleChanged and ScheduleDeclared."""
+        """Create or edit a schedule; also returns whether it is new. `base` is what the API's URLs
+        begin with. Raises InvalidRequest, ScheduleChanged and ScheduleDeclared."""
         system = self.system
         if not NAME.fullmatch(name):
             raise InvalidRequest(f"{name!r} cannot name a schedule: {NAME_RULE}.")
@@ -71,11 +71,11 @@ class Schedules:
             _refuse(before, lambda one: unchanged(one) or (one is not None and one.plan == plan))
             if before is None:
                 self._check_number(owner)
-                after = schedules.created(owner, name, plan, stamp(system))
+                after = replace(schedules.created(owner, name, plan, stamp(system)), base=base)
             elif before.plan == plan:
                 after = before
             else:
-                after = schedules.edited(before, plan, stamp(system))
+                after = replace(schedules.edited(before, plan, stamp(system)), base=base)
             if after is before or system.schedules.replace(before, after):
                 return after, before is None
         raise Unavailable("The schedule changes too fast for this request: try again.")

@@ -119,7 +119,10 @@ class Steps:
             _, question, _ = self._asked(step, timeout)
         base = self.record.base or self.system.rules.public_url
         if base is None:
-            raise PermanentError("job.answer_url needs the API's URL: set PUBLIC_URL.")
+            raise PermanentError(
+                "job.answer_url does not know the API's URL, since no request over HTTP led to this"
+                " job: code declares its schedule, for example. Set PUBLIC_URL for the stage."
+            )
         with self.interrupts.shielded():
             secrets = self.system.answer_secrets.for_seals()
         return f"{base}/answers/{seal_question(secrets, self.record, question)}"

@@ -163,6 +163,7 @@ def new_record(
     system: System, submission: Submission, task: Task, params: str, job_id: str, body_digest: str
 ) -> JobRecord:
     now, uid = system.clock.now(), system.new_id()
+    may_ask = any(one.asks for one in system.tasks().values())  # this job, or one of its children
     not_before = max(submission.run_at or now, now)
     time_limit = submission.cancel_after or int(task.timeout * 1_000)
     record = JobRecord(
@@ -183,7 +184,7 @@ def new_record(
         time_limit=time_limit,
         retention=system.rules.retention,
         webhook=submission.webhook,
-        base=submission.base if task.asks else None,
+        base=submission.base if may_ask else None,
         max_attempts=task.max_attempts,
         status=Status.QUEUED,
     )

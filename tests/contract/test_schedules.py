@@ -55,6 +55,7 @@ def test_a_schedule_is_read_as_it_was_stored(schedules: ScheduleStore) -> None:
         last_job=new_id(),
         under_way=new_id(),
         missed=3,
+        base="https://jobs.example",
     )
     for one in (bare, whole):
         assert schedules.replace(None, one)

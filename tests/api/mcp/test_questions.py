@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.mcp.inputs import form
 from chalicelib.tasks import Job, Unanswered, task
-from tests.api.harness import Service
+from tests.api.harness import BASE, Service
 from tests.api.mcp.harness import WITH_TASKS, Agent, refused, text
 from tests.api.test_call_counts import calls
 
@@ -84,6 +84,13 @@ def test_a_question_is_an_elicitation_of_the_user(asker: Agent) -> None:
             },
         }
     }
+
+
+def test_a_job_of_a_tool_call_knows_the_apis_url(asker: Agent) -> None:
+    """Which `job.answer_url` needs on a stage without PUBLIC_URL."""
+    record = asker.service.system.jobs.read(begun(asker))
+    assert record is not None
+    assert record.base == BASE
 
 
 def test_an_answer_lets_the_job_go_on_to_its_next_question_and_its_end(

@@ -10,7 +10,9 @@ from chalicelib.domain import verbs
 from chalicelib.domain.job import DAY, HOUR, MINUTE, SECOND, JobRecord, Status
 from chalicelib.domain.schedules import Overlap, ScheduleRecord
 from chalicelib.memory.schedules import MemorySchedules
+from chalicelib.ports.system import Rules
 from chalicelib.service import control
+from chalicelib.service.schedules import Schedules
 from chalicelib.service.sweeper import sweep
 from chalicelib.tasks import Job, task
 from chalicelib.testing import OWNER, Bench
@@ -23,6 +25,7 @@ from tests.unit.service.scheduling import (
     jobs,
     moments,
     nightly,
+    plan,
     put,
     racing,
     stored,
@@ -62,6 +65,29 @@ def test_a_worker_whose_message_is_a_little_early_waits_for_the_moment(
     assert done.status is Status.SUCCEEDED
     assert done.started_at == at(8, 30)
     assert began[0] >= at(8, 30)
+
+
+def test_a_child_of_a_schedules_job_gives_urls_that_begin_as_the_schedules_put(
+    bench: Bench,
+) -> None:
+    """Also if the schedule's own task asks nothing, and the stage has no PUBLIC_URL."""
+    bench.system = replace(bench.system, rules=Rules())
+    given: list[str] = []
+
+    @task("child", asks={"done": bool})
+    def child(job: Job) -> None:
+        given.append(job.answer_url("done", 60))
+
+    bench.tasks["child"] = child
+    bench.tasks["nightly"] = task("nightly")(lambda job: len(job.map("parts", child, [{}])))
+    base = "https://jobs.example/api"
+    Schedules(bench.system).put(OWNER, "mine", plan(), lambda _: True, base)
+    swept(bench, at(8, 29))
+    bench.clock.time = at(8, 30)
+    delivered(bench, jobs(bench)[0])
+    [part] = [one for one in jobs(bench) if one.task == "child"]
+    assert delivered(bench, part).status is Status.SUCCEEDED
+    assert given[0].startswith(f"{base}/answers/")
 
 
 def test_each_moment_gives_one_job_however_many_sweeps_there_are(bench: Bench) -> None:
