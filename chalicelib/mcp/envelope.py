@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalice.app import Response
+from msgspec import MsgspecError
 
 from chalicelib.domain import errors
 from chalicelib.domain.errors import OvertimeError
+from chalicelib.domain.values import decode_json
 from chalicelib.http.problems import HEADERS, STATUS, problem_view
 from chalicelib.http.representation import json_body
 from chalicelib.http.requests import Call
@@ -110,6 +112,19 @@ def id_in(body: Json) -> str | int | None:
     return given
 
 
+def id_despite(call: Call, refused: OvertimeError) -> str | int | None:
+    """The id in a body that is JSON, and is refused for another reason. None if none can be read,
+    or if the body is too large to look."""
+    if isinstance(refused, errors.BodyTooLarge):
+        return None
+    raw = call.request.raw_body
+    try:
+        body = decode_json(raw.encode() if isinstance(raw, str) else raw)
+        return id_in(body) if isinstance(body, dict) else None
+    except (RpcError, MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
 def message_in(call: Call, body: Json, message_id: str | int | None) -> Message:
     """Raises an RpcError if the message does not fit its version, or the headers differ from it."""
     method, params = body.get("method"), body.get("params", {})
@@ -149,15 +164,19 @@ def message_in(call: Call, body: Json, message_id: str | int | None) -> Message:
 
 
 def unsupported(version: str | None) -> RpcError:
-    data = {"supported": list(VERSIONS), "requested": version}
+    data = {"supported": list(VERSIONS), "requested": version and version[:100]}
     return RpcError(UNSUPPORTED_VERSION, "Unsupported protocol version", data)
 
 
 def _header(call: Call, name: str) -> str | None:
     try:
-        return call.header(name)
+        value = call.header(name)
     except errors.MalformedRequest as error:
         raise RpcError(HEADER_MISMATCH, error.detail) from None
+    if value is not None and not (value.isascii() and value.isprintable()):
+        said = f"The header {name} may hold printable ASCII alone. Encode others: =?base64?…?=."
+        raise RpcError(HEADER_MISMATCH, said)
+    return value
 
 
 def _require(given: str | None, header: str, value: str) -> None:

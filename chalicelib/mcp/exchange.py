@@ -4,6 +4,7 @@ document, clients of both generations would take the server for one of the earli
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 from chalice.app import Response
 
@@ -12,10 +13,12 @@ from chalicelib.http.requests import Call
 from chalicelib.mcp.envelope import (
     INTERNAL,
     INVALID,
+    UNPARSABLE,
     Message,
     RpcError,
     answer,
     headers_of,
+    id_despite,
     id_in,
     message_in,
     object_in,
@@ -46,6 +49,8 @@ def exchange(system: System, call: Call, allowed_origin: str) -> Response:
         refused = error
     except OvertimeError as error:
         refused, headers = rpc_error(error), headers_of(error)
+        if message is None and (message_id := id_despite(call, error)) is not None:
+            refused.code = INVALID if refused.code == UNPARSABLE else refused.code
     except Exception:
         logger.exception("request_failed")
         request_id = getattr(call.request.lambda_context, "aws_request_id", None)
@@ -58,10 +63,9 @@ def exchange(system: System, call: Call, allowed_origin: str) -> Response:
 
 def _refuse_foreign(call: Call, allowed_origin: str) -> None:
     """A browser sends the origin of the page that makes the request."""
-    origin = call.header("origin")
-    if origin is None or origin == allowed_origin:
-        return
-    if call.base == origin or call.base.startswith(f"{origin}/"):
+    origin = call.header_list("origin")
+    own = urlsplit(call.base)
+    if origin is None or (origin and origin in (allowed_origin, f"{own.scheme}://{own.netloc}")):
         return
     said = f"Pages of {origin[:100]} may not call this server."
     raise RpcError(INVALID, said, status=403)

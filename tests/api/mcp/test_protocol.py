@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.harness import Service
+from tests.api.harness import BASE, Service
 from tests.api.mcp.harness import CURRENT, TASKS, Agent, refused
 
 VERSIONS = [CURRENT, "2025-11-25", "2025-06-18"]
@@ -97,6 +97,10 @@ def test_an_unknown_version_is_answered_with_those_that_are_known(service: Servi
     for given in (agent.message("tools/list", _meta=meta), agent.message("tools/list")):
         error = refused(agent.post(given, {"Mcp-Method": "tools/list"}), 400, -32022)
         assert error["data"] == {"supported": VERSIONS, "requested": "2030-01-01"}
+    long = {"Mcp-Method": "tools/list", "MCP-Protocol-Version": "v" * 5_000}
+    body = agent.message("tools/list")
+    error = refused(agent.post(body, long), 400, -32022)
+    assert error["data"]["requested"] == "v" * 100
 
 
 @pytest.mark.parametrize(
@@ -192,8 +196,59 @@ def test_an_error_repeats_the_id_of_its_request(agent: Agent) -> None:
     assert "id" not in agent.post(b"{").json_body
 
 
+def request_of(agent: Agent, service: Service, *headers: tuple[str, str], **params: Any) -> Any:
+    """The answer to a tools/call with these headers as well, which may come twice."""
+    body = agent.message("tools/call", name="echo", **params)
+    sent = {"Content-Type": "application/json", "MCP-Protocol-Version": CURRENT}
+    sent |= agent.headers(body)
+    raw = json.dumps(body, ensure_ascii=False).encode()
+    return service.through_api_gateway("POST", "/mcp", [*sent.items(), *headers], raw)
+
+
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "https://jobs.example.com.evil"]
+    ("arguments", "code"),
+    [
+        ({"text": "\0"}, -32602),
+        ({"x" * 300: 1}, -32602),
+        ({"text": "\ufffd"}, -32600),
+        ({"text": json.loads("[" * 70 + "]" * 70)}, -32600),
+    ],
+    ids=["NUL", "a long name", "U+FFFD", "deep"],
+)
+def test_a_message_that_is_refused_for_its_text_keeps_its_id(
+    agent: Agent, service: Service, arguments: Any, code: int
+) -> None:
+    answer = request_of(agent, service, arguments=arguments)
+    refused(answer, 400, code)
+    assert answer.json_body["id"] == 1
+    assert service.nothing_is_stored()
+
+
+def test_a_refusal_of_another_media_type_keeps_the_id(agent: Agent, service: Service) -> None:
+    answer = request_of(agent, service, ("Content-Encoding", "gzip"))
+    refused(answer, 415, -32600)
+    assert answer.json_body["id"] == 1
+
+
+@pytest.mark.parametrize("given", ["echó", "echo\x01"])
+def test_a_header_of_other_characters_is_a_mismatch_though_the_body_has_the_same(
+    agent: Agent, given: str
+) -> None:
+    body = agent.message("tools/call", name=given)
+    refused(agent.post(body, {"Mcp-Method": "tools/call", "Mcp-Name": given}), 400, -32020)
+    encoded = base64.b64encode(given.encode()).decode()
+    same = agent.post(body, {"Mcp-Method": "tools/call", "Mcp-Name": f"=?base64?{encoded}?="})
+    refused(same, 400, -32602)
+
+
+def test_two_origins_are_foreign(agent: Agent, service: Service) -> None:
+    own = ("Origin", BASE)
+    refused(request_of(agent, service, own, own), 403, -32600)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", f"{BASE}.evil", "", "http:", "http:/"],
 )
 def test_a_foreign_origin_is_refused(agent: Agent, origin: str) -> None:
     body = agent.message("tools/list")
