@@ -86,7 +86,7 @@ function Found({ handle, job, error, again }) {
     <${Doing} job=${job} />
     ${job.children && html`<${Children} job=${job} />`}
     ${job.error && html`<section class="note bad tight" aria-label="Error">
-      <h2>${job.error.title}</h2><p>${job.error.detail}</p>${!isFinished && html`<p class="small">Attempt ${job.attempt} of ${job.max_attempts} failed.</p>`}</section>`}
+      <h2>${job.error.title}</h2><p>${job.error.detail}</p>${!isFinished && html`<p class="small">Attempt ${job.attempt - (job.status === "running" ? 1 : 0)} of ${job.max_attempts} failed.</p>`}</section>`}
     <section class="card stack" aria-labelledby="timeline"><h2 id="timeline">Timeline</h2>
       <${Timeline} transitions=${transitions} now=${now} />
       <${Facts} job=${job} now=${now} />
@@ -111,7 +111,7 @@ function Facts({ job, now }) {
   const began = job.started_at && ms(job.started_at);
   const facts = [
     ["Submitted", html`<${Time} at=${job.created_at} />`],
-    ["Attempt", `${job.attempt} of ${job.max_attempts}`],
+    job.attempt > 0 && !job.waits_for && ["Attempt", `${job.attempt} of ${job.max_attempts}`],
     began && [job.finished_at ? "Took" : "Since its start", duration((job.finished_at ? ms(job.finished_at) : now) - began)],
     job.finished_at && ["Finished", html`<${Time} at=${job.finished_at} />`],
     job.wait_reason && ["Waits for", WAITS_FOR[job.wait_reason] ?? job.wait_reason],

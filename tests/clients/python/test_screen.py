@@ -74,6 +74,23 @@ def test_a_job_shows_what_it_waits_for(
     assert set(capsys.readouterr().out.splitlines()) >= set(lines)
 
 
+@pytest.mark.parametrize(
+    ("members", "shown"),
+    [
+        ({"status": "running", "attempt": 2}, ["attempt\t2 of 5"]),
+        ({"wait_reason": "backoff", "attempt": 1}, ["attempt\t1 of 5"]),
+        ({"wait_reason": "backlog", "attempt": 0}, []),
+        ({"wait_reason": "sleep", "waits_for": {"until": AT}, "attempt": 1}, []),
+    ],
+)
+def test_a_job_shows_its_attempt_unless_it_waits(
+    capsys: pytest.CaptureFixture[str], members: dict[str, Any], shown: list[str]
+):
+    show_job(job(**members, max_attempts=5), Common())
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("attempt")] == shown
+
+
 def test_the_type_of_an_answer_is_short_also_where_it_holds_itself():
     inner = '{"approved": boolean, "reasons"?: array, "next"?: object}'
     outer = f'{{"approved": boolean, "reasons"?: list of late|wrong, "next"?: {inner}}}'

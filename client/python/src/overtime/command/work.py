@@ -147,13 +147,14 @@ def show_job(job: Job, common: Common) -> None:
         return screen.show_json(as_object(job))
     questions = job.waits_for.answers if job.waits_for else []
     until = (job.waits_for and job.waits_for.until) or job.next_attempt_at
+    has_attempt = job.attempt > 0 and job.waits_for is None  # a wait gives its attempt back
     rows = [
         ("job", job.id), ("task", job.task), ("parent", job.parent or ""), ("status", job.status),
         ("waits for", job.wait_reason or ""), ("until", screen.local(until) if until else ""),
         *(row for one in questions for row in screen.facts_of(job, one)),
         ("children", screen.counted(job.children) if job.children else ""),
         ("done", percent(job)), ("message", job.progress.message if job.progress else ""),
-        ("attempt", f"{job.attempt} of {job.max_attempts}"),
+        ("attempt", f"{job.attempt} of {job.max_attempts}" if has_attempt else ""),
         ("created", screen.local(job.created_at)), ("error", error_of(job)),
         ("files", ", ".join(one.name for one in job.artifacts)),
     ]  # fmt: skip
