@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from chalicelib.domain import children
 from chalicelib.domain.children import Ledger
@@ -34,8 +35,14 @@ def enter(system: System, ended: Iterable[JobRecord]) -> list[Ledger]:
 
 
 def read(system: System, record: JobRecord, known: OpenMap) -> list[Ledger]:
+    """As many as the children need. Once their number is known, it also says how many the last one
+    has: a run that died before it noted the number may have counted others."""
     names = children.ledgers_of(record, known.step, known.generation, known.total or known.reach)
-    return system.ledgers.read(names)
+    found = system.ledgers.read(names)
+    if known.total:
+        found = [replace(one, size=None) for one in found]
+        found[-1] = replace(found[-1], size=children.last_size(known.total))
+    return found
 
 
 def may_go_on(system: System, record: JobRecord, wait: Wait, *, thorough: bool) -> bool:

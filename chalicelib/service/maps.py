@@ -105,7 +105,9 @@ class Maps:
                 current = self._note(replace(current, stored=start, reach=reach))
                 noted_at = self.system.clock.now()
             if count > current.reach:
-                raise PermanentError(_too_many(its.step, count))
+                raise PermanentError(
+                    _too_many(its.step, f"more than {current.reach:,}", current.reach)
+                )
             self._store_some(Offspring(self.system, self.record, current, its.task), portion)
         if current is not None:
             its.require_same(current, count)
@@ -135,7 +137,7 @@ class Maps:
             raise PermanentError(f"job.map: a job has at most {children.MAPS_AT_MOST} maps.")
         room = children.room_for(self.record)
         if its.counted is not None and its.counted > room:
-            raise PermanentError(_too_many(step, its.counted))
+            raise PermanentError(_too_many(step, f"{its.counted:,}", room))
         reach = min(CHUNK, room) if its.counted is None else its.counted
         each = children.share_of_each(room, its.counted or 0)
         opened = OpenMap(
@@ -196,9 +198,9 @@ class Maps:
         self.steps.stop(Wait(step, WaitReason.CHILDREN, self.record.generation))
 
 
-def _too_many(step: str, count: int) -> str:
+def _too_many(step: str, count: str, room: int) -> str:
     return (
-        f"job.map: {step!r} has {count:,} items or more, and this job may not have as many further"
-        f" descendants. A job without a parent has {DESCENDANTS_AT_MOST:,} at most; each map"
-        " divides them among its children."
+        f"job.map: {step!r} has {count} items, and this job may have {room:,} further descendants."
+        f" A job without a parent may have {DESCENDANTS_AT_MOST:,}; each map divides half of what"
+        " is left among its children."
     )

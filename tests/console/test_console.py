@@ -119,7 +119,7 @@ def test_a_job_is_canceled_retried_and_erased(run: Run, opened: Open) -> None:
     assert run.get(f"/jobs/{job}")["status"] == "canceled"
     page.get_by_role("button", name="Erase").click()
     page.get_by_role("dialog").get_by_role("button", name="Erase").click()
-    expect(page.get_by_role("heading", name="Jobs")).to_be_focused()
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_focused()
     assert run.call("GET", f"/jobs/{job}")[0] == 404
 
 

@@ -187,6 +187,18 @@ def test_each_look_reads_further_children(monkeypatch: pytest.MonkeyPatch) -> No
     assert ledger.places == {3, 4, 5, 6}
 
 
+def test_a_number_of_children_that_a_dead_run_counted_wakes_no_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(children, "PORTION", 2)
+    bench = Bench(tasks=[page])
+    held = tried_until_suspended(bench, 3)
+    first, last = children.ledgers_of(held, "pages", 0, 3)
+    bench.system.ledgers.add(first, {Status.SUCCEEDED: [0]}, held.kept_until, size=1)
+    bench.system.ledgers.add(last, {Status.SUCCEEDED: [0]}, held.kept_until)
+    assert delivered(bench, held).suspended
+
+
 @pytest.mark.parametrize("items", [list, iter])
 def test_a_parents_record_has_the_map_before_any_child_is_stored(
     items: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
