@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 from unittest.mock import patch
+
+from msgspec.structs import replace
 
 from chalicelib.domain.job import HOUR, MINUTE, JobRecord, Status, WaitReason
 from chalicelib.domain.transitions import HISTORY_HEAD, HISTORY_TAIL

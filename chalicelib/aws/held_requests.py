@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.errors import code, unavailable
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 HELD_SK = "held"
 
 
-@dataclass(frozen=True)
-class HeldRequests:
+class HeldRequests(msgspec.Struct, frozen=True):
     """Implements ports.HeldRequests on one DynamoDB table."""
 
     client: Callable[[], DynamoDBClient]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import TYPE_CHECKING, Any, assert_never, get_args, get_type_hints
 
 import msgspec
+from msgspec.structs import asdict
 
-from chalicelib.domain.job import DuePartition, Entry, JobRecord, Status
+from chalicelib.domain.job import DuePartition, JobRecord, Status
 from chalicelib.domain.writes import AtLeast, AtMost, Clause, Is, OneOf, Write
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ _AS_JSON = {name for name, hint in _TYPES.items() if not _is_plain(hint)} - {"hi
 _INDEX_KEYS = ("owner_shard", "owner_key")
 
 
-@dataclass(frozen=True, slots=True)
-class Shards:
+class Shards(msgspec.Struct, frozen=True):
     """The number of partitions of each index. It may grow, never shrink."""
 
     due: int = 4
@@ -73,8 +72,8 @@ def due_id(item: Item) -> str:
 
 def item_of(record: JobRecord, shards: Shards) -> Item:
     """The whole item of a new record, index keys included."""
-    values = {one.name: getattr(record, one.name) for one in fields(record)}
-    item = {name: _attribute(name, value) for name, value in values.items() if value is not None}
+    values = asdict(record).items()
+    item = {name: _attribute(name, value) for name, value in values if value is not None}
     item |= key(record.id)
     if record.listed:
         item["owner_shard"] = {"S": shards.owner_partition(record.owner, record.id)}
@@ -103,9 +102,7 @@ def _attribute(name: str, value: Any) -> Attribute:
     if name in _AS_JSON:
         return {"S": msgspec.json.encode(value).decode()}
     if name == "history":
-        return {
-            "L": [{"S": msgspec.json.encode(_without_defaults(entry)).decode()} for entry in value]
-        }
+        return {"L": [{"S": msgspec.json.encode(entry).decode()} for entry in value]}
     return plain(value)
 
 
@@ -123,13 +120,6 @@ def value_of(attribute: Attribute) -> Any:
     return int(attribute["N"]) if "N" in attribute else attribute["S"]
 
 
-def _without_defaults(entry: Entry) -> dict[str, Any]:
-    """With defaults, an ordinary job's record exceeds 1 KB, and its last write costs one unit
-    more."""
-    values = {one.name: (getattr(entry, one.name), one.default) for one in fields(entry)}
-    return {name: value for name, (value, default) in values.items() if value != default}
-
-
 def _value(name: str, attribute: Attribute) -> Any:
     if name in _AS_JSON:
         return msgspec.json.decode(attribute["S"])
@@ -140,14 +130,13 @@ def _value(name: str, attribute: Attribute) -> Any:
     return value_of(attribute)
 
 
-@dataclass
-class Expressions:
+class Expressions(msgspec.Struct):
     """A `Write` as DynamoDB's arguments of UpdateItem, or of an Update in a transaction."""
 
     job_id: str
     shards: Shards
-    names: dict[str, str] = field(default_factory=dict)
-    values: dict[str, Attribute] = field(default_factory=dict)
+    names: dict[str, str] = {}
+    values: dict[str, Attribute] = {}
 
     def of(self, write: Write) -> dict[str, Any]:
         condition = " AND ".join(self._condition(clause) for clause in write.when)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from chalicelib.aws.conditional import PAUSES, pause_or_give_up
 from chalicelib.aws.errors import unavailable
@@ -20,15 +21,14 @@ if TYPE_CHECKING:
 SEND_AT_ONCE = 10  # messages: SQS's limit on SendMessageBatch
 
 
-@dataclass(frozen=True)
-class JobsQueue:
+class JobsQueue(msgspec.Struct, frozen=True):
     """Implements ports.MessageQueue. `queues` maps a lane to its queue's URL, or to its name, which
     is looked up once per process."""
 
     client: Callable[[], SQSClient]
     queues: Mapping[str, str]
     pause: Callable[[float], None] = time.sleep
-    _urls: dict[str, str] = field(default_factory=dict)
+    _urls: dict[str, str] = {}
 
     def send(self, record: JobRecord, delay_seconds: int) -> None:
         with unavailable("queue"):

@@ -6,10 +6,10 @@ import heapq
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.batches import read_many, write_many
@@ -39,13 +39,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class JobsTable:
+class JobsTable(msgspec.Struct, frozen=True):
     """Implements ports.JobStore on one DynamoDB table."""
 
     client: Callable[[], DynamoDBClient]
     table: str
-    shards: Shards = field(default_factory=Shards)
+    shards: Shards = Shards()
     pause: Callable[[float], None] = time.sleep
 
     def submit(self, record: JobRecord) -> None:

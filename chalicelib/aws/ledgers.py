@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from chalicelib.aws.batches import read_many, write_many
 from chalicelib.aws.errors import unavailable
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 LEDGER_SK = "ledger"
 
 
-@dataclass(frozen=True)
-class Ledgers:
+class Ledgers(msgspec.Struct, frozen=True):
     """Implements ports.Ledgers on one DynamoDB table."""
 
     client: Callable[[], DynamoDBClient]

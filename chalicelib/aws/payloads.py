@@ -8,11 +8,11 @@ import tempfile
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.errors import code, unavailable
@@ -27,8 +27,7 @@ DELETE_AT_ONCE = 1_000  # keys: S3's limit on DeleteObjects
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
-@dataclass(frozen=True)
-class Payloads:
+class Payloads(msgspec.Struct, frozen=True):
     """Implements ports.PayloadStore on one S3 bucket."""
 
     client: Callable[[], S3Client]

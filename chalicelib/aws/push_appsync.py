@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/appsync/latest/eventapi/publish-http.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,13 +26,12 @@ class Published(msgspec.Struct):
     failed: list[dict[str, object]] = []
 
 
-@dataclass(frozen=True)
-class EventApi:
+class EventApi(msgspec.Struct, frozen=True):
     """Implements ports.Push; an address is a channel. `url` ends in /event."""
 
     signer: Callable[[], BaseSigner]
     url: str
-    http: URLLib3Session = field(default_factory=lambda: URLLib3Session(timeout=TIMEOUTS))
+    http: URLLib3Session = msgspec.field(default_factory=lambda: URLLib3Session(timeout=TIMEOUTS))
 
     def send(self, address: str, message: str) -> None:
         body = encode({"channel": address, "events": [message]}).encode()

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.batches import write_many
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 CONNECTION_SK, TICKET_SK = "connection", "ticket"
 
 
-@dataclass(frozen=True)
-class Subscriptions:
+class Subscriptions(msgspec.Struct, frozen=True):
     """Implements ports.Connections on one DynamoDB table."""
 
     client: Callable[[], DynamoDBClient]

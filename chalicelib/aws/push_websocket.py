@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.errors import code, unavailable
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 
 
-@dataclass(frozen=True)
-class WebSockets:
+class WebSockets(msgspec.Struct, frozen=True):
     """Implements ports.Push. The client has short timeouts and no retries: a late push is
     useless."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import ClientError
+from msgspec.structs import asdict
 
 from chalicelib.aws.batches import read_many
 from chalicelib.aws.errors import code, unavailable
@@ -24,16 +24,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BUILD = key("schedules", "build")
-_FIELDS = frozenset(ScheduleRecord.__slots__)
+_FIELDS = frozenset(ScheduleRecord.__struct_fields__)
 
 
-@dataclass
-class SchedulesTable:
+class SchedulesTable(msgspec.Struct):
     """Implements ports.ScheduleStore on one DynamoDB table."""
 
     client: Callable[[], DynamoDBClient]
     table: str
-    shards: Shards = field(default_factory=Shards)
+    shards: Shards = Shards()
     pause: Callable[[float], None] = time.sleep
     known: Build | None = None  # the build that this process knows
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.errors import code, unavailable
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 SECRETS = "webhook-secrets"
 
 
-@dataclass(frozen=True)
-class SigningSecrets:
+class SigningSecrets(msgspec.Struct, frozen=True):
     """Implements ports.SigningSecrets."""
 
     client: Callable[[], DynamoDBClient]

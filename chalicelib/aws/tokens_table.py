@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from chalicelib.aws.errors import unavailable
 from chalicelib.aws.items import Item, key, ttl
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 TOKENS = "tokens"
 
 
-@dataclass(frozen=True)
-class TokensTable:
+class TokensTable(msgspec.Struct, frozen=True):
     """Implements ports.TokenStore."""
 
     client: Callable[[], DynamoDBClient]

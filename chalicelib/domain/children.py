@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from chalicelib.domain.job import JobRecord, OpenMap, Parent, Problem, Status
 from chalicelib.domain.transitions import Stamp, starts
@@ -31,8 +32,7 @@ def child_ids(record: JobRecord, step: str, start: int, end: int) -> Iterator[st
     return (child_id(record.id, record.uid, step, index) for index in range(start, end))
 
 
-@dataclass(frozen=True, slots=True)
-class ChildArtifact:
+class ChildArtifact(msgspec.Struct, frozen=True):
     """A file that a child attached. `source` is what the parent's `job.open` takes."""
 
     name: str
@@ -41,8 +41,7 @@ class ChildArtifact:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(msgspec.Struct, frozen=True):
     """A child that has ended, as its parent sees it. `error` is None if it succeeded."""
 
     id: str
@@ -57,8 +56,7 @@ class Child:
         return self._result()
 
 
-@dataclass(frozen=True, slots=True)
-class ChildCounts:
+class ChildCounts(msgspec.Struct, frozen=True):
     total: int
     succeeded: int
     failed: int
@@ -76,12 +74,11 @@ class ChildCounts:
 # ── ledgers ───────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(msgspec.Struct, frozen=True):
     """Places in the portion (0 to PORTION - 1) of the children that have ended, by their status.
     `size` is set on the last ledger of a step once the number of its children is known."""
 
-    ended: Mapping[Status, frozenset[int]] = field(default_factory=dict)
+    ended: Mapping[Status, frozenset[int]] = {}
     size: int | None = None
 
     @property

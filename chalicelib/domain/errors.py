@@ -22,10 +22,11 @@ BaseException
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain, islice
 from typing import ClassVar
+
+import msgspec
 
 from chalicelib.domain.job import JobRecord, Problem, Wait
 from chalicelib.domain.values import Place
@@ -34,8 +35,7 @@ ERRORS_AT_MOST = 100  # that one refusal lists
 LONGEST_DELAY = 30 * 86_400  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(msgspec.Struct, frozen=True):
     """One member of a request that is wrong, and why."""
 
     at: Place | str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.domain.job import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One line of `job.log`. `position` orders lines and is unique within a job."""
 
     at: int
@@ -18,8 +17,7 @@ class LogLine:
     run: int = 1  # counts the job's runs; each retry by a client begins another
 
 
-@dataclass(frozen=True, slots=True)
-class Transitioned:
+class Transitioned(msgspec.Struct, frozen=True):
     at: int
     position: str
     entry: Entry

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain.errors import PermanentError
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(msgspec.Struct, frozen=True):
     """A third party's answer. Header names are lowercase. Values of a repeated header are joined
     by commas, those of Set-Cookie by line feeds."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
 from enum import StrEnum
 from itertools import chain, islice, takewhile
 from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.cron import moments
 from chalicelib.domain.job import ScheduleRef
@@ -30,8 +32,11 @@ class Overlap(StrEnum):
     ALLOW = "allow"
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class _Cron(msgspec.Struct, frozen=True):
+    cron: str
+
+
+class Schedule(_Cron, frozen=True, kw_only=True):
     """Declares when a task runs: `@task("report", schedules=[Schedule("30 2 * * *")])`.
 
     cron: minute, hour, day of the month, month and day of the week, as Debian's cron reads them.
@@ -43,8 +48,6 @@ class Schedule:
     overlap: `skip` cancels a job whose predecessor still runs; `allow` runs both.
     """
 
-    cron: str
-    _: KW_ONLY
     timezone: str = "UTC"
     params: Mapping[str, Any] | None = None
     owner: str | None = None
@@ -52,8 +55,7 @@ class Schedule:
     overlap: Literal["skip", "allow"] = "skip"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a schedule does: the part of it that an edit sets. `params` is JSON text."""
 
     cron: str
@@ -70,8 +72,7 @@ def schedule_id(owner: str, name: str) -> str:
     return f"{PREFIX}{owner}#{name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleRecord:
+class ScheduleRecord(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     name: str
     uid: str  # tells this schedule from a deleted one of the same name
@@ -133,8 +134,7 @@ class ScheduleRecord:
         return sorted(known.union(by_the_clock))[:count]
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(msgspec.Struct, frozen=True):
     """A build of the code, by a hash of the schedules that it declares, and their ids."""
 
     hash: str = ""
@@ -142,7 +142,7 @@ class Build:
 
 
 def _planned(plan: Plan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in Plan.__slots__}
+    return {name: getattr(plan, name) for name in Plan.__struct_fields__}
 
 
 def _first(plan: Plan, after: int) -> int | None:

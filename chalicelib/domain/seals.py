@@ -6,7 +6,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain.job import MINUTE
 
@@ -17,8 +18,7 @@ KNOWN_AFTER = REREAD_AFTER + MINUTE  # every process knows a new secret, though 
 _PURPOSE = "overtime.seal"  # keeps seals apart from ids, which the same secret may make
 
 
-@dataclass(frozen=True, slots=True)
-class StageSecret:
+class StageSecret(msgspec.Struct, frozen=True):
     """The secret that a stage derives ids from, and those that it seals with. The one for ids
     never changes, so that a repeated request finds its job. It also seals, until the first
     rotation. Times are epoch milliseconds."""

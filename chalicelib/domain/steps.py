@@ -6,7 +6,6 @@ a control character.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -33,8 +32,7 @@ class Reply(msgspec.Struct, frozen=True):
         return self.answer is not msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """`round`: how often the step was asked before. A client's retry asks again what was not
     answered in time; a question that is still open stays, and with it the URLs that answer it."""
 

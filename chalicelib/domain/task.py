@@ -6,7 +6,6 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -44,8 +43,7 @@ class NoParams(msgspec.Struct, forbid_unknown_fields=True):
     """The params of a task that takes none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True, eq=False):
     """A registered function. Calling it calls the function, as in a test."""
 
     name: str
@@ -58,10 +56,10 @@ class Task:
     lane: Lane
     backoff: float
     backoff_max: float
-    asks: Mapping[str, Any] = field(hash=False)
+    asks: Mapping[str, Any]
     """The types of the answers that it asks for, by step."""
     hints: Hints | None = None
-    schedules: tuple[Schedule, ...] = field(default=(), hash=False)
+    schedules: tuple[Schedule, ...] = ()
 
     def __call__(self, job: Job, params: Any) -> Any:
         return self.function(job, params) if self.takes_params else self.function(job)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(msgspec.Struct, frozen=True):
     """`url`: where to connect with it; `expires_at`: in epoch ms; `host`: for AppSync only."""
 
     text: str
@@ -16,8 +16,7 @@ class Ticket:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """The content of a ticket: its owner, and the base of the links in what is pushed."""
 
     id: str
@@ -26,8 +25,7 @@ class Admission:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class UploadTicket:
+class UploadTicket(msgspec.Struct, frozen=True):
     id: str
     url: str
     headers: Mapping[str, str]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 TOKEN_FORM = re.compile(r"ot_([0-9a-f]{16})_[0-9a-f]{64}")
 OWNER = re.compile(r"[!-~]{1,128}")  # printable ASCII without blanks
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """What is stored. Times in epoch milliseconds; `expires_at` None: it does not expire."""
 
     id: str

@@ -5,9 +5,11 @@ waiting job is due, and what all verbs do that end in `queued` or in a terminal 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.job import MINUTE, SECOND, DuePartition, Entry, JobRecord, Status, WaitReason
 from chalicelib.domain.writes import Clause, Is, OneOf, Verb, Write
@@ -28,8 +30,7 @@ class Mark(StrEnum):
     RESCUED = "rescued"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(msgspec.Struct, frozen=True):
     """The facts about a verb that the code needs wherever it carries one out."""
 
     start: frozenset[Status]
@@ -88,8 +89,7 @@ TABLE: Mapping[Verb, Transition] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """The time of a write, and the nonce by which its author recognises it."""
 
     now: int

@@ -8,8 +8,10 @@ was based on. If it fails, the store returns the record as it is now, and the ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.job import (
     HOUR,
@@ -46,8 +48,7 @@ def lease_is_mine(record: JobRecord) -> Clause:
     return Is("lease_token", record.lease_token)
 
 
-@dataclass(frozen=True, slots=True)
-class PendingOutput:
+class PendingOutput(msgspec.Struct, frozen=True):
     """What an attempt has produced since the last write; part of its next write, whichever that
     is. None leaves the record's value."""
 

@@ -7,9 +7,11 @@ simulation tests the same condition that DynamoDB evaluates.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.job import Entry, JobRecord
 
@@ -40,8 +42,7 @@ class Verb(StrEnum):
     WATCH = "watch"
 
 
-@dataclass(frozen=True, slots=True)
-class Is:
+class Is(msgspec.Struct, frozen=True):
     """The field has this value; None: it is absent."""
 
     field: str
@@ -51,8 +52,7 @@ class Is:
         return bool(value == self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(msgspec.Struct, frozen=True):
     field: str
     values: Collection[Any]
 
@@ -60,8 +60,7 @@ class OneOf:
         return value in self.values
 
 
-@dataclass(frozen=True, slots=True)
-class AtMost:
+class AtMost(msgspec.Struct, frozen=True):
     field: str
     value: int
 
@@ -69,8 +68,7 @@ class AtMost:
         return value is not None and value <= self.value
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeast:
+class AtLeast(msgspec.Struct, frozen=True):
     field: str
     value: int
 
@@ -82,8 +80,7 @@ Clause = Is | OneOf | AtMost | AtLeast
 """One clause of a condition. A comparison with an absent field does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(msgspec.Struct, frozen=True):
     """A new record, with an id that no other write creates."""
 
     record: JobRecord
@@ -93,8 +90,7 @@ Companion = NewJob
 """What happens in the same transaction as a write."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(msgspec.Struct, frozen=True, kw_only=True):
     """All or nothing: if every clause of `when` holds, all of the changes happen.
 
     `put` sets fields (None removes one), `put_if_absent` sets those that are absent, `increment`
@@ -107,8 +103,8 @@ class Write:
     nonce: str
     when: tuple[Clause, ...]
     put: Mapping[str, Any]
-    put_if_absent: Mapping[str, Any] = field(default_factory=dict)
-    increment: Mapping[str, int] = field(default_factory=dict)
+    put_if_absent: Mapping[str, Any] = {}
+    increment: Mapping[str, int] = {}
     append: Entry | None = None
     held: JobRecord | None = None
     companions: tuple[Companion, ...] = ()

@@ -12,12 +12,12 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from chalice.app import Blueprint, Response
 
 from chalicelib.domain.errors import NotFound
@@ -63,8 +63,7 @@ GET_CLIENT = Operation(
 )
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(msgspec.Struct, frozen=True):
     pages: Mapping[str, Template]
     """By the module that a page has alone, VIEWS or DOCS. They still have to learn how the stage
     asks for credentials."""

@@ -8,9 +8,9 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from chalice.app import Authorizer, Chalice
 
 from chalicelib.domain.schemas import json_schema, self_contained
@@ -42,12 +42,11 @@ Slow work behind an API that answers at once. `POST /jobs` stores a job and answ
 `HEAD` works wherever `GET` does. Errors are problem documents (RFC 9457)."""
 
 
-@dataclass
-class Schemas:
+class Schemas(msgspec.Struct):
     """Collects the definitions below `components`. Each has its name as its title. Names differ in
     more than case, since generators name classes and files after them."""
 
-    definitions: Json = field(default_factory=dict)
+    definitions: Json = {}
 
     def of(self, model: Any) -> Json:
         schema, definitions = json_schema(model, SCHEMAS)

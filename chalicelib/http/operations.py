@@ -4,8 +4,9 @@ view's docstring and the models describe the rest."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from chalicelib.domain.job import ID, Status
 from chalicelib.domain.schedules import NAME as SCHEDULE
@@ -26,8 +27,7 @@ from chalicelib.http.requests import SubmitBody, UploadBody
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """`model` None: no body; Any: JSON of any kind."""
 
     description: str
@@ -36,8 +36,7 @@ class Answer:
     media_type: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One method of one path: app.py declares a route with it, openapi.py describes it."""
 
     method: str

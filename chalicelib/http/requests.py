@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
@@ -95,8 +94,7 @@ class UploadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return given
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, dict=True):
     """One request. Its links begin with `base`."""
 
     request: Request
@@ -242,8 +240,7 @@ class Call:
         return ListQuery(limit, position, chosen, lambda place: seal(self.secrets(), scope, place))
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery(msgspec.Struct, frozen=True):
     """`position` is where the page begins, None for the first; `cursor` seals a position."""
 
     limit: int

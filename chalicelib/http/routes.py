@@ -4,8 +4,8 @@ and errors as problem documents."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 from chalice.app import Blueprint, Chalice, ChaliceAuthorizer, IAMAuthorizer
 
 from chalicelib.http.auth import PUBLIC
@@ -15,8 +15,7 @@ from chalicelib.http.problems import View
 from chalicelib.http.requests import Call
 
 
-@dataclass(frozen=True, slots=True)
-class Routes:
+class Routes(msgspec.Struct, frozen=True):
     """What app.py and every blueprint declare their routes with."""
 
     answered: Callable[[View], View]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain.errors import Unauthorized
 from chalicelib.domain.token import Token, token_digest, token_id, token_text
@@ -13,8 +14,7 @@ from chalicelib.ports.identity import TokenStore
 NO_DIGEST = "0" * 64  # no text has this digest
 
 
-@dataclass(frozen=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True):
     """Implements ports.Authenticator. `now` in epoch milliseconds; `new_id`: 32 hex digits."""
 
     store: TokenStore

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from chalice.app import Response
 from msgspec import MsgspecError
 
@@ -66,8 +66,7 @@ class RpcError(Exception):
         self.code, self.message, self.data, self.status = code, message, data, status
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A request, or with an `id` of None a notification."""
 
     id: str | int | None

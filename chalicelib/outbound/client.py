@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.errors import PermanentError
 from chalicelib.domain.response import AnswerBrokeOff, AnswerTooLarge, HttpResponse
@@ -31,8 +33,7 @@ WITH_BODY = ("POST", "PUT", "PATCH")  # an empty body has a length too (RFC 9110
 CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class OutboundClient:
+class OutboundClient(msgspec.Struct, frozen=True):
     """Implements ports.Web."""
 
     guard: Guard

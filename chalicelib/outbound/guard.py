@@ -10,8 +10,9 @@ import re
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from chalicelib.domain.errors import PermanentError
 from chalicelib.outbound.addresses import (
@@ -37,8 +38,7 @@ def resolve(host: str, port: int) -> Iterable[str]:
     return dict.fromkeys(str(place[0]) for *_, place in found)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A parsed URL. It is parsed once, so that check and call cannot read it differently."""
 
     scheme: str
@@ -51,8 +51,7 @@ class Target:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(msgspec.Struct, frozen=True):
     """`hosts` are names or patterns that may be called by HTTPS at public addresses, on port 443
     unless they name another (`*`, `*.example.com`, `api.example.com:8443`). Hosts with an address
     in `networks` may also be called by plain HTTP and on any port. `never`, such as

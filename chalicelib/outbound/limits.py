@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 SILENCE = 30.0  # seconds for which the server may send nothing
 PACE_WINDOW = 60.0  # seconds of waiting for a source, after which its pace is checked
@@ -17,8 +18,7 @@ LEAST_PACE = 8 * 1024  # bytes a second, on average over that window
 Monotonic = Callable[[], float]
 
 
-@dataclass
-class TimeLimit:
+class TimeLimit(msgspec.Struct):
     """When an exchange must end, and how long the server may send nothing, in seconds."""
 
     silence: float
@@ -33,8 +33,7 @@ class TimeLimit:
         return remaining
 
 
-@dataclass
-class Pace:
+class Pace(msgspec.Struct):
     """The speed of a stream. Only the time that the reader waits for it counts."""
 
     waited: float = 0.0

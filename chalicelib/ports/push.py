@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from chalicelib.domain.errors import OvertimeError
 from chalicelib.domain.job import JobRecord
 from chalicelib.domain.task import Tasks
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True):
     """An open WebSocket. Links in its messages begin with `base`; `jobs` are its subscriptions, as
     (id, uid)."""
 
@@ -23,8 +23,7 @@ class Connection:
     jobs: frozenset[tuple[str, str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
+class Subscriber(msgspec.Struct, frozen=True):
     """Where to send a job's changes: the id of a connection, or a channel."""
 
     address: str
@@ -73,8 +72,7 @@ class Outbox(Protocol):
         Returns at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pushing:
+class Pushing(msgspec.Struct, frozen=True):
     """Everything that push needs, on a stage that has it."""
 
     url: str  # where clients connect

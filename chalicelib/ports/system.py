@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain.job import JobRecord
 from chalicelib.domain.task import Tasks
@@ -24,8 +25,7 @@ from chalicelib.ports.stores import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """What a stage may set. Times are in milliseconds."""
 
     lease: int = 60_000
@@ -36,8 +36,7 @@ class Rules:
     schedule_owner: str | None = None  # of declared schedules that name none; None: they must
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(msgspec.Struct, frozen=True):
     """Everything the use cases work with; wiring.py builds it."""
 
     jobs: JobStore

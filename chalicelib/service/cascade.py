@@ -4,7 +4,8 @@ let no child run whose parent does not wait for it."""
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.domain import children, waiting_verbs
 from chalicelib.domain.cascades import MAX_ATTEMPTS, TASK, TIME_LIMIT, CascadeParams

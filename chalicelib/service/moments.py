@@ -7,7 +7,8 @@ one id for its job, and the schedule moves on from the moment that was submitted
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.domain import schedules, waiting_verbs
 from chalicelib.domain.errors import ConditionFailed, Unavailable

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.domain import children, verbs
 from chalicelib.domain.errors import ConditionFailed, PermanentError, Unavailable
@@ -24,8 +25,7 @@ from chalicelib.telemetry.logs import bound
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Offspring:
+class Offspring(msgspec.Struct, frozen=True):
     """Of one map, as it is on the record of its job."""
 
     system: System

@@ -6,7 +6,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.errors import (
     JobNotFinished,
@@ -104,8 +106,7 @@ def _held(system: System, owner: str, until: int) -> Iterator[bool]:
                 system.held.end(owner, hold, until)
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
+class JobPage(msgspec.Struct, frozen=True):
     """`next` is the position where the next page begins, None on the last page."""
 
     jobs: list[JobRecord]

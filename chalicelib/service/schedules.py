@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain import cron, schedules
 from chalicelib.domain.errors import (
@@ -35,8 +37,7 @@ Unchanged = Callable[[ScheduleRecord | None], bool]
 """Whether a schedule is still as the client saw it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedules:
+class Schedules(msgspec.Struct, frozen=True):
     """An owner's schedules, for the routes."""
 
     system: System

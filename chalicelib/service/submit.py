@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import (
@@ -35,8 +36,7 @@ logger = logging.getLogger(__name__)
 FURTHEST_RUN_AT = 30 * DAY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks for. Times in epoch milliseconds, `cancel_after` in milliseconds."""
 
     owner: str
@@ -54,8 +54,7 @@ class Submission:
         return _body(self.task, self.params, self.run_at, self.webhook)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     job: JobRecord
     replayed: bool
 

@@ -8,8 +8,9 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, assert_never
+
+import msgspec
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import NotFound
@@ -117,14 +118,13 @@ def _visit(system: System, record: JobRecord | ScheduleRecord, lanes: _Lanes) ->
         return "error"
 
 
-@dataclass
-class _Lanes:
+class _Lanes(msgspec.Struct):
     """For each lane: the number of messages in its queue at the first look of this sweep, and the
     number of late jobs since then whose messages may be in it."""
 
     system: System
-    waiting: dict[str, float] = field(default_factory=dict)
-    late: Counter[str] = field(default_factory=Counter)
+    waiting: dict[str, float] = {}
+    late: Counter[str] = msgspec.field(default_factory=Counter)
 
     def holds_message_of(self, record: JobRecord) -> bool:
         """A job behind a backlog only waits, and needs no second message. A queue does not show

@@ -18,12 +18,13 @@ import random
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from chalicelib.domain.job import DAY, HOUR, SECOND, Hint, JobRecord, Problem, Stored
 from chalicelib.domain.response import HttpResponse

@@ -3,7 +3,6 @@ events, messages by the worker's handlers; AWS is moto, and time stands still un
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 from chalice.test import Client, HTTPResponse
+from msgspec import structs
 
 from tests.api import gateway
 from tests.api import tasks as test_tasks
@@ -207,7 +207,7 @@ class Service:
 
     def replace(self, **ports: Any) -> None:
         """Puts something else in the place of a port."""
-        self.system = dataclasses.replace(self.system, **ports)
+        self.system = structs.replace(self.system, **ports)
 
     def set(self, **settings: Any) -> None:
         changed = msgspec.structs.replace(app_module.settings, **settings)
@@ -225,7 +225,7 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Service:
         heartbeats.append(heartbeat)
         yield
 
-    system = dataclasses.replace(
+    system = structs.replace(
         wiring.system(app_module.settings),
         clock=clock,
         tasks=lambda: tasks,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import structs
 
 import app as app_module
 from chalicelib.domain.errors import Gone, Unavailable
@@ -117,7 +118,7 @@ class Sockets:
         return self.service.system.pushing
 
     def replace(self, **ports: Any) -> None:
-        self.service.replace(pushing=dataclasses.replace(self.pushing, **ports))
+        self.service.replace(pushing=structs.replace(self.pushing, **ports))
 
     def ticket(self) -> str:
         answer = self.service.post("/tickets")

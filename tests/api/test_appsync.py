@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 
 import pytest
+from msgspec import structs
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.http import frames
@@ -69,7 +70,7 @@ def channels(service: Service) -> Channels:
     assert pushing is not None
     url = f"wss://{REALTIME}/event/realtime"
     service.replace(
-        pushing=dataclasses.replace(pushing, url=url, host=HTTP, push=channels, outbox=AtOnce())
+        pushing=structs.replace(pushing, url=url, host=HTTP, push=channels, outbox=AtOnce())
     )
     return channels
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import app as app_module
 from chalicelib.domain.errors import Unavailable
@@ -223,13 +223,13 @@ def test_a_cancel_is_held_and_answers_202_when_the_time_is_up(service: Service) 
 def test_a_cancel_answers_200_as_soon_as_the_job_is_canceled(service: Service) -> None:
     job_id = service.submitted()
     record = service.record(job_id)
-    running = dataclasses.replace(record, status=Status.RUNNING, lease_token="t")
+    running = structs.replace(record, status=Status.RUNNING, lease_token="t")
 
     jobs = MemoryJobs({job_id: running})
     service.replace(jobs=jobs)
 
     def stops() -> None:
-        jobs.records[job_id] = dataclasses.replace(jobs.records[job_id], status=Status.CANCELED)
+        jobs.records[job_id] = structs.replace(jobs.records[job_id], status=Status.CANCELED)
 
     later(service, 1.75, stops)
     answer = service.post(f"/jobs/{job_id}/cancel", Prefer="wait=10")

@@ -6,9 +6,9 @@ Every verb is applied by the store and by `Write.applied_to`, and both must agre
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed

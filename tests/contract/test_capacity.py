@@ -8,9 +8,11 @@ double. A read unit is a consistent read of up to 4 KB; one that may be stale co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.aws.ledgers import Ledgers

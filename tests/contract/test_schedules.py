@@ -3,10 +3,10 @@ on."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.job import DAY, HOUR, DuePartition
 from chalicelib.domain.schedules import Build, Overlap, ScheduleRecord

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
 import pytest
+from msgspec.structs import fields, replace
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed

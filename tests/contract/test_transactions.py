@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import ConditionFailed, Unavailable
@@ -76,7 +76,7 @@ def test_neither_happens_where_the_other_job_exists(jobs: JobStore) -> None:
     record = running(webhook=WEBHOOK)
     jobs.submit(record)
     write, webhook = failing(record)
-    another = dataclasses.replace(webhook, uid=new_id(), nonce=new_id())
+    another = structs.replace(webhook, uid=new_id(), nonce=new_id())
     jobs.submit(another)
     with pytest.raises(Unavailable):
         jobs.apply(record.id, write)

@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from chalicelib import wiring
 from chalicelib.domain.job import JobRecord
 from chalicelib.domain.task import task
@@ -65,7 +67,7 @@ def many(job: Job, params: Many) -> int:
 def system() -> System:
     tasks = {one.name: one for one in (leaf, many, cancel_children)}
     built = wiring.system(read_settings(os.environ))
-    return dataclasses.replace(built, tasks=lambda: tasks)
+    return structs.replace(built, tasks=lambda: tasks)
 
 
 def work(calls: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.domain.errors import ClientError, PermanentError, RetryLater, Unavailable
 from chalicelib.domain.handle import Job

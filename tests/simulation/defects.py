@@ -238,8 +238,8 @@ MUTANTS = (
         "a webhook that is stored after the end it tells of",
         "service/transition.py",
         "    after = system.jobs.apply(record.id, write)\n    announce(",
-        "    import dataclasses\n\n"
-        "    after = system.jobs.apply(record.id, dataclasses.replace(write, companions=()))\n"
+        "    from msgspec.structs import replace\n\n"
+        "    after = system.jobs.apply(record.id, replace(write, companions=()))\n"
         "    for companion in write.companions:\n        system.jobs.submit(companion.record)\n"
         "    announce(",
     ),

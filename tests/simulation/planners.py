@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.domain.errors import ClientError, Unavailable
 from chalicelib.domain.job import MINUTE, SECOND

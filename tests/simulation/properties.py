@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from chalicelib.domain.internal import internal_job_id
 from chalicelib.domain.job import TERMINAL, Entry, Hint, JobRecord, Status

@@ -6,10 +6,10 @@ The table below says it a second time, so that no clause can be dropped or made 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.errors import ConditionFailed
 from chalicelib.domain.job import DAY, SUSPENDED, TERMINAL, JobRecord, Status, WaitReason

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, cast
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from chalicelib.domain.job import (
     DAY,
@@ -60,12 +60,12 @@ def test_payloads_are_shown_as_the_json_they_are_unless_they_lie_elsewhere() -> 
         None,
         None,
     )
-    elsewhere = dataclasses.replace(record, params=Stored(key="k"), result=Stored(key="k"))
+    elsewhere = structs.replace(record, params=Stored(key="k"), result=Stored(key="k"))
     assert (shown(elsewhere)["params"], shown(elsewhere)["result"]) == (None, None)
 
 
 def test_the_place_of_an_artifact_is_a_url() -> None:
-    record = dataclasses.replace(
+    record = structs.replace(
         succeeded(), artifacts=(Artifact("a b?.txt", "text/plain", 3, "secret key"),)
     )
     [artifact] = shown(record)["artifacts"]
@@ -75,7 +75,7 @@ def test_the_place_of_an_artifact_is_a_url() -> None:
 
 @pytest.mark.parametrize("reason", list(WaitReason))
 def test_only_what_waits_for_a_time_says_when(reason: WaitReason) -> None:
-    record = dataclasses.replace(queued(), wait_reason=reason)
+    record = structs.replace(queued(), wait_reason=reason)
     told = reason in (WaitReason.SCHEDULED, WaitReason.BACKOFF)
     assert shown(record)["next_attempt_at"] == (rfc3339(record.not_before) if told else None)
 
@@ -115,21 +115,21 @@ SHOWN: dict[str, Any] = {
 
 
 def test_every_field_of_a_record_is_shown_or_inside() -> None:
-    names = [one.name for one in dataclasses.fields(JobRecord)]
+    names = [one.name for one in structs.fields(JobRecord)]
     assert sorted([*SHOWN, *INSIDE.split()]) == sorted(names)
 
 
 @pytest.mark.parametrize("name", INSIDE.split())
 def test_what_is_not_shown_does_not_change_the_tag(name: str) -> None:
     record, change = running(), cast("dict[str, Any]", {name: "other"})
-    assert etag(dataclasses.replace(record, **change)) == etag(record)
+    assert etag(structs.replace(record, **change)) == etag(record)
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_what_is_shown_changes_the_tag(name: str) -> None:
     record = running()
     assert getattr(record, name) != SHOWN[name]
-    assert etag(dataclasses.replace(record, **{name: SHOWN[name]})) != etag(record)
+    assert etag(structs.replace(record, **{name: SHOWN[name]})) != etag(record)
 
 
 def test_a_tag_is_an_opaque_quoted_string() -> None:

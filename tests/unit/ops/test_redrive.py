@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from msgspec import structs
 
 from chalicelib.aws.jobs_table import JobsTable
 from chalicelib.domain import verbs
@@ -99,8 +99,8 @@ def waiting(**fields: Any) -> JobRecord:
 def test_each_cause_is_told_from_the_record() -> None:
     at = now()
     waits, runs = queued(at), running(at)
-    gone = dataclasses.replace(succeeded(at), expires_at=at - 1)
-    retried = dataclasses.replace(waits, generation=1)
+    gone = structs.replace(succeeded(at), expires_at=at - 1)
+    retried = structs.replace(waits, generation=1)
     for hint, job, cause in (
         (None, None, Cause.UNREADABLE),
         (Hint("x", 0), None, Cause.GONE),

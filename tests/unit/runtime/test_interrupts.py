@@ -3,7 +3,6 @@ the real heartbeat thread and the real clock, whose lease is short here."""
 
 from __future__ import annotations
 
-import dataclasses
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.domain.errors import Interrupted, InvocationEnding, JobCanceled
 from chalicelib.domain.handle import Job
@@ -32,7 +32,7 @@ OWNER = "ada"
 
 
 def real_system() -> System:
-    return dataclasses.replace(
+    return structs.replace(
         Bench().system,
         clock=RealClock(),
         interrupts=SignalInterrupts,
@@ -45,7 +45,7 @@ def run(function: Callable[[Job], Any], seconds: float = 60, **asked: Any) -> Jo
     """The record after one delivery of a job that runs this function."""
     system = real_system()
     tasks: dict[str, Task] = {"work": task("work", max_attempts=2, backoff=0)(function)}
-    system = dataclasses.replace(system, tasks=lambda: tasks)
+    system = structs.replace(system, tasks=lambda: tasks)
     accepted = submit(system, Submission(owner=OWNER, task="work", params={}, **asked))
     running.append((system, accepted.job.id))
     hint = encode(Hint(accepted.job.id, 0))
@@ -206,7 +206,7 @@ def test_a_lease_that_is_lost_stops_the_task_and_writes_nothing() -> None:
     def robbed(job: Job) -> None:
         system, job_id = running[-1]
         jobs: Any = system.jobs
-        jobs.records[job_id] = dataclasses.replace(jobs.records[job_id], lease_token="another")
+        jobs.records[job_id] = structs.replace(jobs.records[job_id], lease_token="another")
         threading.Event().wait()
 
     record = run(robbed)

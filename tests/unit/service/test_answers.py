@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.errors import (
     AlreadyAnswered,
@@ -126,7 +126,7 @@ def test_every_run_gives_the_same_url() -> None:
 
 def test_a_damaged_url_reads_nothing() -> None:
     third = Third()
-    system = replace(third.bench.system, jobs=None)  # type: ignore[arg-type]
+    system = replace(third.bench.system, jobs=None)
     for damaged in ("", "x", third.sealed[:-1], third.sealed + "A", third.sealed.swapcase()):
         with pytest.raises(NotFound):
             answers.answer_sealed(system, damaged, YES)

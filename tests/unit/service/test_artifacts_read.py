@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.tasks import Job, PermanentError, task
 from chalicelib.testing import Bench

@@ -3,10 +3,11 @@ sweep of a build without them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import HOUR, MINUTE, Status
@@ -169,7 +170,7 @@ def test_a_build_that_was_cut_off_leaves_nothing_behind(bench: Bench, write: int
         (replace(NIGHTLY, params={"x" * 5_000: 1}), "over 4,096 bytes"),
         (replace(NIGHTLY, name="No Name"), "cannot be its name"),
         (
-            replace(NIGHTLY, overlap="maybe"),  # type: ignore[arg-type]
+            replace(NIGHTLY, overlap="maybe"),
             "overlap is 'maybe'",
         ),
     ],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain import schedules, verbs
 from chalicelib.domain.errors import InvalidRequest, NotFound, ScheduleChanged, ScheduleDeclared

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.domain.job import JobRecord
 from chalicelib.domain.writes import Verb

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.domain.errors import (
     DeadlineExceeded,
@@ -41,7 +41,7 @@ def test_a_result_ends_a_job() -> None:
 
 def test_an_exception_is_tried_again_after_a_pause_drawn_from_the_backoff() -> None:
     bench = Bench()
-    bench.system = dataclasses.replace(bench.system, random=lambda: 0.5)
+    bench.system = structs.replace(bench.system, random=lambda: 0.5)
     after = delivered(bench, queued(bench, raising(ValueError("no"))))
     assert (after.status, after.wait_reason, after.attempt) == ("queued", "backoff", 1)
     assert after.not_before - after.updated_at == 4 * SECOND
@@ -109,8 +109,8 @@ def test_params_that_no_longer_fit_fail_at_once() -> None:
     def changed(job: Job, params: dict[str, int]) -> None: ...
 
     bench.tasks["work"] = task("work")(changed)
-    bench.jobs.records[record.id] = dataclasses.replace(
-        record, params=dataclasses.replace(record.params, text='{"a":"b"}')
+    bench.jobs.records[record.id] = structs.replace(
+        record, params=structs.replace(record.params, text='{"a":"b"}')
     )
     after = delivered(bench, record)
     assert after.status == "failed"
@@ -274,7 +274,7 @@ def test_an_attempt_that_lost_its_lease_deletes_nothing() -> None:
         replacing()(job)
         kept.update(bench.payloads.objects)
         record = bench.jobs.records[job.id]
-        bench.jobs.records[job.id] = dataclasses.replace(
+        bench.jobs.records[job.id] = structs.replace(
             record, lease_token="another's", nonce="another's"
         )
 

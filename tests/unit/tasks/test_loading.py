@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from chalicelib import tasks
 from chalicelib.domain.errors import InvalidRequest
@@ -96,7 +96,7 @@ def test_nothing_is_registered_where_a_broken_file_may_not_be_skipped(write: Wri
 
 
 def test_the_refusal_of_an_unknown_task_names_the_files_that_were_skipped() -> None:
-    system = dataclasses.replace(Bench().system, broken_tasks=lambda: ["odd.py, line 1: oh."])
+    system = structs.replace(Bench().system, broken_tasks=lambda: ["odd.py, line 1: oh."])
     with pytest.raises(
         InvalidRequest, match=r"There is no task 'odd'; the tasks are: .*odd\.py, line 1"
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from msgspec import structs
 
 from chalicelib.domain import verbs
 from chalicelib.domain.errors import PermanentError, RetryLater, Unavailable
@@ -329,7 +329,7 @@ def test_a_rescue_by_the_sweeper_is_told_by_task() -> None:
 
 
 def test_a_retry_by_the_client_is_no_second_submit() -> None:
-    bench, record = Bench(), dataclasses.replace(failed(), owner=OWNER)
+    bench, record = Bench(), structs.replace(failed(), owner=OWNER)
     bench.jobs.records[record.id] = record
     with lines() as said, bound():
         control.retry(bench.system, OWNER, record.id)
