@@ -112,6 +112,7 @@ export function Children({ job }) {
   const [status, setStatus] = useState(children.failed > 0 ? "failed" : "");
   const { jobs, next, ready, error, more } = useChildren(job.id, status, JSON.stringify(children));
   const now = useNow();
+  const isWhole = jobs.length >= (status ? children[status] : children.total); // of queued and running ones there is no count each
   const choose = ({ target }) => setStatus(target.value);
   return html`<section class="card stack" aria-labelledby="children">
     <div class="bar"><h2 id="children">Children</h2><div class="filters"><label>Status <select onChange=${choose}><option value="" selected=${!status}>All</option>
@@ -122,6 +123,6 @@ export function Children({ job }) {
     ${!ready && !error && html`<${Loading} what="children" />`}
     ${ready && !jobs.length && !next && html`<p class="quiet">${status ? `None is ${status}.` : "None yet."}</p>`}
     <${Failure} error=${error} again=${more} />
-    ${next && !error && html`<p class="bar"><button onClick=${more}>${jobs.length ? "Show more" : "Look further"}<span class="hidden"> children</span></button></p>`}
+    ${next && !isWhole && !error && html`<p class="bar"><button onClick=${more}>${jobs.length ? "Show more" : "Look further"}<span class="hidden"> children</span></button></p>`}
   </section>`;
 }

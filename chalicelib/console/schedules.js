@@ -67,10 +67,10 @@ function Schedule({ schedule, again }) {
   return html`
     <div class="bar"><h2>${name}</h2>
       ${paused && html`<span class="quiet">paused</span>`}
-      ${declared ? html`<span class="quiet">declared by the code, which alone changes it</span>` : html`
+      ${declared ? html`<span class="quiet">declared by the code, which alone changes it</span>` : html`<div class="bar">
         <button disabled=${busy} onClick=${pause}>${paused ? "Resume" : "Pause"}${hidden}</button>
         <a class="button" href="#${pathOf(name)}">Edit${hidden}</a>
-        <button class="danger" disabled=${busy} onClick=${() => setAsking(true)}>Delete${hidden}</button>`}
+        <button class="danger" disabled=${busy} onClick=${() => setAsking(true)}>Delete${hidden}</button></div>`}
     </div>
     <${Failure} error=${error} />
     <dl class="facts">${facts.filter(Boolean).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
@@ -83,7 +83,9 @@ function Schedule({ schedule, again }) {
 /** The next moments as clocks here and in the schedule's zone show them. */
 function Moments({ name, next, timezone }) {
   const zones = timezone === HERE ? [HERE] : [HERE, timezone];
-  const shown = zones.map((timeZone) => new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZone }));
+  const isThisYear = next.every((one) => new Date(one).getFullYear() === new Date().getFullYear());
+  const year = isThisYear ? undefined : "numeric";
+  const shown = zones.map((timeZone) => new Intl.DateTimeFormat(undefined, { weekday: "short", year, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZone }));
   return html`<table class="moments"><caption class="hidden">Next moments of ${name}</caption>
     <thead><tr>${zones.map((zone, at) => html`<th scope="col">${at ? "" : "Here, "}${zone}</th>`)}</tr></thead>
     <tbody>${next.map((one) => html`<tr key=${one}>${shown.map((format) => html`<td><time dateTime=${one}>${format.format(new Date(one))}</time></td>`)}</tr>`)}</tbody></table>`;

@@ -74,7 +74,9 @@ def retry(
         if not unchanged(record):
             raise JobChanged("The job has changed since the state that If-Match names: read it.")
         if record.status not in (Status.FAILED, Status.CANCELED):
-            raise JobNotRetryable(f"The job is {record.status}.")
+            raise JobNotRetryable(
+                f"The job is {record.status}. Only a failed or canceled job can be retried."
+            )
         return verbs.retry(record, stamp)
 
     return carry_out(system, get(system, owner, job_id), decide)

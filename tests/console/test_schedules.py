@@ -38,6 +38,13 @@ def card(page: Page, name: str) -> Any:
     return page.get_by_role("list", name="Schedules").get_by_role("listitem").filter(has_text=name)
 
 
+def test_moments_of_other_years_show_their_year(opened: Open) -> None:
+    moments = card(opened("/#/schedules"), "new-year").get_by_role("row")
+    expect(moments).to_have_count(6)
+    years = [int(re.findall(r"20\d\d", moments.nth(at).inner_text())[0]) for at in range(1, 6)]
+    assert years == [years[0] + later for later in range(5)]
+
+
 def test_a_schedule_is_made_paused_resumed_and_deleted(run: Run, opened: Open, name: str) -> None:
     page = opened("/#/schedules", fails=True, timezone_id="America/New_York")
     page.get_by_role("link", name="New schedule").click()

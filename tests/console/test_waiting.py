@@ -137,6 +137,22 @@ def test_children_are_a_grid_that_fills_and_a_failed_one_is_reached(run: Run, op
     expect(page.get_by_role("heading", name="trial-family")).to_be_focused()
 
 
+def test_no_more_children_are_looked_for_once_all_that_are_counted_are_shown(
+    run: Run, opened: Open
+) -> None:
+    job = submit(run, "trial-family", {"ends": ["fail"] + 24 * ["succeed"]})
+    run.wait_for(lambda: run.get(f"/jobs/{job}")["finished_at"])
+    section = opened(f"/#/jobs/{job}").get_by_role("region", name="Children")
+    rows = section.get_by_role("list", name=re.compile("^Children")).get_by_role("link")
+    expect(rows).to_have_count(1)
+    expect(section.get_by_role("button")).to_have_count(0)
+    section.get_by_label("Status").select_option("succeeded")
+    expect(rows.nth(18)).to_be_visible()
+    section.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(24)
+    expect(section.get_by_role("button")).to_have_count(0)
+
+
 def test_twenty_thousand_children_are_a_few_shapes_and_one_failure_is_seen(
     run: Run, opened: Open
 ) -> None:

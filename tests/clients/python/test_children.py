@@ -84,6 +84,12 @@ def test_the_command_line_lists_children_with_their_errors(overtime: Shell, pare
         ("children nothing", "To see your jobs with their whole ids: overtime list"),
         ("children nothing --status done", "There is: queued"),
         ("children nothing --limit 0", "--limit"),
+        ("schedules paus nightly", "This is too much: paus nightly (See: overtime --help)"),
+        ("schedules set n MIDNIGHT fetch", "Type: --param url=VALUE. See: overtime tasks fetch"),
+        (
+            "schedules set n 61 fetch -p url=https://a.b/",
+            "The schedule is not valid. /cron: ",
+        ),
         ("list --limit -1", "--limit"),
         ("answer JOB publsh true", "To see what it asks: overtime status JOB"),
         ("schedules show none", "To see yours: overtime schedules"),

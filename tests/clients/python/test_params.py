@@ -92,8 +92,10 @@ def test_a_value_that_does_not_fit_is_told_with_what_to_type(given: list[str], s
 
 
 def test_a_param_that_is_missing_is_told_before_anything_is_sent():
-    with pytest.raises(Usage, match=r"needs 'text'\. Type: --param text=VALUE \(or --file"):
+    with pytest.raises(Usage, match=r"needs 'text'\. Type: --param text=VALUE\. See"):
         params_of(task(required=("text",)), None, [], {})
+    with pytest.raises(Usage, match=r"needs 'source'\. Type: --param source=VALUE \(or --file"):
+        params_of(task(required=("source",)), None, [], {})
 
 
 def test_a_file_counts_as_its_param(tmp_path: Path):

@@ -98,6 +98,7 @@ def test_the_command_line_does_all_of_it(client: Client, overtime: Shell):
     command = ("schedules", "set", "nightly", "30 2 * * *", "fetch", *url)
     assert overtime(*command, "--zone", "Europe/Berlin") == 0
     assert "30 2 * * * (Europe/Berlin)" in overtime.out
+    assert 'params\t{"url": "https://example.com/"}\noverlap\tskip\n' in overtime.out
     assert overtime("schedules") == 0
     assert overtime.out.split("\t")[:4] == ["nightly", "fetch", "30 2 * * *", "Europe/Berlin"]
     assert overtime("schedules", "--json") == 0

@@ -62,7 +62,9 @@ class Answered(OvertimeError):
         self.slug = str(problem.get("type", "")).rpartition("/")[2]
         said = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
         faults = [f"{one.get('pointer')}: {one.get('detail')}" for one in self.errors]
-        super().__init__(" ".join([said, *faults]))
+        super().__init__(
+            " ".join([said.replace("; see `errors`", "") if faults else said, *faults])
+        )
 
 
 class Refused(Answered):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from overtime.command import screen
 from overtime.command.app import app
@@ -30,6 +30,9 @@ def run_app(arguments: list[str]) -> int:
         code = app(arguments, exit_on_error=False, print_error=False)
         return code if isinstance(code, int) else DONE
     except CycloptsError as error:
+        if isinstance(error, UnusedCliTokensError):
+            screen.say(f"This is too much: {' '.join(error.unused_tokens or ())}", HELP)
+            return NOT_ASKED
         late = arguments[:1] and arguments[0].startswith("-") and "Unknown command" in str(error)
         hint = "Options follow the command: overtime COMMAND --url URL" if late else HELP
         screen.say(" ".join(str(error).split()), hint)

@@ -82,10 +82,10 @@ def params_of(
         params[name] = value_of(name, values, schemas.get(name, {}), task.params)
     for name in required:
         if name not in params and name not in files:
-            raise Usage(
-                f"{task.name} needs {name!r}. Type: --param {name}=VALUE"
-                f" (or --file {name}=PATH for a file). See: overtime tasks {task.name}"
-            )
+            upload = takes_upload(schemas.get(name, {}), task.params)
+            file = f" (or --file {name}=PATH for a file)" if upload else ""
+            typed_as = f"Type: --param {name}=VALUE{file}."
+            raise Usage(f"{task.name} needs {name!r}. {typed_as} See: overtime tasks {task.name}")
     return params
 
 

@@ -105,7 +105,7 @@ def _next(one: Schedule) -> str:
 
 
 def _local(moment: datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _show(one: Schedule, common: Common) -> int:
@@ -116,6 +116,8 @@ def _show(one: Schedule, common: Common) -> int:
         "schedule": one.name + (", declared by code" if one.declared else ""),
         "task": one.task,
         "cron": f"{one.cron} ({one.timezone})",
+        "params": screen.json_text(one.params),
+        "overlap": one.overlap,
         "next": "paused" if one.paused else ", ".join(map(_local, one.next)) or "never",
         "last job": one.last_job or "none yet",
         "missed": str(one.missed),

@@ -46,13 +46,15 @@ def say(text: str, hint: str = "") -> None:
 
 def show_json(value: Any) -> None:
     """On one line where it is piped. What a terminal would act on is escaped."""
-    plain = msgspec.json.decode(msgspec.json.encode(value))
-    text = json.dumps(plain, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
-    escaped = re.sub(
-        r"[^\n]", lambda one: one[0] if one[0].isprintable() else ascii_of(one[0]), text
-    )
-    sys.stdout.buffer.write(escaped.encode("utf-8", "replace") + b"\n")
+    text = json_text(value, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
     sys.stdout.flush()
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    plain = msgspec.json.decode(msgspec.json.encode(value))
+    text = json.dumps(plain, ensure_ascii=False, indent=indent)
+    return re.sub(r"[^\n]", lambda one: one[0] if one[0].isprintable() else ascii_of(one[0]), text)
 
 
 def ascii_of(character: str) -> str:
