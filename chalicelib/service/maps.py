@@ -87,17 +87,21 @@ class Maps:
         current, count, noted_at = before, 0, self.system.clock.now()
         if its.counted is not None:
             its.examine(before)
+        # As for any job, a client's retry does not ask for the uploads again.
+        again = self.record.generation > 0
+        looked_for = 0 if before is None else before.reach if again else before.stored
         texts = enumerate(its.texts())
         while portion := list(itertools.islice(texts, AT_ONCE)):
             start, count = count, count + len(portion)
-            begins = current is None or current.generation != self.record.generation
-            if current is not None and not begins and count <= current.stored:
+            if count <= looked_for:
                 its.pass_over()
-                continue
-            self._require_uploads(its, count)
-            if current is None or begins:
+            else:
+                self._require_uploads(its, count)
+            if current is None or current.generation != self.record.generation:
                 self.steps.require_in_order(its.step)
                 current = self._open(its, current, wakes)
+            if count <= current.stored:
+                continue
             late = self.system.clock.now() - noted_at >= NOTE_EVERY and start > current.stored
             if late or start - current.stored >= CHUNK or count > current.reach:
                 room = min(start + CHUNK, children.room_for(self.record, current))

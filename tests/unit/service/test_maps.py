@@ -20,6 +20,7 @@ from chalicelib.memory.stores import MemoryLedgers
 from chalicelib.service import control, ledgers, maps
 from chalicelib.service.erase import erase
 from chalicelib.service.submit import Submission, submit
+from chalicelib.service.uploads import upload_key
 from chalicelib.tasks import PermanentError
 from chalicelib.testing import OWNER, Bench
 from tests.unit.harness import delivered
@@ -271,6 +272,38 @@ def test_a_retry_runs_failed_children_again_and_keeps_the_others() -> None:
     assert len(of_kind(bench, "page")) == 3
     assert all(one.parent and one.parent.generation == 1 for one in of_kind(bench, "page"))
     assert all(one.expires_at == after.kept_until for one in of_kind(bench, "page"))
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_retry_needs_no_uploads_of_children_that_have_succeeded(dies: bool) -> None:
+    """Also where its first worker died as soon as it had opened the map."""
+    bench, runs = Bench(), []
+
+    @task("copy", max_attempts=1)
+    def copy(job: Job, params: dict[str, str]) -> str:
+        runs.append(params["source"])
+        if len(runs) == 2:
+            raise PermanentError("not today")
+        return params["source"]
+
+    def book(job: Job) -> list[str]:
+        found = job.map("copies", copy, [{"source": one} for one in sources], on_failure="raise")
+        return [one.result for one in found]
+
+    bench.tasks["copy"] = copy
+    sources = [bench.upload(b"a"), bench.upload(b"b")]
+    assert tried(book, bench).status == "failed"
+    del bench.payloads.objects[upload_key(OWNER, runs[0])]
+    [record] = of_kind(bench, "book")
+    again = control.retry(bench.system, OWNER, record.id)
+    if dies:
+        [known] = again.maps or ()
+        opened = structs.replace(known, generation=1, stored=0, total=None)
+        bench.jobs.records[record.id] = replace(again, maps=(opened,))
+    while not bench.jobs.records[record.id].finished:
+        bench._go_on(*bench._next())
+    assert bench.jobs.records[record.id].status == "succeeded"
+    assert runs == [*sources, sources[1]]
 
 
 def test_a_child_is_retried_and_erased_only_with_its_parent() -> None:
