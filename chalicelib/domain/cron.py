@@ -9,7 +9,6 @@ cronsim and the zones are imported when they are first needed: no cold start pay
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -31,6 +30,8 @@ _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 def faults(cron: str | None, zone: str) -> Iterator[FieldError]:
     """What is wrong with an expression, if there is one, and the name of a zone."""
     if zone not in _zones():
+        import difflib  # so that a cold start does not pay for it
+
         alike = difflib.get_close_matches(zone, _zones(), 3)
         near = f" Did you mean {' or '.join(alike)}?" if alike else " Use an IANA name."
         yield FieldError("/timezone", f"There is no time zone {zone!r}.{near}")
