@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import UnknownServiceError
 
 from chalicelib import wiring
 from tests.aws import ENVIRONMENT, ROOT
@@ -39,6 +41,33 @@ def test_presigned_urls_lead_to_the_buckets_own_region() -> None:
 def test_on_the_local_aws_the_bucket_is_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     assert presigned().startswith("http://127.0.0.1:4566/overtime-dev-1-eu-central-1/a?")
+
+
+@pytest.fixture
+def collections() -> Iterator[list[str]]:
+    """What the garbage collector does, meanwhile."""
+    seen: list[str] = []
+
+    def note(phase: str, info: object) -> None:
+        seen.append(phase)
+
+    gc.callbacks.append(note)
+    yield seen
+    gc.callbacks.remove(note)
+    gc.unfreeze()
+
+
+def test_building_a_client_collects_no_garbage(collections: list[str]) -> None:
+    wiring.client("sqs")
+    assert collections == []
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0  # nor does a later collection visit what was built
+
+
+def test_garbage_is_collected_again_after_a_client_could_not_be_built() -> None:
+    with pytest.raises(UnknownServiceError):
+        wiring.client("no-such-service")
+    assert gc.isenabled()
 
 
 def test_the_api_loads_nothing_of_parameter_store_and_a_worker_only_when_asked() -> None:
