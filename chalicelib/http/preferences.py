@@ -2,6 +2,9 @@
 
 Callers may send anything, so matching must take time linear in the header's length: no two parts
 of a pattern can match the same text (possessive quantifiers, `*+`).
+
+The patterns are text: `re` compiles and keeps one when a request first has its header, so that a
+cold start does not pay for all of them.
 """
 
 from __future__ import annotations
@@ -15,33 +18,33 @@ KEY_AT_MOST = 255  # characters
 SHORTEST_DEADLINE = 5 * SECOND
 LONGEST_DEADLINE = 30 * DAY
 
-_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*+)"')  # RFC 9651, 3.3.3
-_BARE = re.compile(r"[\x21\x23-\x7e]+")
-_DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
+_QUOTED = r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*+)"'  # RFC 9651, 3.3.3
+_BARE = r"[\x21\x23-\x7e]+"
+_DURATION = r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?"
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"  # RFC 9110, 5.6.2
 _WORD = rf'(?:{_TOKEN}|"(?:[^"\\]|\\.)*+")'
 _PARAMETER = rf";[ \t]*+(?:{_TOKEN}[ \t]*+(?:=[ \t]*+{_WORD}?+[ \t]*+)?+)?+"
-_PREFERENCE = re.compile(  # RFC 7240, 2; up to the comma
+_PREFERENCE = (  # RFC 7240, 2; up to the comma
     rf"[ \t]*+({_TOKEN})[ \t]*+(?:=[ \t]*+({_WORD})?+[ \t]*+)?+(?:{_PARAMETER})*+(?:,|$)"
 )
 
 _TAG = r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*+)"'  # RFC 9110, 8.8.3
-_TAGS = re.compile(rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+(?:{_TAG})?+)*+")
+_TAGS = rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+(?:{_TAG})?+)*+"
 
 
 # What proxies append to the tag of a body that they compressed: Apache "-gzip", Jetty "--gzip".
-_SUFFIX = re.compile(r"--?(?:gzip|br|zstd|deflate)\Z")
-_MEDIA_TYPE = re.compile(  # RFC 9110, 8.3.1
+_SUFFIX = r"--?(?:gzip|br|zstd|deflate)\Z"
+_MEDIA_TYPE = (  # RFC 9110, 8.3.1
     rf"{_TOKEN}/{_TOKEN}(?:[ \t]*+;[ \t]*+(?:{_TOKEN}={_WORD})?+)*+"
 )
 
 
 def idempotency_key(value: str) -> str:
     """A quoted string, or the bare form that most clients send."""
-    if quoted := _QUOTED.fullmatch(value):
+    if quoted := re.fullmatch(_QUOTED, value):
         key = _unescaped(quoted[1])
-    elif _BARE.fullmatch(value):
+    elif re.fullmatch(_BARE, value):
         key = value
     else:
         raise MalformedRequest(
@@ -56,9 +59,9 @@ def prefer(value: str) -> dict[str, str]:
     """The preferences of a Prefer header, by lowercase name. As RFC 7240 says, the first of each
     name counts, and unknown or malformed ones are ignored."""
     preferences: dict[str, str] = {}
-    position = 0
+    pattern, position = re.compile(_PREFERENCE), 0
     while position < len(value):
-        if match := _PREFERENCE.match(value, position):
+        if match := pattern.match(value, position):
             word = match[2] or ""
             if word.startswith('"'):
                 word = _unescaped(word[1:-1])
@@ -79,7 +82,7 @@ def wait_seconds(preferences: dict[str, str], longest: int) -> int:
 
 def cancel_after(value: str) -> int:
     """`30s`, `5m`, `1h30m` in milliseconds."""
-    match = _DURATION.fullmatch(value)
+    match = re.fullmatch(_DURATION, value)
     if match is None or not any(match.groups()):
         raise MalformedRequest("Cancel-After must be a duration such as 30s, 5m or 1h30m.")
     hours, minutes, seconds = (int(group or 0) for group in match.groups())
@@ -97,15 +100,15 @@ def matches(value: str, tag: str) -> bool:
     """
     if value == "*":
         return True
-    if not _TAGS.fullmatch(value):
+    if not re.fullmatch(_TAGS, value):
         raise MalformedRequest('An entity tag is a quoted string such as "5f0c2a", or *.')
-    named = {_SUFFIX.sub("", one) for one in re.findall(_TAG, value)}
+    named = {re.sub(_SUFFIX, "", one) for one in re.findall(_TAG, value)}
     return tag.removeprefix("W/").strip('"') in named
 
 
 def is_media_type(value: str) -> bool:
     """Whether it is a media type such as `text/csv; charset=utf-8`, in printable ASCII."""
-    return value.isascii() and value.isprintable() and bool(_MEDIA_TYPE.fullmatch(value))
+    return value.isascii() and value.isprintable() and bool(re.fullmatch(_MEDIA_TYPE, value))
 
 
 def _unescaped(quoted: str) -> str:

@@ -7,7 +7,7 @@ no damage to the rest costs the picture, and none of it gets into a thumbnail.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A picture over this limit has an edge of over 8,192 pixels: half of it is still larger than the
 # largest thumbnail. It takes 4 bytes a pixel unpacked; WebP's decoder holds four such copies.
@@ -20,8 +20,7 @@ class Unreadable(Exception):
     """The picture cannot be read; the message says why, to people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stripped:
+class Stripped(NamedTuple):
     format: str  # as Pillow names it
     data: bytes
     size: tuple[int, int]  # width and height, in pixels
