@@ -29,7 +29,6 @@ from chalicelib.mcp import endpoint as mcp
 from chalicelib.ports.system import System
 from chalicelib.runtime.invocation import ends_at
 from chalicelib.service import family, read, tickets, uploads
-from chalicelib.service.schedules import Schedules
 from chalicelib.service.submit import Submission, refuse_unknown_task, submit
 from chalicelib.settings import LOCAL, ByAppSync, ByWebSocket, read_settings
 from chalicelib.tasks import registered
@@ -74,8 +73,8 @@ routes = Routes(answered, guard(settings.auth, authorize), settings.allowed_orig
 route = routes.on(app)
 app.register_blueprint(console.surface(routes, settings.auth, lambda: uploads.origins(system())))
 app.register_blueprint(children.surface(routes, family, lambda: system()))
-app.register_blueprint(questions.surface(routes, service.answers, lambda: system()))
-app.register_blueprint(schedules.surface(routes, lambda: Schedules(system())))
+app.register_blueprint(questions.surface(routes, lambda: service.answers, lambda: system()))
+app.register_blueprint(schedules.surface(routes, lambda: service.schedules.Schedules(system())))
 app.register_blueprint(mcp.surface(routes, settings, lambda: system()))
 
 

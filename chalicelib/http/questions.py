@@ -25,7 +25,10 @@ class UseCases(Protocol):
     def answer_sealed(self, system: Any, sealed: str, value: Any) -> None: ...
 
 
-def surface(routes: Routes, use_cases: UseCases, system: Callable[[], Any]) -> Blueprint:
+def surface(
+    routes: Routes, use_cases: Callable[[], UseCases], system: Callable[[], Any]
+) -> Blueprint:
+    """`use_cases` is called by a request, so that a start does not load them."""
     blueprint = Blueprint(__name__)
     route = routes.on(blueprint)
 
@@ -38,7 +41,7 @@ def surface(routes: Routes, use_cases: UseCases, system: Callable[[], Any]) -> B
         """
         call = routes.call()
         value = call.body(Any, at_most=ANSWER_AT_MOST)
-        use_cases.answer(system(), call.owner, job_id, step, value)
+        use_cases().answer(system(), call.owner, job_id, step, value)
         return Response("", status_code=204)
 
     @route(ANSWER_SEALED)
@@ -48,7 +51,7 @@ def surface(routes: Routes, use_cases: UseCases, system: Callable[[], Any]) -> B
         The URL is the credential: it takes the answer to one question, until the question expires.
         """
         value = routes.call().body(Any, at_most=ANSWER_AT_MOST)
-        use_cases.answer_sealed(system(), sealed, value)
+        use_cases().answer_sealed(system(), sealed, value)
         return Response("", status_code=204)
 
     return blueprint

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.service import answers as answers
     from chalicelib.service import control as control
     from chalicelib.service import erase as erase
+    from chalicelib.service import schedules as schedules
     from chalicelib.service import subscribe as subscribe
     from chalicelib.service import sweeper as sweeper
     from chalicelib.service import worker as worker
