@@ -115,7 +115,7 @@ export function tookOf({ started_at: began, finished_at: ended }, now) {
 }
 
 function saying(job) {
-  if (job.status === "failed") return job.error?.title ?? "";
+  if (job.status === "failed") return job.error?.message ?? "";
   const { wait_reason: reason } = job;
   if (job.status === "queued" && reason) return WAITS_FOR[reason] ? `waits for ${WAITS_FOR[reason]}` : reason === "backlog" ? "" : reason;
   const { percent, message } = job.progress ?? {};

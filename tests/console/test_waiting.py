@@ -131,6 +131,7 @@ def test_children_are_a_grid_that_fills_and_a_failed_one_is_reached(run: Run, op
     section.get_by_label("Status").select_option("failed")
     row = section.get_by_role("list", name=re.compile("^Children")).get_by_role("link")
     expect(row).to_have_count(1)
+    expect(row).to_contain_text("The task cannot be done: fail")
     row.click()
     expect(status_of(page)).to_have_text("failed")
     page.get_by_role("link", name="Parent").click()

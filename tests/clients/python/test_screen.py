@@ -115,6 +115,7 @@ def test_a_pipe_sees_once_how_to_answer_unless_it_is_to_be_quiet(
     ("members", "shown"),
     [
         ({"wait_reason": "sleep", "waits_for": {"until": AT}}, f"queued: sleep until {LOCAL}"),
+        ({"wait_reason": "backoff", "next_attempt_at": AT}, f"queued: backoff until {LOCAL}"),
         ({"wait_reason": "backlog"}, "queued: backlog"),
         (
             {"children": COUNTS, "progress": {"percent": 69, "message": "689 have ended"}},
