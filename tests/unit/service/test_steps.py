@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from chalicelib.domain.handle import Job
@@ -182,16 +183,14 @@ def test_a_repeated_submit_sends_a_suspended_job_no_message() -> None:
     assert len(bench.queue.lanes["default"]) == sent
 
 
-def test_only_the_jobs_of_tasks_that_ask_keep_the_urls_base() -> None:
-    bench = Bench()
-    bench.tasks["work"] = asking(publishes)
+@pytest.mark.parametrize("asks", [True, False])
+def test_jobs_keep_the_urls_base_only_where_a_task_asks(asks: bool) -> None:
+    """Be it another one: a child may ask."""
+    bench = Bench(tasks=[asking(publishes)] if asks else [])
     bench.tasks["plain"] = task("plain")(naps)
     base = "https://api.test"
-    jobs = {
-        name: submit(bench.system, Submission(owner=OWNER, task=name, params={}, base=base)).job
-        for name in ("work", "plain")
-    }
-    assert (jobs["work"].base, jobs["plain"].base) == (base, None)
+    job = submit(bench.system, Submission(owner=OWNER, task="plain", params={}, base=base)).job
+    assert job.base == (base if asks else None)
 
 
 def test_a_message_makes_a_suspended_job_look_and_never_run() -> None:
