@@ -45,8 +45,9 @@ PLANS = (  # what a task does, a letter a step: see `_act`
     "owowowowowowr",
     "wcwcwcwcwcwcwcwcwcwcwcwcwcwcr",
     *("sr", "qr", "wswqr", "uqr", "uwqsr", "qqr", "uqxuqr", "csqcr", "owqoqX"),
-    *("mr", "wmwr", "mX", "cmcmr", "Mr", "wMlwr"),
+    *("mr", "wmwr", "mX", "cmcmr", "Mr", "wMlwr", "MwMr"),
 )
+UNEVEN = ("r", "X", "wX", "wwwwwwwwwwr")  # a child fails while another runs on
 PLANS_OF_CHILDREN = ("r", "r", "wr", "wwwwr", "xr", "X", "wwwwX", "wcwcwr", "owr", "wLr", "mr")
 
 
@@ -140,7 +141,8 @@ def _items(world: World, plan: str, depth: int = 2) -> dict[str, Any]:
     if not depth or not set(plan) & {"m", "M"}:
         return {}
     count = world.random.choice((1, 2, 3, 5))
-    plans = [world.random.choice(PLANS_OF_CHILDREN) for _ in range(count)]
+    of_children = UNEVEN if "M" in plan else PLANS_OF_CHILDREN
+    plans = [world.random.choice(of_children) for _ in range(count)]
     return {"items": [{"plan": one, **_items(world, one, depth - 1)} for one in plans]}
 
 
@@ -177,7 +179,8 @@ def _client(
         job_id = _submitted(world, system, asked)
         if job_id is None:
             return
-        for _ in range(count + (params["plan"].count("q") if count else 0)):
+        more = params["plan"].count("q") + params["plan"].count("M")
+        for _ in range(count + (more if count else 0)):
             system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 70, 200)))
             target = _one_of_family(world, job_id)
             _meddle(world, system, name, target, params["plan"])
@@ -226,7 +229,8 @@ def _meddle(world: World, system: System, name: str, job_id: str, plan: str) -> 
         lambda: world.questions.answer(system, OWNER, job_id),
     )
     asked = (6,) * 8 if "q" in plan else ()
-    number = world.random.choice((0, 0, 1, 1, 1, 2, 3, 4, 5, 5, 5, *asked))
+    failed = (1,) * 4 if "M" in plan else ()
+    number = world.random.choice((0, 0, 1, 1, 1, 2, 3, 4, 5, 5, 5, *asked, *failed))
     acts = ("cancel", "retry", "erase", "look", "look at events", "watch", "answer")
     world.scheduler.note(acts[number])
     with contextlib.suppress(ClientError, Unavailable):  # the client is told, and lets it be
