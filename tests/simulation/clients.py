@@ -181,11 +181,23 @@ def _client(
             return
         more = params["plan"].count("q") + params["plan"].count("M")
         for _ in range(count + (more if count else 0)):
-            system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 70, 200)))
+            if "M" in params["plan"] and world.random.random() < 0.5:
+                _await_end(world, system, job_id)
+            else:
+                system.clock.sleep(world.random.choice((0, 1, 5, 20, 60, 70, 200)))
             target = _one_of_family(world, job_id)
             _meddle(world, system, name, target, params["plan"])
 
     world.scheduler.start(process, live, delay=world.random.choice((0, 0, 10, 2_000)))
+
+
+def _await_end(world: World, system: System, job_id: str) -> None:
+    """What comes next meets the children that the job's end has left."""
+    for _ in range(60):
+        record = world.jobs.records.get(job_id)
+        if record is None or record.finished:
+            return
+        system.clock.sleep(2)
 
 
 def _submitted(world: World, system: System, asked: Submission) -> str | None:

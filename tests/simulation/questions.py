@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -136,10 +137,26 @@ class Questions:
         if until and self.world.random.random() < 0.3:  # with the last second, or a little late
             moment = until + self.world.random.choice((-2, -1, 0, 1)) * SECOND
             system.clock.sleep(max(moment - self.world.scheduler.time, 0) / SECOND)
-        answers.answer(system, owner, job_id, step_of(at), value)
-        after = self.world.jobs.records.get(job_id)
+        if self.world.random.random() < 0.3:
+            self._rival(owner, before, at)
+        self._answer(system, owner, before, at, value)
+
+    def _rival(self, owner: str, record: JobRecord, at: int) -> None:
+        """Another client that answers at the same time."""
+        process = self.world.process(f"rival-{self._number()}")
+        system = self.world.system(process)
+
+        def live() -> None:
+            with contextlib.suppress(ClientError, Unavailable):
+                self._answer(system, owner, record, at, "rival")
+
+        self.world.scheduler.start(process, live)
+
+    def _answer(self, system: System, owner: str, before: JobRecord, at: int, value: str) -> None:
+        answers.answer(system, owner, before.id, step_of(at), value)
+        after = self.world.jobs.records.get(before.id)
         if after is not None and after.uid == before.uid:
-            self._was_taken((job_id, before.uid, step_of(at)), value)
+            self._was_taken((before.id, before.uid, step_of(at)), value)
 
     # ── what must hold ──
 
