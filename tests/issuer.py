@@ -98,7 +98,11 @@ def running(certificate: tuple[Path, Path] | None = None) -> Iterator[Issuer]:
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.socket = context.wrap_socket(
+            server.socket,
+            server_side=True,
+            do_handshake_on_connect=False,  # in the threads
+        )
     scheme = "https" if certificate else "http"
     issuer = Issuer(f"{scheme}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
