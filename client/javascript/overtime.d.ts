@@ -130,7 +130,7 @@ export interface Schedules {
    * 412 if the schedule has been changed since: `put(name, { ...schedule, paused: true })`.
    */
   put(name: string, plan: (SchedulePlan | Schedule) & { etag?: string }, options?: Abortable): Promise<TaggedSchedule>;
-  /** Cancels the job that waits, too. With an `etag` only if the schedule has not been changed since. */
+  /** A job of it that has not started will not start. With an `etag` only if the schedule has not been changed since. */
   delete(name: string, options?: Abortable & { etag?: string }): Promise<void>;
 }
 
