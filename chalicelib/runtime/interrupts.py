@@ -24,6 +24,21 @@ class PendingInterrupt:
     def __init__(self) -> None:
         self.pending: BaseException | None = None
         self._armed = False
+        self._here = _Here()
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        PendingInterrupt.check(self)
+        self._here.shields += 1
+        try:
+            yield
+        finally:
+            self._here.shields -= 1
+        self.check()
+
+    def check(self) -> None:
+        if not self._here.shields:
+            self.raise_pending()
 
     @contextmanager
     def armed(self) -> Iterator[None]:
@@ -51,7 +66,6 @@ class SignalInterrupts(PendingInterrupt):
 
     def __init__(self) -> None:
         super().__init__()
-        self._here = _Here()
         self._by_signal = threading.current_thread() is threading.main_thread()
 
     @contextmanager
@@ -65,20 +79,6 @@ class SignalInterrupts(PendingInterrupt):
             if self._by_signal:
                 # A signal may still arrive, and the default action would end the process.
                 signal.signal(SIGNAL, _nothing)
-
-    @contextmanager
-    def shielded(self) -> Iterator[None]:
-        self.check()
-        self._here.shields += 1
-        try:
-            yield
-        finally:
-            self._here.shields -= 1
-        self.check()
-
-    def check(self) -> None:
-        if not self._here.shields:
-            self.raise_pending()
 
     def interrupt(self, error: BaseException) -> None:
         super().interrupt(error)

@@ -33,10 +33,10 @@ from chalicelib.service.transition import carry_out
 logger = logging.getLogger(__name__)
 
 TEN = 10  # children that a thread stores before it sends their messages: as many as SQS takes
-AT_ONCE = 200  # children between two moments when the task can be interrupted
+AT_ONCE = 80  # children between two moments when the task can be interrupted: ten for each thread
 AHEAD = 10_000  # uploads that are looked for at once: a minute
 CHUNK = 1_000  # children between two writes of the parent's record
-NOTE_EVERY = 2 * SECOND  # at the latest: a worker that dies has then stored little in vain
+NOTE_EVERY = SECOND // 4  # at the latest: a worker that dies has then stored little in vain
 
 
 class Maps:
@@ -85,6 +85,7 @@ class Maps:
     def _store(self, its: Items, before: OpenMap | None, wakes: bool) -> int:
         """Store all children that are not stored yet. Returns how many there are."""
         current, count, noted_at = before, 0, self.system.clock.now()
+        exist = before is not None  # an earlier run may have stored more than it noted
         if its.counted is not None:
             its.examine(before)
         # As for any job, a client's retry does not ask for the uploads again.
@@ -102,17 +103,20 @@ class Maps:
                 current = self._open(its, current, wakes)
             if count <= current.stored:
                 continue
-            late = self.system.clock.now() - noted_at >= NOTE_EVERY and start > current.stored
-            if late or start - current.stored >= CHUNK or count > current.reach:
+            if count > current.reach:
                 room = min(start + CHUNK, children.room_for(self.record, current))
-                reach = current.reach if count <= current.reach else room
-                current = self._note(replace(current, stored=start, reach=reach))
-                noted_at = self.system.clock.now()
+                current = self._note(replace(current, stored=start, reach=room))
             if count > current.reach:
                 raise PermanentError(
                     _too_many(its.step, f"more than {current.reach:,}", current.reach)
                 )
-            self._store_some(Offspring(self.system, self.record, current, its.task), portion)
+            offspring = Offspring(self.system, self.record, current, its.task)
+            with self.steps.interrupts.shielded():
+                exist = self._store_some(offspring, portion, exist)
+                late = self.system.clock.now() - noted_at >= NOTE_EVERY
+                if late or self.steps.interrupts.pending or count - current.stored >= CHUNK:
+                    current = self._note(replace(current, stored=count))
+                    noted_at = self.system.clock.now()
         if current is not None:
             its.require_same(current, count)
             self._note_size(current, count)
@@ -149,10 +153,15 @@ class Maps:
         )
         return self._note(opened)
 
-    def _store_some(self, offspring: Offspring, portion: Sequence[tuple[int, str]]) -> None:
+    def _store_some(
+        self, offspring: Offspring, portion: Sequence[tuple[int, str]], exist: bool
+    ) -> bool:
+        """Whether some of them existed. If `exist`, some probably do: a read of all costs less than
+        writes that fail, and saves the upload of their params."""
+        existing = offspring.read([index for index, _ in portion]) if exist else {}
         tens = [portion[at : at + TEN] for at in range(0, len(portion), TEN)]
-        with self.steps.interrupts.shielded():
-            self.system.in_parallel(offspring.store, tens)
+        self.system.in_parallel(lambda ten: offspring.store(ten, existing), tens)
+        return bool(existing)
 
     def _note_size(self, current: OpenMap, total: int) -> None:
         """On the last ledger, before the job waits: the child that completes it has to see that

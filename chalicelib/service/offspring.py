@@ -4,7 +4,7 @@ generation."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -33,15 +33,14 @@ class Offspring(msgspec.Struct, frozen=True):
     known: OpenMap
     task: Task
 
-    def store(self, items: Sequence[tuple[int, str]]) -> None:
-        """Indexes, and items as JSON text. When it returns, all of these children are stored."""
-        ids = [
-            children.child_id(self.record.id, self.record.uid, self.known.step, index)
-            for index, _ in items
-        ]
-        existing: dict[str, JobRecord] = {}
-        if self.known.generation > 0:  # most exist: params need no second upload
-            existing = {one.id: one for one in self.system.jobs.read_many(ids)}
+    def read(self, indexes: Sequence[int]) -> dict[str, JobRecord]:
+        """Those that exist, by id."""
+        return {one.id: one for one in self.system.jobs.read_many(self._ids(indexes))}
+
+    def store(self, items: Sequence[tuple[int, str]], existing: Mapping[str, JobRecord]) -> None:
+        """Indexes, and items as JSON text. When it returns, all of these children are stored.
+        `existing` are known to be so."""
+        ids = self._ids([index for index, _ in items])
         waiting: list[JobRecord] = []
         ended: list[JobRecord] = []
         for child_id, (index, text) in zip(ids, items, strict=True):
@@ -56,6 +55,10 @@ class Offspring(msgspec.Struct, frozen=True):
         ledgers.enter(self.system, ended)
         if waiting:
             self._send(waiting)
+
+    def _ids(self, indexes: Sequence[int]) -> list[str]:
+        job, step = self.record, self.known.step
+        return [children.child_id(job.id, job.uid, step, index) for index in indexes]
 
     def _put(
         self, child_id: str, parent: Parent, text: str, waiting: list[JobRecord]

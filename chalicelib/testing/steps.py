@@ -98,19 +98,13 @@ class Steps(PendingInterrupt):
         yield
         self._heartbeat = None
 
-    @contextmanager
-    def shielded(self) -> Iterator[None]:
-        self.raise_pending()
-        yield
-        self.check()
-
     def check(self) -> None:
         if not self._armed or self._heartbeat is None:
             return
         self._clock.sleep(1)
         if not self._planned:  # a child
             self._heartbeat.beat()
-            self.raise_pending()
+            super().check()
             return
         self._total, self._taken = self._total + 1, self._taken + 1
         if self._total == self._crash:
@@ -120,4 +114,4 @@ class Steps(PendingInterrupt):
         self._heartbeat.beat()
         if self._end is not None and self._taken >= self._end:
             self.interrupt(InvocationEnding("The bench ends this invocation."))
-        self.raise_pending()
+        super().check()

@@ -170,7 +170,7 @@ class World:
             signing_secrets=self.signing_secrets,
             task_secrets=MemoryTaskSecrets,
             in_parallel=in_order,
-            interrupts=_Interrupts,
+            interrupts=PendingInterrupt,  # raised at the task's next step
             beating=self._beating,
             webhook_body=webhook_body,
             rules=Rules(lease=LEASE, retention=RETENTION),
@@ -274,19 +274,6 @@ class _Clock:
 
     def sleep(self, seconds: float) -> None:
         self._scheduler.sleep_until(self._scheduler.time + round(seconds * SECOND))
-
-
-class _Interrupts(PendingInterrupt):
-    """Implements ports.Interrupts: what is pending is raised at the task's next step."""
-
-    @contextmanager
-    def shielded(self) -> Iterator[None]:
-        self.check()
-        yield
-        self.check()
-
-    def check(self) -> None:
-        self.raise_pending()
 
 
 class _Queue:

@@ -125,29 +125,6 @@ def test_a_map_inside_a_child_is_a_map_as_any_other() -> None:
     assert len(of_kind(bench, "page")) == 5
 
 
-def test_a_crash_anywhere_leaves_one_child_for_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maps, "CHUNK", 4)
-    monkeypatch.setattr(maps, "AT_ONCE", 2)
-    for crash in range(1, 12):
-        bench = Bench(tasks=[page])
-        done = tried(lambda job: len(job.map("pages", page, pages(9))), bench, crash_after=crash)
-        assert done.result == 9
-        assert len(of_kind(bench, "page")) == 9
-
-
-def test_a_parent_whose_invocation_ends_while_it_submits_goes_on_from_its_cursor(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(maps, "CHUNK", 4)
-    monkeypatch.setattr(maps, "AT_ONCE", 2)
-    bench = Bench(tasks=[page])
-    done = tried(lambda job: len(job.map("pages", page, pages(40))), bench, end_invocations_after=8)
-    assert (done.result, done.attempts) == (40, 1)
-    [book] = of_kind(bench, "book")
-    assert "continue" in [entry.verb for entry in book.history]
-    assert len(of_kind(bench, "page")) == 40
-
-
 def unnoticed(bench: Bench, count: int) -> JobRecord:
     """A parent whose children have all ended, and none is in a ledger: their workers died then."""
     held = tried_until_suspended(bench, count)
