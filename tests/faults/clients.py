@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from typing import Any
 import urllib3
 
 GIVE_UP_SECONDS = 600  # a hint lost twice is sent again after two minutes, then after four
+CHILDREN = 50  # of a parent
+PARENTS_FROM = 1_000_000  # a parent's number is its first child's
 
 
 @dataclass
@@ -24,19 +27,21 @@ class Clients:
     def __post_init__(self) -> None:
         self.http = urllib3.PoolManager(maxsize=self.count, retries=False, timeout=15.0)
 
-    def submit(self, numbers: range) -> None:
+    def submit(self, numbers: Sequence[int]) -> None:
         """All of them, from `count` clients at once; returns when each has its 202."""
         with ThreadPoolExecutor(self.count) as pool:
             self.accepted.update(zip(numbers, pool.map(self._submit, numbers), strict=True))
 
     def _submit(self, number: int) -> str:
-        params = {"number": number, "url": self.third_party}
+        task, params = "effects", {"number": number, "url": self.third_party}
+        if number >= PARENTS_FROM:
+            task, params = "family", {**params, "children": CHILDREN}
         until = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < until:
             answer = self._call(
                 "POST",
                 "/jobs",
-                json={"task": "effects", "params": params},
+                json={"task": task, "params": params},
                 headers={"Idempotency-Key": f"burst-{number}"},
             )
             if answer is not None and answer.status in (200, 202):
@@ -61,14 +66,18 @@ class Clients:
                         time.sleep(0.02)
         return done
 
+    def children_of(self, parents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        pages = (self.get(f"/jobs/{parent['id']}/children?limit=100") for parent in parents)
+        return [child for page in pages for child in page["jobs"]]
+
     def rescue_waits(
-        self, jobs: dict[int, dict[str, Any]], down: tuple[datetime, datetime]
+        self, jobs: Iterable[dict[str, Any]], down: tuple[datetime, datetime]
     ) -> list[float]:
         """Seconds between each claim and the rescue that ended it, without those in which the
         whole program was `down` and nothing could sweep. The task is shorter than a third of a
         lease, so the lease ran from the claim or from its one heartbeat."""
         waits = []
-        for job in jobs.values():
+        for job in jobs:
             if job["attempt"] == 1:
                 continue
             page = self.get(f"/jobs/{job['id']}/events?limit=100") or {"events": []}

@@ -1,4 +1,5 @@
-"""The task of the faults: two effects on somebody else, each to happen once."""
+"""The tasks of the faults: two effects on a third party, each to happen once; and a parent of such
+jobs."""
 
 from __future__ import annotations
 
@@ -27,3 +28,17 @@ def effects(job: Job, params: EffectsParams) -> list[int]:
     job.progress(0.5, "half way")
     time.sleep(0.1)
     return [first, job.once("second", effect, "second")]
+
+
+@dataclass
+class FamilyParams:
+    number: int
+    children: int
+    url: str
+
+
+@task("family", max_attempts=40, backoff=0.2, backoff_max=2.0)
+def family(job: Job, params: FamilyParams) -> list[list[int]]:
+    numbers = range(params.number, params.number + params.children)
+    items = [{"number": number, "url": params.url} for number in numbers]
+    return [child.result for child in job.map("effects", effects, items)]

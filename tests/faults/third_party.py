@@ -13,6 +13,7 @@ class ThirdParty:
     def __init__(self) -> None:
         self.effects: dict[str, int] = {}
         self.paths: Counter[str] = Counter()  # of effects, not of calls
+        self.numbers: dict[str, int] = {}  # of the last effect of each path
         self.calls = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -25,6 +26,7 @@ class ThirdParty:
             if key not in self.effects:
                 self.effects[key] = len(self.effects)
                 self.paths[path] += 1
+                self.numbers[path] = self.effects[key]
             return self.effects[key]
 
     def close(self) -> None:
