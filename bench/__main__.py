@@ -29,9 +29,10 @@ def main(rounds: int, operations: int = OPERATIONS) -> None:
             for side in started.values():
                 for measure in side.measures:
                     side.measure(measure, WARM_UP)
-            for _ in range(rounds):
+            for number in range(rounds):
                 for measure in MEASURES:
-                    for name, side in started.items():
+                    # in turns the other way round: the first of a measure finds the caches cold
+                    for name, side in list(started.items())[:: -1 if number % 2 else 1]:
                         if measure in side.measures:
                             figures = side.measure(measure, operations)
                             measured[measure].setdefault(name, []).append(figures)
