@@ -26,7 +26,7 @@ from tests.records import queued
 
 STORED = (0, 10_000, 50_000)
 MEASURES = ("submit", "read", "list")
-ROUNDS, OPERATIONS = 20, 2  # few: the local AWS takes a second for a list of 50,000
+ROUNDS, OPERATIONS = 20, 2  # few: the local AWS takes 3 s for a list of 50,000
 JOBS, ROW, IN_TURN = 5_000, 500, 50
 
 
