@@ -84,5 +84,6 @@ def decline(system: System, record: JobRecord, step: str, round: int) -> None:
 
 def _look_again(system: System, record: JobRecord) -> None:
     now_is = system.jobs.read(record.id)
-    if now_is is not None and now_is.uid == record.uid:
-        look(system, now_is)
+    if now_is is None or now_is.uid != record.uid or not now_is.visible(system.clock.now()):
+        raise NotFound("The job was deleted meanwhile.")  # and another answer with it, perhaps
+    look(system, now_is)

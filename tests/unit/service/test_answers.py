@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -53,6 +54,23 @@ class Third:
 
 def answered(bench: Bench, record: JobRecord, answer: object, step: str = "publish") -> None:
     answers.answer(bench.system, OWNER, record.id, step, answer)
+
+
+def test_an_answer_to_a_job_that_is_erased_meanwhile_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    record = waiting(bench, publishes)
+    store = bench.jobs.store_once
+
+    def once_it_is_erased(*fact: Any) -> str:
+        control.cancel(bench.system, OWNER, record.id)
+        erase(bench.system, OWNER, record.id)
+        return store(*fact)
+
+    monkeypatch.setattr(bench.jobs, "store_once", once_it_is_erased)
+    with pytest.raises(NotFound, match="deleted meanwhile"):
+        answered(bench, record, YES)
 
 
 def test_the_same_answer_again_is_taken_and_another_is_refused() -> None:
