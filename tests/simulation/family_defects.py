@@ -80,10 +80,22 @@ FAMILIES = (
         "    if True:\n        return record\n",
     ),
     Mutant(
-        "a child of a parent that is gone, kept as any other",
+        "a child of a parent that is gone, taken for a canceled one",
         "service/cascade.py",
-        '{"expires_at": stamp.now} if _is_gone(parent, now_is) else {}',
-        "{}",
+        "    return parent is None or parent.uid != child.parent.uid or parent.status is Status.ER",
+        "    return False and parent.status is Status.ER",
+    ),
+    Mutant(
+        "a child that has an id of its own in each run",
+        "service/offspring.py",
+        "        return [children.child_id(job.id, job.uid, step, index) for index in indexes]\n",
+        "        return [self.system.new_id() for _ in indexes]\n",
+    ),
+    Mutant(
+        "a parent that counts children as stored before they are",
+        "service/maps.py",
+        "replace(current, stored=start, reach=room)",
+        "replace(current, stored=room, reach=room)",
     ),
     Mutant(
         "a retry that leaves failed children as they are",

@@ -8,8 +8,8 @@ QUESTIONS = (
     Mutant(
         "an answer that does not look for who waits",
         "service/answers.py",
-        "        look(system, now_is)\n",
-        "        pass\n",
+        "    look(system, now_is)\n",
+        "    pass\n",
     ),
     Mutant(
         "a suspension that does not look whether its wait has come true",

@@ -17,7 +17,7 @@ from chalicelib.domain.job import MINUTE, JobRecord, Status
 from chalicelib.domain.task import task
 from chalicelib.domain.transitions import Stamp
 from chalicelib.memory.stores import MemoryLedgers
-from chalicelib.service import control, ledgers, maps
+from chalicelib.service import cascade, control, ledgers, maps
 from chalicelib.service.erase import erase
 from chalicelib.service.submit import Submission, submit
 from chalicelib.service.uploads import upload_key
@@ -344,3 +344,21 @@ def test_a_child_that_may_not_run_any_more_counts_as_canceled() -> None:
     assert delivered(bench, one).status == "canceled"
     [found] = ledgers.read(bench.system, record, (record.maps or ())[0])
     assert found.count(Status.CANCELED) == 1
+
+
+def test_a_child_whose_parent_is_gone_is_hidden_also_if_its_worker_dies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker that lost its lease may store a child after its parent's erase."""
+    bench = Bench(tasks=[page])
+    held = tried_until_suspended(bench, 1)
+    [child] = of_kind(bench, "page")
+    del bench.jobs.records[held.id]
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cascade, "clear_away", dies)
+    with pytest.raises(KeyboardInterrupt):
+        delivered(bench, child)
+    assert not bench.jobs.records[child.id].visible(bench.clock.time)
