@@ -94,8 +94,8 @@ FAMILIES = (
     Mutant(
         "a parent that counts children as stored before they are",
         "service/maps.py",
-        "replace(current, stored=start, reach=room)",
-        "replace(current, stored=room, reach=room)",
+        "replace(current, stored=count))\n",
+        "replace(current, stored=count + AT_ONCE))\n",
     ),
     Mutant(
         "a retry that leaves failed children as they are",
