@@ -40,8 +40,20 @@ def test_the_pages_transcript_is_what_the_demo_prints(url: str) -> None:
         r"tasks/get.*% done\. The task reports: .*\"completed\"", ran.stdout, re.DOTALL
     )
     printed = steady(ran.stdout)
-    [transcript] = re.findall(r"## A transcript\n.*?```\n(.*?)```", PAGE, re.DOTALL)
+    [transcript] = re.findall(r"\n```\n(→.*?)```", PAGE, re.DOTALL)
     exchanges = transcript.split("\n\n")
     assert len(exchanges) == 4
     for exchange in exchanges:
         assert steady(exchange.rstrip().removesuffix("…")) in printed, exchange
+
+
+def test_the_call_on_the_page_is_a_job(url: str) -> None:
+    [command] = re.findall(r"^```sh\n(curl .*?)```", PAGE, re.DOTALL | re.MULTILINE)
+    ran = subprocess.run(
+        ["sh", "-c", command],
+        env=os.environ | {"URL": url.removesuffix("/mcp")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert '"resultType":"task"' in ran.stdout, ran.stdout + ran.stderr
