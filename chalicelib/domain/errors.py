@@ -64,7 +64,16 @@ class OvertimeError(Exception):
 
 
 class ClientError(OvertimeError):
-    """The request cannot be served as it is; `detail` says what to change."""
+    """The request cannot be served as it is; `detail` says what to change. As text, it lists its
+    errors, too."""
+
+    def __str__(self) -> str:
+        faults = "; ".join(
+            f"{one.pointer}: {one.detail}" if one.pointer else one.detail for one in self.errors
+        )
+        if any(one.detail == self.detail for one in self.errors):
+            return faults
+        return f"{super().__str__()} {faults}".rstrip()
 
 
 class MalformedRequest(ClientError):

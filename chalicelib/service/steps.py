@@ -109,10 +109,9 @@ class Steps:
         if not end.given:
             raise Unanswered(f"{step!r} got no answer in time.")
         try:
-            return decode(kind, end.answer, "")
+            return decode(kind, end.answer, "", f"The answer to {step!r} no longer fits its type.")
         except InvalidRequest as error:
-            detail = f"The answer to {step!r} no longer fits its type: {error}"
-            raise PermanentError(detail) from error
+            raise PermanentError(str(error)) from error
 
     def answer_url(self, step: str, timeout: float) -> str:
         with arguments_of("answer_url"):

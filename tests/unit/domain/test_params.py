@@ -11,7 +11,7 @@ import msgspec
 import pydantic
 import pytest
 
-from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.params import UPLOAD_ID, Upload, decode
 from chalicelib.domain.schemas import json_schema
 from chalicelib.domain.values import encode
@@ -171,6 +171,24 @@ def test_the_upload_type_accepts_the_ids_that_submit_looks_for(text: str, fits: 
     assert (UPLOAD_ID.fullmatch(text) is not None) is fits
     schema, _ = json_schema(Upload, "")
     assert jsonschema_rs.is_valid(schema, text) is fits
+
+
+# ── a refusal as text ──
+
+
+def test_a_refusal_as_text_lists_every_fault_and_its_detail_does_not() -> None:
+    faults = [FieldError("/count", "Expected a number."), FieldError("/by", "This is missing.")]
+    refused = InvalidRequest("The params do not fit.", errors=faults)
+    assert str(refused) == (
+        "The params do not fit. /count: Expected a number.; /by: This is missing."
+    )
+    assert refused.detail == "The params do not fit."
+
+
+def test_a_refusal_as_text_does_not_repeat_a_fault_that_says_the_same() -> None:
+    refused = InvalidRequest("Too long.", errors=[FieldError("/key", "Too long.")])
+    assert str(refused) == "/key: Too long."
+    assert str(InvalidRequest("Too long.")) == "Too long."
 
 
 # ── encode ──
