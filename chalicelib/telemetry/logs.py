@@ -31,7 +31,7 @@ def bound(**fields: Any) -> Iterator[None]:
     contextvars, so their lines get the fields bound in the main thread, where Lambda invokes."""
     global _scope_of_main_thread
     before, main = _scope_of_main_thread, threading.current_thread() is threading.main_thread()
-    scope = {**_bound_here(), **fields}
+    scope = {**bound_here(), **fields}
     token = _scope.set(scope)
     if main:
         _scope_of_main_thread = scope
@@ -49,7 +49,8 @@ def bind(**fields: Any) -> None:
         scope.update(fields)
 
 
-def _bound_here() -> Mapping[str, Any]:
+def bound_here() -> Mapping[str, Any]:
+    """The fields of every line that is logged here."""
     if (scope := _scope.get(None)) is not None:
         return scope
     return {} if threading.current_thread() is threading.main_thread() else _scope_of_main_thread
@@ -85,7 +86,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "event": record.getMessage(),
             "logger": record.name,
-            **_bound_here(),
+            **bound_here(),
         }
         line |= {k: v for k, v in given.items() if k not in line}
         line = {k: v for k, v in line.items() if v is not None}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import random
 import sys
 from collections.abc import Iterable, Mapping
@@ -26,7 +27,18 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.domain.job import DAY, HOUR, SECOND, Hint, JobRecord, Problem, Stored
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.job import (
+    DAY,
+    HOUR,
+    SECOND,
+    Hint,
+    JobRecord,
+    Problem,
+    Stored,
+    Wait,
+    WaitReason,
+)
 from chalicelib.domain.response import HttpResponse
 from chalicelib.domain.task import Task
 from chalicelib.domain.values import encode
@@ -56,6 +68,7 @@ from chalicelib.service.worker import process_messages
 from chalicelib.testing.steps import Crash, Steps, VirtualClock, Watched, failures_explained
 
 OWNER = "bench"
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,7 @@ class Bench:
         self._sent: dict[str, list[tuple[int, int, Hint]]] = {}  # a heap a lane, by visible_at
         self._numbers = itertools.count()
         self._shown: set[str] = set()  # ids of scheduled jobs
+        self._unanswered: set[tuple[str, str, int]] = set()  # questions: job, step and round
         task_secrets = MemoryTaskSecrets(secrets or {})
         self._steps = Steps(self.clock, self._cancel)
         self.system = System(
@@ -209,9 +223,22 @@ class Bench:
             with failures_explained(), suppress(Crash):
                 process_messages(self.system, [encode(hint)], self.clock.time + 24 * HOUR)
         for record in list(self.jobs.records.values()) if self._replies else ():
-            if record.suspended and record.wait is not None and record.wait.step in self._replies:
-                step = record.wait.step
-                answers.answer(self.system, record.owner, record.id, step, self._replies[step])
+            if record.wait is not None and record.wait_reason is WaitReason.ANSWER:
+                self._reply(record, record.wait)
+
+    def _reply(self, record: JobRecord, wait: Wait) -> None:
+        asked = (record.id, wait.step, wait.round)
+        if wait.step in self._replies:
+            try:
+                value = self._replies[wait.step]
+                answers.answer(self.system, record.owner, record.id, wait.step, value)
+            except InvalidRequest as error:
+                error.add_note(f"bench.answer has given this answer to {wait.step!r}.")
+                raise
+        elif asked not in self._unanswered:
+            self._unanswered.add(asked)
+            said = "%s asks %r and gets no answer: bench.answer was given for %s"
+            logger.warning(said, record.task, wait.step, ", ".join(map(repr, self._replies)))
 
     def _cancel(self, job_id: str) -> None:
         control.cancel(self.system, OWNER, job_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from chalicelib.ports.runtime import Beats
 from chalicelib.runtime.interrupts import PendingInterrupt
 from chalicelib.service.heartbeat import Heartbeat
 from chalicelib.service.worker import logger as worker_logger
+from chalicelib.telemetry.logs import bound_here
 
 
 @dataclass
@@ -36,13 +38,16 @@ class VirtualClock:
 
 @contextmanager
 def failures_explained() -> Iterator[None]:
-    """Inside, the log line of a failed attempt has the error and its traceback in its text: pytest
-    shows the text alone, under each failed test."""
+    """Inside, the log line of a failed attempt has the job, the error and its traceback in its
+    text: pytest shows the text alone, under each failed test. The traceback is also that of an
+    error which the service's own log shows without one: the worker logs while it handles it."""
 
     def explain(line: logging.LogRecord) -> bool:
         if line.msg == "attempt_failed":
-            said = (line.msg, getattr(line, "detail", None), getattr(line, "traceback", None))
-            line.msg = "\n".join(filter(None, said))
+            job = bound_here()
+            which = f"{line.msg}: {job['task']}, job {job['job'][:8]}, attempt {job['attempt']}"
+            where = getattr(line, "traceback", None) or traceback.format_exc().rstrip()
+            line.msg = "\n".join([which, getattr(line, "detail", ""), where])
         return True
 
     worker_logger.addFilter(explain)

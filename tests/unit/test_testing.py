@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.errors import Interrupted, InvocationEnding, PermanentError
+from chalicelib.domain.errors import (
+    Interrupted,
+    InvalidRequest,
+    InvocationEnding,
+    PermanentError,
+    RetryLater,
+    Unanswered,
+)
 from chalicelib.domain.handle import Job
 from chalicelib.domain.task import Task, task
 from chalicelib.tasks import Schedule
@@ -168,12 +175,71 @@ def test_the_report_of_a_failed_test_shows_the_tasks_error_and_where_it_arose(
     assert 'return int("no number")' in caplog.text
 
 
-def test_the_report_of_a_failed_test_shows_an_error_that_its_task_raised_on_purpose(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("error", [PermanentError("13 is unlucky."), RetryLater(1, "13 is late.")])
+def test_the_report_of_a_failed_test_shows_where_its_task_raised_an_error_on_purpose(
+    error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @task("refuses")
+    @task("refuses", max_attempts=1)
     def refuses(job: Job) -> None:
-        raise PermanentError("There is no such flight.")
+        raise error
 
     assert Bench().run(refuses, {}).status == "failed"
-    assert "There is no such flight." in caplog.text
+    assert str(error) in caplog.text
+    assert f'File "{__file__}", line ' in caplog.text
+    assert "    raise error\n" in caplog.text
+
+
+def test_the_report_of_a_failed_test_names_job_and_attempt_of_each_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    jobs = []
+
+    @task("refuses", max_attempts=2)
+    def refuses(job: Job) -> None:
+        jobs.append(job.id)
+        raise ValueError("never")
+
+    Bench().run(refuses, {})
+    assert [
+        one.message.splitlines()[0] for one in caplog.records if one.levelname == "WARNING"
+    ] == [
+        f"attempt_failed: refuses, job {jobs[0][:8]}, attempt 1",
+        f"attempt_failed: refuses, job {jobs[0][:8]}, attempt 2",
+    ]
+
+
+# ── values that do not fit ──
+
+
+@task("publishes", asks={"publish": bool})
+def publishes(job: Job) -> bool:
+    try:
+        return bool(job.ask("publish", prompt="Publish?", timeout=60))
+    except Unanswered:
+        return False
+
+
+def test_an_answer_that_does_not_fit_names_its_step_and_fault() -> None:
+    bench = Bench()
+    bench.answer("publish", "yes")
+    with pytest.raises(InvalidRequest, match=r"type\. Expected true or false, got text") as refused:
+        bench.run(publishes, {})
+    assert refused.value.__notes__ == ["bench.answer has given this answer to 'publish'."]
+
+
+def test_a_misspelled_name_of_an_answer_is_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.answer("pubish", True)
+    assert bench.run(publishes, {}).result is False
+    assert [one.message for one in caplog.records if one.levelname == "WARNING"] == [
+        "publishes asks 'publish' and gets no answer: bench.answer was given for 'pubish'"
+    ]
+
+
+def test_a_bench_without_any_answer_reports_no_misspelled_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert Bench().run(publishes, {}).result is False
+    assert "bench.answer" not in caplog.text
