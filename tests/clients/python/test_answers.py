@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +108,14 @@ def test_the_command_line_shows_a_question_and_answers_it(
     assert 'answer\t{"approved": boolean, "by"?: string}\n' in shown
     assert run_app(["answer", handle.id, "publish", "yes"]) == 2
     assert "'\"yes\"'" in capsys.readouterr().err
-    assert run_app(["answer", handle.id, "publish", '{"approved": true, "by": "Bob"}']) == 0
+    given = ["answer", handle.id, "publish", '{"approved": true, "by": "Bob"}']
+    assert run_app(given) == 0
+    assert capsys.readouterr() == ("", "")
+    with monkeypatch.context() as terminal:
+        terminal.setattr(sys.stderr, "isatty", lambda: True)
+        assert run_app(given) == 0
+    watch = f"To watch it: overtime wait {handle.id}"
+    assert capsys.readouterr() == ("", f"overtime: job {handle.id} has the answer. ({watch})\n")
     assert run_app(["wait", handle.id]) == 0
     assert capsys.readouterr().out == '"published for Bob"\n'
 

@@ -132,6 +132,14 @@ def test_the_bar_of_a_job_says_what_it_waits_for(
     assert live.bars.tasks[0].description == f"album: {shown}"
 
 
+@pytest.mark.parametrize(("shown", "said"), [(True, "overtime: done (Next: wait)\n"), (False, "")])
+def test_a_terminal_sees_what_a_silent_command_has_done_and_a_pipe_does_not(
+    capsys: pytest.CaptureFixture[str], shown: bool, said: str
+):
+    screen.Live(shown=shown).done("done", "Next: wait")
+    assert capsys.readouterr() == ("", said)
+
+
 def test_a_narrow_terminal_breaks_no_id_and_no_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

@@ -187,8 +187,7 @@ def artifacts(job: str, /, *names: str, output: Output = None, common: Common = 
         handle = client.job(job)
         found = [one for one in handle.refresh().artifacts if not names or one.name in names]
         if missing := set(names) - {one.name for one in found}:
-            there = [one.name for one in handle.artifacts]
-            one = sorted(missing)[0]
+            one, there = min(missing), [one.name for one in handle.artifacts]
             raise Usage(f"Job {job} has no artifact {one!r}. {meant(one, there)}")
         if output is not None:
             downloaded(handle, output, found, live)
@@ -239,6 +238,7 @@ def answer(
         raise Usage(said) from None
     with common.client() as client:
         client.job(job).answer(step, answer)
+    common.live.done(f"job {job} has the answer.", f"To watch it: overtime wait {job}")
     return DONE
 
 
@@ -255,6 +255,7 @@ def erase(job: str, /, *, yes: bool = False, common: Common = COMMON) -> int:
         return NOT_ASKED
     with common.client() as client:
         client.job(job).erase()
+    common.live.done(f"job {job} is erased.")
     return DONE
 
 

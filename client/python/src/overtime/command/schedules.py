@@ -97,6 +97,7 @@ def delete(name: str, /, *, yes: bool = False, common: Common = COMMON) -> int:
         return NOT_ASKED
     with common.client() as client:
         client.schedules.delete(name)
+    common.live.done(f"the schedule {name} is deleted.")
     return DONE
 
 

@@ -215,6 +215,11 @@ class Live:
             for name, value in facts_of(job, question):
                 self.console.print(Text(f"{name:11}{clean(value)}"), soft_wrap=True)
 
+    def done(self, text: str, hint: str = "") -> None:
+        """What a command has done that writes nothing to standard output."""
+        if self.shown:
+            say(text, hint)
+
     def event(self, event: Event) -> None:
         if self.shown and (event.type == "log" or event.error):
             self.console.print(Text(line_of(event)))
