@@ -117,7 +117,7 @@ def _run(system: System, call: Call, message: Message, name: str, arguments: Jso
     if message.has_tasks:
         handle = task_view(message, job, call.now(), url_of)
         return {**finished(message, handle), "resultType": "task"}
-    return finished(message, job_status(message, job, url_of))
+    return finished(message, _status(system, message, job))
 
 
 def _says_all(job: JobRecord) -> bool:
@@ -140,7 +140,7 @@ def _misfit(message: Message, error: InvalidRequest) -> Json:
 def _get_job(system: System, call: Call, message: Message, arguments: Any) -> Json:
     job = _known(lambda: read.get(system, call.owner, arguments.job_id))
     job, _ = read.until_finished(system, job, call.until(arguments.wait), _says_all)
-    return job_status(message, job, functools.partial(read.download_url, system))
+    return _status(system, message, job)
 
 
 def _cancel_job(system: System, call: Call, message: Message, arguments: Any) -> Json:
@@ -150,9 +150,14 @@ def _cancel_job(system: System, call: Call, message: Message, arguments: Any) ->
     except JobFinished:
         job = read.get(system, call.owner, arguments.job_id)
     return {
-        **job_status(message, job, functools.partial(read.download_url, system)),
+        **_status(system, message, job),
         "isError": False,  # it is what the caller wants
     }
+
+
+def _status(system: System, message: Message, job: JobRecord) -> Json:
+    url_of = functools.partial(read.download_url, system)
+    return job_status(message, job, system.tasks(), url_of)
 
 
 def _known(find: Callable[[], Any]) -> Any:

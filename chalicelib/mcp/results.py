@@ -14,11 +14,13 @@ import msgspec
 
 from chalicelib import __version__
 from chalicelib.domain.job import SECOND, Artifact, JobRecord, Status, Stored, WaitReason
+from chalicelib.domain.task import Task
 from chalicelib.domain.values import decode_json
 from chalicelib.http.fields import rfc3339
 from chalicelib.http.representation import poll_after
 from chalicelib.mcp.envelope import Json, Message
 from chalicelib.mcp.inputs import asked
+from chalicelib.mcp.tools import readable_schema
 
 SERVER = {"name": "overtime", "version": __version__}
 JOB_KEY = "overtime/job"  # in a result's `_meta`: the job that it comes from
@@ -69,13 +71,19 @@ def job_result(message: Message, record: JobRecord, url_of: UrlOf) -> Json:
     return {**result, "_meta": {JOB_KEY: record.id}}
 
 
-def job_status(message: Message, record: JobRecord, url_of: UrlOf) -> Json:
+def job_status(
+    message: Message, record: JobRecord, tasks: Mapping[str, Task], url_of: UrlOf
+) -> Json:
     """A status with all that there is so far, for clients that follow a job by tools."""
     view, links = status_view(record), []
     if (wait := asked(record)) is not None:
         where = f"POST /jobs/{record.id}/answers/{wait.step}"
         text = f"{status_text(record)} The job's owner answers at {where}."
         view["question"] = {"step": wait.step, "prompt": wait.prompt}
+        task = tasks.get(record.task)
+        if task and (schema := readable_schema(task.asks.get(wait.step, Any), closed=True)):
+            view["question"]["schema"] = schema
+            text += f" The answer is JSON of this schema: {msgspec.json.encode(schema).decode()}"
         return tool_result(message, view, text)
     if not record.finished:
         text = f'{status_text(record)} Call get_job with job_id "{record.id}" to wait for it.'

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import msgspec
 
 from chalicelib.domain.job import ID
-from chalicelib.domain.schemas import json_schema
+from chalicelib.domain.schemas import json_schema, self_contained
 from chalicelib.domain.task import Task
 from chalicelib.http.requests import UploadBody
 from chalicelib.mcp.envelope import Json
 
-RESULT_SCHEMA_AT_MOST = 4_000  # characters of a description; models read all of it
+SCHEMA_AT_MOST = 4_000  # characters within a text; models read all of it
 HELD = 20  # seconds; many clients give up on a call after 30
 
 JobId = Annotated[
@@ -95,14 +95,16 @@ def _of_task(task: Task) -> Json:
 
 
 def _description(task: Task) -> str:
-    schema, definitions = json_schema(task.result_type, "#/$defs/")
-    if not schema:
+    if not (schema := readable_schema(task.result_type)):
         return task.description
-    whole = {**schema, "$defs": definitions} if definitions else schema
-    text = msgspec.json.encode(whole).decode()
-    if len(text) > RESULT_SCHEMA_AT_MOST:
-        return task.description
+    text = msgspec.json.encode(schema).decode()
     return f"{task.description}\n\nThe result is JSON of this schema: {text}".lstrip()
+
+
+def readable_schema(kind: Any, *, closed: bool = False) -> Json:
+    """Empty if it allows anything, or is too large for models to read."""
+    schema = self_contained(kind, closed=closed)
+    return schema if len(msgspec.json.encode(schema).decode()) <= SCHEMA_AT_MOST else {}
 
 
 def input_schema(arguments: Any) -> Json:

@@ -47,6 +47,10 @@ def asker(service: Service) -> Agent:
     return Agent(service, capabilities={**WITH_TASKS, "elicitation": {}})
 
 
+def compact(schema: Any) -> str:
+    return msgspec.json.encode(schema).decode()
+
+
 def begun(agent: Agent) -> str:
     """The id of a task that has asked its first question."""
     task_id = str(agent.call("album")["taskId"])
@@ -213,10 +217,31 @@ def test_another_client_is_not_held_while_the_job_waits_for_an_answer(
     job_id = result["structuredContent"]["job_id"]
     assert result["structuredContent"]["question"]["step"] == "publish"
     assert f"POST /jobs/{job_id}/answers/publish" in text(result)
+    schema = result["structuredContent"]["question"]["schema"]
+    assert schema["$defs"]["Approval"]["properties"]["approved"] == {"type": "boolean"}
+    assert f"The answer is JSON of this schema: {compact(schema)}" in text(result)
     assert service.post(f"/jobs/{job_id}/answers/publish", {"approved": False}).status_code == 204
     service.work()
     found = earlier.call("get_job", {"job_id": job_id})
     assert found["structuredContent"]["result"] == "kept"
+
+
+Large = msgspec.defstruct("Large", [(f"answer_number_{one}", int) for one in range(100)])
+
+
+@pytest.mark.parametrize("kind", [Any, Large])
+def test_a_schema_that_says_nothing_or_is_large_is_left_out(
+    kind: Any, earlier: Agent, service: Service
+) -> None:
+    @task("asks", asks={"anything": kind})
+    def asks(job: Job) -> None:
+        job.ask("anything", prompt="What?", timeout=3_600)
+
+    service.does(asks)
+    service.clock.meanwhile = [service.work]
+    result = earlier.call("asks")
+    assert result["structuredContent"]["question"] == {"step": "anything", "prompt": "What?"}
+    assert text(result).endswith("/answers/anything.")
 
 
 def test_a_handle_has_no_questions_of_its_own(asker: Agent, service: Service) -> None:
