@@ -76,7 +76,7 @@ redrive: app ## show why messages of STAGE=dev are dead letters; send back or de
 	@$(BIN)/python -m ops.redrive "$$STAGE"
 
 rehearse: app aws ## test deployments against the local AWS: the bundle, make deploy, chalice deploy
-	@$(BIN)/python -m pytest tests/deploy
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/deploy
 
 check: app aws ## style, types, import and layout rules, licenses, the CloudFormation template
 	@$(BIN)/ruff check .

@@ -28,7 +28,11 @@ export function useSession() {
   return seen;
 }
 
-addEventListener("offline", () => set({ offline: true }));
+let losses = 0; // of the connection: an answer to what was sent before the last one says nothing of it
+addEventListener("offline", () => {
+  losses += 1;
+  set({ offline: true });
+});
 addEventListener("online", () => set({ offline: false }));
 
 export function enterToken(text) {
@@ -70,9 +74,10 @@ async function fetchWithToken(url, request) {
   const send = async (signal) => {
     if (state.asking) await entered(signal);
     const sent = bearer();
+    const before = losses;
     if (sent) headers.set("Authorization", sent);
     const response = await fetch(url, { ...request, headers, signal: signal?.aborted ? undefined : signal });
-    set({ offline: false });
+    if (before === losses) set({ offline: false });
     if (response.status !== 401) return response;
     if (sent === bearer()) set({ asking: true, refused: Boolean(sent) });
     return send(signal);

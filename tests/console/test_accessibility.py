@@ -92,14 +92,19 @@ def test_axe_finds_nothing_in_the_question_for_a_token_nor_in_errors(
     problem = {"title": "The service is busy", "detail": "Try again.", "status": 400}
     page = opened("/docs", fails=True, color_scheme=scheme)
     page.route(re.compile(r"/jobs\?"), lambda route: route.fulfill(status=400, json=problem))
+    asked: list[Route] = []
+    page.route(f"{run.url}/tasks", lambda route: asked.append(route))
     found = {}
     page.goto(f"{run.url}/#/")
     expect(page.get_by_role("alert")).to_contain_text("The service is busy")
     page.context.set_offline(True)
+    asked[0].fulfill(json={"tasks": [{"name": "late"}]})  # it was asked before the loss
+    expect(page.get_by_role("option", name="late")).to_be_attached()
     expect(page.get_by_text("No connection to the service")).to_be_visible()
     page.evaluate(axe)
     found["errors"] = page.evaluate(FINDINGS)
     page.context.set_offline(False)
+    page.unroute(f"{run.url}/tasks")
     page.route(f"{run.url}/", guard)
     page.reload()
     expect(page.get_by_role("dialog")).to_be_visible()
